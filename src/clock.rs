@@ -1,0 +1,87 @@
+//! The only reader of the clocks.
+//!
+//! Two kinds of time never meet. *Domain time* ([`Clock`]) is what appointments, deadlines and send
+//! windows are compared with; in the sandbox it is real time plus one constant offset. *Monotonic
+//! time* ([`Mono`]) measures leases and time-outs; it counts through a suspended machine
+//! (CLOCK_BOOTTIME) and never jumps.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clocks"
+)]
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Domain time: real time plus one constant offset, which is zero outside the sandbox.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    offset: TimeDelta,
+}
+
+impl Clock {
+    /// The real clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// A clock that shows `start` at this moment and runs on from there at real speed.
+    #[must_use]
+    pub fn starting_at(start: DateTime<Utc>) -> Self {
+        Self {
+            offset: start - Utc::now(),
+        }
+    }
+
+    /// The present, in domain time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now() + self.offset
+    }
+
+    /// Waits until the domain time `at`; returns at once when it has passed.
+    pub async fn sleep_until(&self, at: DateTime<Utc>) {
+        let left = (at - self.now()).to_std().unwrap_or(Duration::ZERO);
+        tokio::time::sleep(left).await;
+    }
+
+    /// Waits for a length of real time.
+    pub async fn pause(&self, length: Duration) {
+        tokio::time::sleep(length).await;
+    }
+}
+
+/// A point on the monotonic clock that also counts while the machine sleeps (CLOCK_BOOTTIME).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mono(Duration);
+
+impl Mono {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        let at = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(at.tv_sec).unwrap_or_default();
+        let nanos = u32::try_from(at.tv_nsec).unwrap_or_default();
+        Self(Duration::new(seconds, nanos))
+    }
+
+    /// The point `length` after this one.
+    #[must_use]
+    pub fn plus(self, length: Duration) -> Self {
+        Self(self.0 + length)
+    }
+
+    /// The point `length` before this one.
+    #[must_use]
+    pub fn minus(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(length))
+    }
+
+    /// How long ago this point was; zero when it lies ahead.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+}

@@ -1,0 +1,24 @@
+//! What Varsel decides: pure functions over plain values.
+//!
+//! Nothing here reads a clock, a file, a socket or a random source; `now` and jitter are arguments.
+//! Nothing here knows how rows are stored, how a gateway speaks or how a text is laid out.
+
+pub mod appointment;
+pub mod brake;
+pub mod calendar;
+pub mod change;
+pub mod closing;
+pub mod contact;
+pub mod diff;
+pub mod directory;
+pub mod ladder;
+pub mod language;
+pub mod message;
+pub mod notice;
+pub mod outcome;
+pub mod plan;
+pub mod recipient;
+pub mod reference;
+pub mod retry;
+pub mod segments;
+pub mod verdict;

@@ -1,0 +1,125 @@
+//! What one hand-over to a gateway came to: four classes, and never a guess.
+//!
+//! Each channel maps its protocol to these classes by one table of its own; what follows from a
+//! class is decided here.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::message::{Event, Reason};
+use super::retry::{self, RetryPolicy};
+
+/// The result of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The gateway took responsibility; its own identifier, if it gave one.
+    Accepted {
+        /// The gateway's identifier of the message.
+        gateway_id: Option<String>,
+    },
+    /// Certainly not handed over: it may be tried again without a second thought.
+    NotSent {
+        /// What went wrong, for people; never personal data.
+        cause: String,
+        /// How long the gateway asked us to wait.
+        retry_after: Option<Duration>,
+        /// The fault is ours or the account's (401, 403): the gateway shall be paused.
+        pause: bool,
+    },
+    /// Refused for good: repeating it would be refused again.
+    Refused {
+        /// What the gateway said, for people; never personal data.
+        cause: String,
+    },
+    /// No definite answer: it may have been handed over.
+    Unknown {
+        /// What went wrong, for people; never personal data.
+        cause: String,
+    },
+    /// Withheld at the door by us (trial mode): certainly not handed over, and never will be.
+    Withheld(Reason),
+}
+
+impl Outcome {
+    /// The stable word used in tables, metrics and JSON.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::NotSent { .. } => "not_sent",
+            Self::Refused { .. } => "refused",
+            Self::Unknown { .. } => "unknown",
+            Self::Withheld(_) => "withheld",
+        }
+    }
+
+    /// What went wrong, if anything did.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::NotSent { cause, .. } | Self::Refused { cause } | Self::Unknown { cause } => {
+                Some(cause)
+            }
+            Self::Withheld(reason) => Some(reason.word()),
+        }
+    }
+}
+
+/// What follows from an outcome: the event for the message, with its next times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens to the message.
+    pub event: Event,
+    /// When it may be tried again (for `NotSent`).
+    pub not_before: Option<DateTime<Utc>>,
+    /// Until when a report is waited for (for `Accepted`, where reports exist).
+    pub report_by: Option<DateTime<Utc>>,
+    /// Why, where a reason exists.
+    pub reason: Option<Reason>,
+}
+
+/// What the decision needs to know beside the outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptFacts {
+    /// The present, in domain time.
+    pub now: DateTime<Utc>,
+    /// How many attempts were made, this one included.
+    pub attempts: u32,
+    /// After this, this rung is given up and the next one takes over.
+    pub give_up_at: DateTime<Utc>,
+    /// How long a report is waited for; `None` where the gateway gives none.
+    pub report_within: Option<Duration>,
+    /// Where in the jitter's range this retry falls, in [0, 1).
+    pub jitter: f64,
+}
+
+/// Decides what follows from an attempt.
+#[must_use]
+pub fn after_attempt(outcome: &Outcome, facts: &AttemptFacts, policy: &RetryPolicy) -> Decision {
+    let plain = |event, reason| Decision {
+        event,
+        not_before: None,
+        report_by: None,
+        reason,
+    };
+    match outcome {
+        Outcome::Accepted { .. } => Decision {
+            report_by: facts.report_within.map(|wait| facts.now + wait),
+            ..plain(Event::Accepted, None)
+        },
+        Outcome::NotSent { retry_after, .. } => {
+            match retry::next_try(facts, policy, *retry_after) {
+                Some(at) => Decision {
+                    not_before: Some(at),
+                    ..plain(Event::NotSent, None)
+                },
+                None => plain(Event::GaveUp, Some(Reason::Unreachable)),
+            }
+        }
+        Outcome::Refused { .. } => plain(Event::Refused, Some(Reason::Refused)),
+        Outcome::Unknown { .. } => plain(Event::Unclear, None),
+        Outcome::Withheld(reason) => plain(Event::Suppress, Some(*reason)),
+    }
+}

@@ -1,0 +1,161 @@
+//! How a notice ended, and the one word a person is shown for it.
+//!
+//! Both are total functions of the notice's messages; docs/STATES.md shows their tables, compared
+//! with this code by a test.
+
+use chrono::{DateTime, Utc};
+
+use super::message::{Channel, MessageState, words};
+use super::notice::{NoticeBrief, Purpose};
+
+/// How a notice ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// A report or a tick says that the person was told.
+    Delivered,
+    /// A gateway took it, and that is enough on this channel.
+    Accepted,
+    /// A gateway took it, and no report came.
+    Unconfirmed,
+    /// A report says that it did not arrive.
+    Undelivered,
+    /// Refused, or not handed over in time.
+    Failed,
+    /// Handed over perhaps.
+    Unknown,
+    /// Its time passed before it left.
+    Expired,
+    /// A newer revision made it void.
+    Superseded,
+    /// Deliberately not sent.
+    Suppressed,
+}
+
+words!(Verdict {
+    Delivered => "delivered",
+    Accepted => "accepted",
+    Unconfirmed => "unconfirmed",
+    Undelivered => "undelivered",
+    Failed => "failed",
+    Unknown => "unknown",
+    Expired => "expired",
+    Superseded => "superseded",
+    Suppressed => "suppressed",
+});
+
+/// The word for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// The person knows.
+    Told,
+    /// A rung is still open and there is time.
+    Waiting,
+    /// Somebody must pick up a phone.
+    MustBePhoned,
+    /// Rightly not told, with a reason.
+    LeftOut,
+    /// `due_by` passed and nobody told them: a miss.
+    TooLate,
+}
+
+words!(Word {
+    Told => "told",
+    Waiting => "waiting",
+    MustBePhoned => "must_be_phoned",
+    LeftOut => "left_out",
+    TooLate => "too_late",
+});
+
+/// The verdict, or `None` while a message is still in motion.
+///
+/// The best evidence wins: what told the person first, then what may have, then why it did not.
+#[must_use]
+pub fn verdict(notice: &NoticeBrief) -> Option<Verdict> {
+    use MessageState as S;
+    let any = |state| notice.messages.iter().any(|m| m.state == state);
+    if any(S::Delivered) {
+        return Some(Verdict::Delivered);
+    }
+    if notice
+        .messages
+        .iter()
+        .any(|m| m.state == S::Accepted && m.has_told())
+    {
+        return Some(Verdict::Accepted);
+    }
+    if notice
+        .messages
+        .iter()
+        .any(|m| m.state == S::Unconfirmed && m.has_told())
+    {
+        return Some(Verdict::Unconfirmed);
+    }
+    let in_motion = [S::Ready, S::Sending, S::Accepted, S::Held];
+    if notice.messages.iter().any(|m| in_motion.contains(&m.state)) {
+        return None;
+    }
+    let ranked = [
+        (S::Unconfirmed, Verdict::Unconfirmed),
+        (S::Unknown, Verdict::Unknown),
+        (S::Expired, Verdict::Expired),
+        (S::Undelivered, Verdict::Undelivered),
+        (S::Failed, Verdict::Failed),
+        (S::Suppressed, Verdict::Suppressed),
+        (S::Superseded, Verdict::Superseded),
+    ];
+    let found = ranked
+        .into_iter()
+        .find(|(state, _)| any(*state))
+        .map(|(_, verdict)| verdict);
+    Some(found.unwrap_or(Verdict::Superseded))
+}
+
+/// The word of one notice at `now`: the first that fits, in the order of the tally's table.
+#[must_use]
+pub fn word(notice: &NoticeBrief, now: DateTime<Utc>) -> Word {
+    if notice.has_told() {
+        return Word::Told;
+    }
+    if is_left_out(notice) {
+        return Word::LeftOut;
+    }
+    if notice.due_by <= now {
+        return Word::TooLate;
+    }
+    let phone_is_open = |m: &super::message::MessageBrief| {
+        m.channel == Channel::Phone && m.state == MessageState::Ready
+    };
+    if notice.messages.iter().any(phone_is_open) {
+        Word::MustBePhoned
+    } else {
+        Word::Waiting
+    }
+}
+
+/// Whether the person was told, but after `due_by`.
+#[must_use]
+pub fn told_late(notice: &NoticeBrief) -> bool {
+    let told = notice
+        .messages
+        .iter()
+        .filter(|m| m.has_told())
+        .filter_map(|m| m.told_at)
+        .min();
+    told.is_some_and(|at| at > notice.due_by)
+}
+
+/// The notice whose word stands for one recipient of one appointment: the newest that is not
+/// superseded. Of one revision, the notice of the change itself speaks before an invitation that
+/// accompanies it. `None` means that nothing is left to tell: *Left out*.
+#[must_use]
+pub fn standing_notice(notices: &[NoticeBrief]) -> Option<&NoticeBrief> {
+    notices
+        .iter()
+        .filter(|notice| !notice.superseded)
+        .max_by_key(|n| (n.revision, n.purpose != Purpose::DigitalInvitation, n.id))
+}
+
+fn is_left_out(notice: &NoticeBrief) -> bool {
+    let quiet = |state| matches!(state, MessageState::Superseded | MessageState::Suppressed);
+    notice.superseded || notice.messages.iter().all(|m| quiet(m.state))
+}

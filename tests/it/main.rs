@@ -1,0 +1,21 @@
+//! The one integration-test binary: contract suites, laws, and journeys on real parts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a test that cannot unwrap its own fixture has failed, and should say where"
+)]
+
+mod architecture;
+mod cli;
+mod config;
+mod domain_laws;
+mod email;
+mod journeys;
+mod pages;
+mod sandbox;
+mod sms;
+mod source;
+mod store_contract;
+mod support;
+mod templates;
