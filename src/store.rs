@@ -169,7 +169,8 @@ pub struct SnapshotMark {
 /// One appointment to write: its new copy, and the notices decided for it.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The new copy; it replaces the old one, contacts included.
+    /// The new copy; it replaces the old one, contacts included. While the source's baseline is not
+    /// complete it replaces the booking as first seen, too: nobody is told about history.
     pub appointment: Appointment,
     /// What the decision rested on; `None` means that the booking must be new.
     pub believed: Option<Believed>,
@@ -178,10 +179,13 @@ pub struct Entry {
     pub revision: u32,
     /// Older notices are superseded (a recorded change).
     pub supersede: bool,
+    /// A person released these messages: what the brake holds of `notices` becomes `ready`. Without
+    /// it a message that is held stays held, whatever else is brought up to date.
+    pub release: bool,
     /// The notices. One that exists already under the same key (appointment, revision, purpose,
     /// occasion, role) is brought up to date: each rung not yet attempted takes the new address,
-    /// text and times; new rungs are added; unsent rungs no longer planned are superseded; and
-    /// messages held for the brake become `ready` unless this record carries a batch.
+    /// text and times; new rungs are added; and unsent rungs no longer planned are superseded. New
+    /// messages are `held` for the brake if the record carries a batch, else `ready`.
     pub notices: Vec<NewNotice>,
 }
 
