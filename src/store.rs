@@ -30,6 +30,8 @@ use crate::domain::reference::Reference;
 use crate::domain::segments::Segments;
 use crate::domain::verdict::Word;
 
+pub use crate::domain::outcome::ReportState;
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -388,17 +390,6 @@ pub struct Settlement {
     pub decision: Decision,
     /// When, in domain time.
     pub at: DateTime<Utc>,
-}
-
-/// What a report says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ReportState {
-    /// It arrived.
-    Delivered,
-    /// It did not arrive, and will not.
-    Undelivered,
-    /// It is on its way; recorded as evidence only.
-    Progress,
 }
 
 /// An authenticated report about one attempt.

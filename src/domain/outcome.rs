@@ -67,6 +67,23 @@ impl Outcome {
     }
 }
 
+/// What a gateway's report about one attempt says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportState {
+    /// It arrived.
+    Delivered,
+    /// It did not arrive, and will not.
+    Undelivered,
+    /// It is on its way; recorded as evidence only.
+    Progress,
+}
+
+super::message::words!(ReportState {
+    Delivered => "delivered",
+    Undelivered => "undelivered",
+    Progress => "progress",
+});
+
 /// What follows from an outcome: the event for the message, with its next times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
