@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::language::{Language, Texts};
@@ -139,6 +140,8 @@ pub struct Office {
     pub address: String,
     /// Its time zone.
     pub zone: Tz,
+    /// The city whose local time the texts name, per language; only for offices abroad.
+    pub city: Option<Texts>,
     /// Whether the texts name local time and telephone days (a foreign-service office).
     pub abroad: bool,
     /// The region that telephone numbers without a country code belong to ("NO", "DZ").
@@ -178,6 +181,19 @@ pub struct District {
     pub agency_full: Texts,
     /// The address e-mails come from.
     pub email_from: String,
+    /// What people must know before a visit.
+    pub visit: Option<VisitGuidelines>,
+}
+
+/// What people must know before they come: national guidelines, and what the district adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VisitGuidelines {
+    /// The distance to keep from other people, in metres.
+    pub distance_metres: u32,
+    /// The district's own additions, one per line, per language.
+    pub local: Option<Texts>,
+    /// The last day they hold, in the offices' calendar; a visit after it is not told of them.
+    pub until: Option<NaiveDate>,
 }
 
 /// The whole directory.

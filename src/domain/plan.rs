@@ -142,6 +142,8 @@ pub struct Telling {
     pub digital_until: Option<NaiveDate>,
     /// When the person was (or may have been) told of the cancellation, for a reinstatement.
     pub cancellation_sent_at: Option<DateTime<Utc>>,
+    /// An e-mail of the same notice leaves beside this text, so that an SMS may point to it.
+    pub beside_email: bool,
     /// The languages, the person's first.
     pub languages: LanguagePair,
 }
@@ -373,6 +375,7 @@ impl<'a> Case<'a> {
             closing: self.closing(),
             digital_until,
             cancellation_sent_at: None,
+            beside_email: false,
             languages: self.languages(),
         }
     }
@@ -392,11 +395,12 @@ impl<'a> Case<'a> {
     fn notice(
         &self,
         rule: &Rule,
-        telling: Telling,
+        mut telling: Telling,
         due_by: DateTime<Utc>,
         not_after: DateTime<Utc>,
     ) -> PlannedNotice {
         let rungs = rule.ladder.first(&self.recipient.contact, rule.together);
+        telling.beside_email = rungs.iter().any(|rung| rung.channel == Channel::Email);
         PlannedNotice {
             telling,
             ladder: rule.ladder.clone(),
