@@ -3,9 +3,11 @@
 //! A value of these types is fit to be used; the raw text of a source never travels further than
 //! [`Contact::read`]. Only `expose` gives the plain value away, and only stores and channels call it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use lettre::Address as MailAddress;
+use phonenumber::{Mode, Type, metadata::DATABASE};
 
 use super::message::Channel;
 
@@ -50,12 +52,30 @@ pub struct Regions<'a> {
 impl Phone {
     /// Reads a number as people and booking systems write it.
     ///
+    /// With a country code (`+` or `00`) it means that country. Without one it is read in every
+    /// region of the office, and used only if exactly one of them knows it: a guess would tell a
+    /// stranger. Landlines are read too; whether a text message reaches them is for the report to
+    /// say. Freephone, premium and company numbers never belong to one person and are refused.
+    ///
     /// # Errors
     /// [`Unusable::Ambiguous`] when it is valid in more than one of the regions, other values as
     /// their names say.
     pub fn read(raw: &str, regions: Regions<'_>) -> Result<Self, Unusable> {
-        let _ = (raw, regions);
-        Err(Unusable::Invalid)
+        let dialled = dialled(raw)?;
+        if dialled.starts_with('+') {
+            return e164(&dialled, None).map(Self).ok_or(Unusable::Invalid);
+        }
+        let everywhere =
+            std::iter::once(regions.default).chain(regions.plausible.iter().map(String::as_str));
+        let mut found: BTreeSet<String> = everywhere
+            .filter_map(|region| region.parse().ok())
+            .filter_map(|region| e164(&dialled, Some(region)))
+            .collect();
+        match (found.pop_first(), found.is_empty()) {
+            (Some(only), true) => Ok(Self(only)),
+            (Some(_), false) => Err(Unusable::Ambiguous),
+            (None, _) => Err(Unusable::Invalid),
+        }
     }
 
     /// A number that was read before and stored in E.164 form.
@@ -74,11 +94,24 @@ impl Phone {
 impl Email {
     /// Reads an address.
     ///
+    /// Only ASCII on both sides: a relay need not offer SMTPUTF8 (RFC 6531), and an address that
+    /// the relay would refuse later is better known as unusable now. The domain is a name with a
+    /// dot, never a bare host or a literal.
+    ///
     /// # Errors
     /// As the names of [`Unusable`] say.
     pub fn read(raw: &str) -> Result<Self, Unusable> {
-        let address: MailAddress = raw.trim().parse().map_err(|_| Unusable::Invalid)?;
-        Ok(Self(address.to_string()))
+        let trimmed = raw.trim();
+        if trimmed.chars().any(is_control) {
+            return Err(Unusable::ControlCharacters);
+        }
+        let address: MailAddress = trimmed.parse().map_err(|_| Unusable::Invalid)?;
+        let fits = trimmed.is_ascii() && trimmed.len() <= MOST_EMAIL_BYTES;
+        if fits && is_public_name(address.domain()) {
+            Ok(Self(address.to_string()))
+        } else {
+            Err(Unusable::Invalid)
+        }
     }
 
     /// An address that was read before and stored.
@@ -102,13 +135,14 @@ impl fmt::Debug for Phone {
 
 impl fmt::Display for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keep = self.0.len().saturating_sub(2);
-        write!(
-            f,
-            "{}•••{}",
-            self.0.get(..3).unwrap_or("+"),
-            self.0.get(keep..).unwrap_or("")
-        )
+        let country = country_code(&self.0);
+        let rest = self.0.get(country.len()..).unwrap_or_default();
+        let last = if rest.len() < LEAST_MASKED_DIGITS {
+            ""
+        } else {
+            rest.get(rest.len() - 2..).unwrap_or_default()
+        };
+        write!(f, "{country}•••{last}")
     }
 }
 
@@ -123,6 +157,95 @@ impl fmt::Display for Email {
         let first = self.0.chars().next().unwrap_or('•');
         write!(f, "{first}•••@•••")
     }
+}
+
+/// The longest address a mail server must take: RFC 5321 4.5.3.1.3 without the angle brackets.
+const MOST_EMAIL_BYTES: usize = 254;
+
+/// The longest way anybody writes a number; what is longer is no number.
+const MOST_PHONE_CHARS: usize = 40;
+
+/// A number with fewer digits behind its country code is masked whole.
+const LEAST_MASKED_DIGITS: usize = 6;
+
+/// Characters that no header or request may carry: C0, C1, and those that turn the direction of
+/// writing around.
+fn is_control(c: char) -> bool {
+    c.is_control() || is_bidi(c)
+}
+
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The number as it is dialled: digits, with a plus sign before them if it names its country.
+fn dialled(raw: &str) -> Result<String, Unusable> {
+    // Address books wrap numbers in marks for the direction of writing; at the ends they say nothing.
+    let trimmed = raw.trim_matches(|c: char| c.is_whitespace() || is_bidi(c));
+    if trimmed.chars().any(is_control) {
+        return Err(Unusable::ControlCharacters);
+    }
+    if trimmed.chars().count() > MOST_PHONE_CHARS {
+        return Err(Unusable::Invalid);
+    }
+    let mut dialled = String::with_capacity(trimmed.len());
+    for c in trimmed.chars() {
+        match c {
+            '0'..='9' => dialled.push(c),
+            '+' if dialled.is_empty() => dialled.push(c),
+            '-' | '\u{2010}'..='\u{2013}' | '.' | '(' | ')' => {}
+            space if space.is_whitespace() => {}
+            _ => return Err(Unusable::Invalid),
+        }
+    }
+    match dialled.strip_prefix("00") {
+        Some(international) => Ok(format!("+{international}")),
+        None => Ok(dialled),
+    }
+}
+
+/// The E.164 form, if it is a number that can belong to a person there.
+fn e164(dialled: &str, region: Option<phonenumber::country::Id>) -> Option<String> {
+    let number = phonenumber::parse(region, dialled).ok()?;
+    let personal = matches!(
+        number.number_type(&DATABASE),
+        Type::FixedLine
+            | Type::Mobile
+            | Type::FixedLineOrMobile
+            | Type::PersonalNumber
+            | Type::Voip
+    );
+    (personal && phonenumber::is_valid(&number))
+        .then(|| number.format().mode(Mode::E164).to_string())
+}
+
+/// Whether mail can be addressed to it over the public network: at least two labels, and the last
+/// one is no number.
+fn is_public_name(domain: &str) -> bool {
+    domain
+        .rsplit_once('.')
+        .is_some_and(|(_, last)| last.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// The plus sign and the country code (ITU-T E.164 lists them; no code begins another), or nothing.
+fn country_code(e164: &str) -> &str {
+    let Some(digits) = e164.strip_prefix('+') else {
+        return "";
+    };
+    let length = match digits.get(..2).map(str::as_bytes) {
+        Some([b'1' | b'7', _]) => 1,
+        Some(
+            [b'2', b'0' | b'7']
+            | [b'3', b'0'..=b'4' | b'6' | b'9']
+            | [b'4', b'0' | b'1' | b'3'..=b'9']
+            | [b'5', b'1'..=b'8']
+            | [b'6', b'0'..=b'6']
+            | [b'8', b'1' | b'2' | b'4' | b'6']
+            | [b'9', b'0'..=b'5' | b'8'],
+        ) => 2,
+        _ => 3,
+    };
+    e164.get(..=length).unwrap_or_default()
 }
 
 /// Where a message goes: the one address its channel can use. Printed masked.
@@ -200,3 +323,7 @@ impl Contact {
         format!("{phone}\n{email}")
     }
 }
+
+#[cfg(test)]
+#[path = "contact/tests.rs"]
+mod tests;
