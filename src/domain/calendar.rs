@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use chrono_tz::Tz;
+use chrono::{
+    DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
+    TimeZone, Timelike, Utc, Weekday,
+};
+use chrono_tz::{GapInfo, Tz};
 
 use super::language::Language;
 
@@ -15,7 +18,8 @@ use super::language::Language;
 pub enum SendWindow {
     /// At any hour.
     Always,
-    /// Each day from `from` (included) to `to` (not included), in the office's zone.
+    /// Each day from `from` (included) to `to` (not included), in the office's zone. A `to` that is
+    /// not after `from` belongs to the next day; two equal times leave no hour out.
     Daily {
         /// The opening.
         from: NaiveTime,
@@ -23,6 +27,10 @@ pub enum SendWindow {
         to: NaiveTime,
     },
 }
+
+/// How far a window's opening is looked for: yesterday's may still be open, tomorrow's opens in any
+/// case, and a third day makes up for one that a change of zone swallows.
+const DAYS_LOOKED_AT: usize = 4;
 
 /// The local day of an instant.
 #[must_use]
@@ -33,15 +41,46 @@ pub fn local_day(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
 /// The instant of a local time, by the rule of this module for gap and fold.
 #[must_use]
 pub fn instant(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
-    let _ = zone;
-    local.and_utc()
+    match zone.from_local_datetime(&local) {
+        MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => at.to_utc(),
+        MappedLocalTime::None => GapInfo::new(&local, &zone)
+            .and_then(|gap| gap.end)
+            // Only a gap without an end comes here, and no zone has one.
+            .map_or_else(|| local.and_utc(), |end| end.to_utc()),
+    }
 }
 
 /// `at` itself when the window is open then, else its next opening.
 #[must_use]
 pub fn next_open(window: SendWindow, zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
-    let _ = (window, zone);
+    let SendWindow::Daily { from, to } = window else {
+        return at;
+    };
+    let yesterday = local_day(at, zone).pred_opt();
+    let days = yesterday.into_iter().flat_map(|day| day.iter_days());
+    for day in days.take(DAYS_LOOKED_AT) {
+        let (open, end) = hours(day, from, to, zone);
+        // A window that lies whole in the hour that spring skips does not open that day.
+        if open < end && at < end {
+            return open.max(at);
+        }
+    }
     at
+}
+
+/// One day's window, as instants.
+fn hours(
+    day: NaiveDate,
+    from: NaiveTime,
+    to: NaiveTime,
+    zone: Tz,
+) -> (DateTime<Utc>, DateTime<Utc>) {
+    let overnight = Days::new(u64::from(to <= from));
+    let last = day.checked_add_days(overnight).unwrap_or(day);
+    (
+        instant(day.and_time(from), zone),
+        instant(last.and_time(to), zone),
+    )
 }
 
 /// When a message may leave: at the next opening, but at once where waiting for it would leave less
@@ -55,7 +94,7 @@ pub fn send_time(
     reserve: Duration,
 ) -> DateTime<Utc> {
     let open = next_open(window, zone, now);
-    if due_by - open < chrono::TimeDelta::from_std(reserve).unwrap_or_default() {
+    if due_by - open < TimeDelta::from_std(reserve).unwrap_or(TimeDelta::MAX) {
         now
     } else {
         open
@@ -65,19 +104,90 @@ pub fn send_time(
 /// "9. april" or "9 April".
 #[must_use]
 pub fn date(language: Language, day: NaiveDate) -> String {
-    let _ = language;
-    day.to_string()
+    let number = day.day();
+    match language {
+        Language::Nb | Language::Nn => format!("{number}. {}", norwegian_month(day)),
+        Language::En => format!("{number} {}", english_month(day)),
+    }
 }
 
 /// "24. mars kl. 09.20" or "24 March at 09:20", in the zone's local time.
 #[must_use]
 pub fn day_time(language: Language, at: DateTime<Utc>, zone: Tz) -> String {
-    let _ = (language, zone);
-    at.to_string()
+    let local = at.with_timezone(&zone);
+    let day = date(language, local.date_naive());
+    let (hour, minute) = (local.hour(), local.minute());
+    match language {
+        Language::Nb | Language::Nn => format!("{day} kl. {hour:02}.{minute:02}"),
+        Language::En => format!("{day} at {hour:02}:{minute:02}"),
+    }
 }
 
 /// "onsdag 24. mars kl. 09.20" or "Wednesday 24 March at 09:20", in the zone's local time.
 #[must_use]
 pub fn weekday_time(language: Language, at: DateTime<Utc>, zone: Tz) -> String {
-    day_time(language, at, zone)
+    let weekday = weekday(language, local_day(at, zone).weekday());
+    format!("{weekday} {}", day_time(language, at, zone))
 }
+
+fn weekday(language: Language, day: Weekday) -> &'static str {
+    let names = match language {
+        Language::Nb => [
+            "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag", "søndag",
+        ],
+        Language::Nn => [
+            "måndag", "tysdag", "onsdag", "torsdag", "fredag", "laurdag", "søndag",
+        ],
+        Language::En => [
+            "Monday",
+            "Tuesday",
+            "Wednesday",
+            "Thursday",
+            "Friday",
+            "Saturday",
+            "Sunday",
+        ],
+    };
+    names[day as usize]
+}
+
+/// Bokmål and Nynorsk name the months alike.
+fn norwegian_month(day: NaiveDate) -> &'static str {
+    const NAMES: [&str; 12] = [
+        "januar",
+        "februar",
+        "mars",
+        "april",
+        "mai",
+        "juni",
+        "juli",
+        "august",
+        "september",
+        "oktober",
+        "november",
+        "desember",
+    ];
+    NAMES[day.month0() as usize]
+}
+
+fn english_month(day: NaiveDate) -> &'static str {
+    const NAMES: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    NAMES[day.month0() as usize]
+}
+
+#[cfg(test)]
+#[path = "calendar/tests.rs"]
+mod tests;
