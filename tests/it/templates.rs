@@ -1,1 +1,4 @@
-//! (to come)
+//! What people read: every text against the reference texts, and every check against a text that it
+//! must refuse.
+
+mod directory;
