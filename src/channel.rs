@@ -2,6 +2,8 @@
 //!
 //! A channel never guesses, never retries by itself, and knows neither the store nor the source.
 
+pub mod email;
+
 use std::future::Future;
 use std::pin::Pin;
 
