@@ -1,0 +1,130 @@
+//! One configuration error: what is wrong, the line that shows it, and what to do about it.
+//!
+//! It is a miette diagnostic, so that the terminal shows the file's own line; it never holds the
+//! value of a secret, because no secret is ever written in the file.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+/// What is wrong with the configuration, and where.
+#[derive(Debug)]
+pub struct ConfigError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    problem: String,
+    help: Option<String>,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    source: NamedSource<String>,
+    span: Range<usize>,
+    line: usize,
+}
+
+impl ConfigError {
+    /// An error that no line of a file shows.
+    #[must_use]
+    pub fn new(problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            problem: problem.into(),
+            help: Some(help.into()).filter(|text: &String| !text.is_empty()),
+            place: None,
+        }))
+    }
+
+    /// A file that cannot be read.
+    #[must_use]
+    pub fn unreadable(what: &str, file: &Path, error: &std::io::Error) -> Self {
+        Self::new(
+            format!("{what} \"{}\" cannot be read: {error}", file.display()),
+            "check the path (relative to the configuration file that names it) and its permissions",
+        )
+    }
+
+    /// The same error, shown at `span` of the file `name` with this text.
+    #[must_use]
+    pub fn at(mut self, name: &str, text: &str, span: Range<usize>) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        self.0.place = Some(Place {
+            line: before.matches('\n').count() + 1,
+            source: NamedSource::new(name, text.to_owned()),
+            span,
+        });
+        self
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.0.problem
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    /// The file and the line, counted from 1, where a file shows it.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, usize)> {
+        let place = self.0.place.as_ref()?;
+        Some((place.source.name(), place.line))
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Diagnostic for ConfigError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let help = self.0.help.as_ref()?;
+        Some(Box::new(help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        let place = self.0.place.as_ref()?;
+        Some(&place.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let place = self.0.place.as_ref()?;
+        let label = LabeledSpan::new_with_span(Some("here".to_owned()), place.span.clone());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// The known name nearest to a mistyped one, if any is near.
+#[must_use]
+pub(super) fn nearest<'a>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    const NEAR: f64 = 0.8;
+    let rated = known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(typed, name), name));
+    let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(near, _)| *near >= NEAR).map(|(_, name)| name)
+}
+
+/// "did you mean …?" or the list of what is known.
+#[must_use]
+pub fn did_you_mean(typed: &str, known: &[&str]) -> String {
+    match nearest(typed, known.iter().copied()) {
+        Some(name) => format!("did you mean \"{name}\"?"),
+        None if known.is_empty() => "nothing is known here: remove it".to_owned(),
+        None => format!("known here: {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,181 @@
+//! The figures for Prometheus, with bounded labels: sources, channels and fixed words, never people.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::domain::appointment::SourceName;
+use crate::domain::message::Channel;
+
+/// A gauge of seconds.
+type Seconds = Gauge<f64, AtomicU64>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Horizon {
+    horizon: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfMessage {
+    channel: &'static str,
+    outcome: &'static str,
+}
+
+/// Every figure. A clone shows the same figures.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    untold: Gauge,
+    oldest_due: Seconds,
+    held_batches: Gauge,
+    snapshot_age: Family<OfSource, Seconds>,
+    messages: Family<OfMessage, Counter>,
+    faults: Family<OfSource, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("varsel");
+        let by_horizon = Family::<Horizon, Gauge>::default();
+        let untold = by_horizon.get_or_create_owned(&Horizon { horizon: "24h" });
+        let metrics = Self {
+            untold,
+            oldest_due: Seconds::default(),
+            held_batches: Gauge::default(),
+            snapshot_age: Family::default(),
+            messages: Family::default(),
+            faults: Family::default(),
+            registry: Arc::default(),
+        };
+        registry.register(
+            "untold_people",
+            "People not told whose deadline lies within the horizon",
+            by_horizon,
+        );
+        metrics.register(&mut registry);
+        Self {
+            registry: Arc::new(registry),
+            ..metrics
+        }
+    }
+}
+
+impl Metrics {
+    fn register(&self, registry: &mut Registry) {
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The program", version);
+        registry.register(
+            "oldest_due_seconds",
+            "How long the oldest message that may leave has been waiting",
+            self.oldest_due.clone(),
+        );
+        registry.register(
+            "held_batches",
+            "Batches that wait for a person",
+            self.held_batches.clone(),
+        );
+        registry.register(
+            "snapshot_age_seconds",
+            "Age of the last complete snapshot",
+            self.snapshot_age.clone(),
+        );
+        registry.register(
+            "messages",
+            "Hand-overs by what they came to",
+            self.messages.clone(),
+        );
+        registry.register(
+            "faults",
+            "Values and reads of a source that failed",
+            self.faults.clone(),
+        );
+    }
+
+    /// People not told whose deadline lies within 24 hours.
+    pub fn untold_people(&self, people: u32) {
+        self.untold.set(people.into());
+    }
+
+    /// How long the oldest message that may leave has been waiting, in seconds.
+    pub fn oldest_due(&self, seconds: f64) {
+        self.oldest_due.set(seconds);
+    }
+
+    /// Batches that wait for a person.
+    pub fn held_batches(&self, batches: u32) {
+        self.held_batches.set(batches.into());
+    }
+
+    /// The age of a source's last complete snapshot, in seconds.
+    pub fn snapshot_age(&self, source: &SourceName, seconds: f64) {
+        self.snapshot_age.get_or_create(&of(source)).set(seconds);
+    }
+
+    /// A hand-over came to this: the word of an [`Outcome`](crate::domain::outcome::Outcome).
+    pub fn outcome(&self, channel: Channel, outcome: &'static str) {
+        let labels = OfMessage {
+            channel: channel.word(),
+            outcome,
+        };
+        self.messages.get_or_create(&labels).inc();
+    }
+
+    /// A read of a source, or a value in it, failed.
+    pub fn fault(&self, source: &SourceName) {
+        self.faults.get_or_create(&of(source)).inc();
+    }
+
+    /// Everything, in the OpenMetrics text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry).expect("writing to a string cannot fail");
+        text
+    }
+}
+
+fn of(source: &SourceName) -> OfSource {
+    OfSource {
+        source: source.0.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_appears_under_its_name() {
+        let metrics = Metrics::default();
+        let source = SourceName("oslo".to_owned());
+        metrics.untold_people(3);
+        metrics.oldest_due(1.5);
+        metrics.held_batches(1);
+        metrics.snapshot_age(&source, 12.0);
+        metrics.fault(&source);
+        metrics.outcome(Channel::Sms, "accepted");
+        let text = metrics.text();
+        for line in [
+            "varsel_untold_people{horizon=\"24h\"} 3",
+            "varsel_oldest_due_seconds 1.5",
+            "varsel_held_batches 1",
+            "varsel_snapshot_age_seconds{source=\"oslo\"} 12.0",
+            "varsel_faults_total{source=\"oslo\"} 1",
+            "varsel_messages_total{channel=\"sms\",outcome=\"accepted\"} 1",
+            "varsel_build_info{version=\"0.1.0\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing from\n{text}");
+        }
+    }
+}
