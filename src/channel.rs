@@ -3,6 +3,8 @@
 //! A channel never guesses, never retries by itself, and knows neither the store nor the source.
 
 pub mod email;
+pub mod report_token;
+pub mod sms;
 
 use std::future::Future;
 use std::pin::Pin;
