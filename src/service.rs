@@ -1,1 +1,204 @@
-//! (to come)
+//! What drives the edges: four straight lines under one supervisor.
+//!
+//! Only this room knows more than one edge. The lines meet in the store alone; none calls another,
+//! they only wake each other. Each line's body is one `step`, whose store calls are its only atomic
+//! points, so that a simulator can walk them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::channel::Channel as Gate;
+use crate::clock::{Clock, Mono};
+use crate::domain::brake::BrakeLimits;
+use crate::domain::contact::Address;
+use crate::domain::directory::Directory;
+use crate::domain::message::{Channel, ToldOn};
+use crate::domain::plan::Rules;
+use crate::domain::retry::RetryPolicy;
+use crate::store::SweepLimits;
+use crate::telemetry::Metrics;
+use crate::template::Templates;
+
+pub mod dispatch;
+pub mod intake;
+pub mod replan;
+pub mod reports;
+pub mod schedule;
+pub mod settings;
+pub mod supervise;
+pub mod upkeep;
+pub mod writing;
+
+/// What every line shares: read-only, made once at start.
+pub struct Shared {
+    /// This node's name in leases, attempts and history.
+    pub node: String,
+    /// Domain time.
+    pub clock: Clock,
+    /// The agency's directory.
+    pub directory: Arc<Directory>,
+    /// The texts.
+    pub templates: Arc<Templates>,
+    /// The rules of planning.
+    pub rules: Rules,
+    /// When the brake stops a poll.
+    pub brake: BrakeLimits,
+    /// How retries are spread.
+    pub retry: RetryPolicy,
+    /// The bounds of a sweep.
+    pub sweep: SweepLimits,
+    /// What decides, per channel, that a message has told its recipient.
+    pub told_on: ToldOnByChannel,
+    /// The secret behind the Message-IDs, the same on every node.
+    pub mail_secret: [u8; 32],
+    /// The secret behind the tokens of reports, the same on every node.
+    pub report_secret: [u8; 32],
+    /// Figures for operators.
+    pub metrics: Metrics,
+    /// Wakes the lines.
+    pub wakes: Wakes,
+    /// Shows that the lines move.
+    pub pulse: Pulse,
+    /// The longest any line sleeps before it looks by itself: wake-ups may get lost, and must never
+    /// set the throughput.
+    pub look_again: Duration,
+}
+
+/// What decides, per channel, that a message has told its recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToldOnByChannel {
+    /// `Delivered` where the SMS gateway reports, else `Unconfirmed`.
+    pub sms: ToldOn,
+    /// `Accepted`: only a bounce says otherwise.
+    pub email: ToldOn,
+}
+
+impl ToldOnByChannel {
+    /// The rule of one channel; a call is told when it is ticked off.
+    #[must_use]
+    pub fn of(self, channel: Channel) -> ToldOn {
+        match channel {
+            Channel::Sms => self.sms,
+            Channel::Email => self.email,
+            Channel::Phone => ToldOn::Delivered,
+        }
+    }
+}
+
+/// One gateway with everything dispatch needs to use it.
+#[derive(Clone)]
+pub struct Gateway {
+    /// Its configured name.
+    pub name: String,
+    /// The channel it serves.
+    pub channel: Channel,
+    /// The edge that speaks to it.
+    pub gate: Arc<dyn Gate>,
+    /// Who may be reached through it.
+    pub mode: Mode,
+    /// Hand-overs at the same time.
+    pub connections: u32,
+    /// Claims beyond those, so that commits do not stall the wire.
+    pub claim_ahead: u32,
+    /// How long a claim is held.
+    pub lease: Duration,
+    /// The longest one hand-over may take.
+    pub longest_send: Duration,
+    /// How long a report is waited for; `None` where the gateway gives none.
+    pub report_within: Option<Duration>,
+}
+
+/// Who may be reached through a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only the addresses of this list; everything else is suppressed.
+    Trial(Vec<Allowed>),
+    /// Everybody.
+    Live,
+}
+
+/// One entry of a trial gateway's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// One number or address.
+    Address(Address),
+    /// Every address of a mail domain.
+    MailDomain(String),
+}
+
+impl Mode {
+    /// Whether a message to this address may leave.
+    #[must_use]
+    pub fn allows(&self, address: &Address) -> bool {
+        match self {
+            Self::Live => true,
+            Self::Trial(list) => list.iter().any(|allowed| allowed.covers(address)),
+        }
+    }
+}
+
+impl Allowed {
+    fn covers(&self, address: &Address) -> bool {
+        match (self, address) {
+            (Self::Address(allowed), address) => allowed == address,
+            (Self::MailDomain(domain), Address::Email(email)) => email
+                .expose()
+                .rsplit_once('@')
+                .is_some_and(|(_, of)| of.eq_ignore_ascii_case(domain)),
+            (Self::MailDomain(_), Address::Phone(_) | Address::None) => false,
+        }
+    }
+}
+
+/// Wakes the lines when there is something to do; each also looks by itself now and then.
+#[derive(Debug, Default)]
+pub struct Wakes {
+    /// There may be messages to send; every gateway's line hears it, even if it is busy just then.
+    pub dispatch: watch::Sender<()>,
+    /// There may be rungs to climb or batches to release.
+    pub upkeep: Notify,
+    /// A source may have changed.
+    pub intake: Notify,
+}
+
+impl Wakes {
+    /// There may be messages to send, on any channel.
+    pub fn messages(&self) {
+        self.dispatch.send_replace(());
+    }
+}
+
+/// When each line last moved, so that `/livez` and the watchdog tell the truth.
+#[derive(Debug)]
+pub struct Pulse {
+    dispatch: std::sync::Mutex<Mono>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self {
+            dispatch: std::sync::Mutex::new(Mono::now()),
+        }
+    }
+}
+
+impl Pulse {
+    /// Dispatch has gone round once more.
+    pub fn beat(&self) {
+        *self.lock() = Mono::now();
+    }
+
+    /// How long ago dispatch last went round.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.lock().elapsed()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Mono> {
+        self.dispatch
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,300 @@
+//! Dispatch: `outbox.claim ─▶ channel.send ─▶ outcome ─▶ outbox.settle`.
+//!
+//! One line per gateway. A step settles what has come back, claims what there is room for, and lets
+//! it fly; hand-overs stream, and no batch waits for its slowest. While outcomes cannot be written,
+//! nothing new is claimed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Gateway, Shared};
+use crate::channel::report_token::token;
+use crate::channel::{Body, Outgoing};
+use crate::clock::Mono;
+use crate::domain::message::{Event, Reason};
+use crate::domain::outcome::{AttemptFacts, Outcome, after_attempt};
+use crate::store::{Claim, ClaimAsk, Outbox, Settlement, StoreError};
+
+/// Outcomes are written at the latest after so many have come back.
+const SETTLE_BATCH: usize = 200;
+
+/// How long dispatch waits before it tries again to write outcomes that the store refused.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// No message is handed over for less than this: gateways refuse a validity of nothing.
+const LEAST_VALIDITY: Duration = Duration::from_secs(60);
+
+/// The line of one gateway.
+pub struct Dispatch<O> {
+    shared: Arc<Shared>,
+    outbox: O,
+    gateway: Arc<Gateway>,
+    wire: Arc<Semaphore>,
+    flights: JoinSet<Settlement>,
+    landed: Vec<Settlement>,
+    woken: watch::Receiver<()>,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DispatchStep {
+    /// Outcomes written.
+    pub settled: usize,
+    /// Messages claimed and let fly.
+    pub claimed: usize,
+    /// There was room for more than was found.
+    pub idle: bool,
+}
+
+impl<O: Outbox> Dispatch<O> {
+    /// A line that hands messages to `gateway`.
+    pub fn new(shared: Arc<Shared>, outbox: O, gateway: Gateway) -> Self {
+        let wire = Arc::new(Semaphore::new(gateway.connections.max(1) as usize));
+        let (flights, landed) = (JoinSet::new(), Vec::new());
+        let woken = shared.wakes.dispatch.subscribe();
+        Self {
+            shared,
+            outbox,
+            gateway: Arc::new(gateway),
+            wire,
+            flights,
+            landed,
+            woken,
+        }
+    }
+
+    /// Works until `stop`; then claims nothing more, and ends when every hand-over has an outcome
+    /// that is written.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.shared.pulse.beat();
+            let now = self.shared.clock.now();
+            let step = if stop.is_cancelled() {
+                self.settle().await
+            } else {
+                self.step(now).await
+            };
+            let pause = match step {
+                Ok(step) => self.pause_after(step).await,
+                Err(error) => {
+                    tracing::error!(
+                        gateway = self.gateway.name,
+                        "nothing new is claimed: {error}"
+                    );
+                    Some(STORE_PAUSE)
+                }
+            };
+            if stop.is_cancelled() && self.flights.is_empty() && self.landed.is_empty() {
+                return;
+            }
+            self.wait(pause, &stop).await;
+        }
+    }
+
+    /// Writes what has come back, then claims what there is room for.
+    ///
+    /// # Errors
+    /// When the store fails: outcomes are kept and written later, and nothing new is claimed.
+    pub async fn step(&mut self, now: DateTime<Utc>) -> Result<DispatchStep, StoreError> {
+        let DispatchStep { settled, .. } = self.settle().await?;
+        let room = self.room();
+        if room == 0 {
+            return Ok(DispatchStep {
+                settled,
+                claimed: 0,
+                idle: false,
+            });
+        }
+        let lease_from = Mono::now();
+        let ask = ClaimAsk {
+            channel: self.gateway.channel,
+            gateway: self.gateway.name.clone(),
+            node: self.shared.node.clone(),
+            limit: room,
+            lease: self.gateway.lease,
+            now,
+        };
+        let claims = self.outbox.claim(&ask).await?;
+        let claimed = claims.len();
+        let start_before = lease_from
+            .plus(self.gateway.lease)
+            .minus(self.gateway.longest_send);
+        for claim in claims {
+            self.fly(claim, now, start_before);
+        }
+        Ok(DispatchStep {
+            settled,
+            claimed,
+            idle: claimed < room as usize,
+        })
+    }
+
+    /// Waits until every hand-over has come back, and writes the outcomes.
+    ///
+    /// # Errors
+    /// When the store fails; the outcomes are kept.
+    pub async fn land(&mut self) -> Result<usize, StoreError> {
+        while let Some(flight) = self.flights.join_next().await {
+            self.keep(flight);
+        }
+        self.settle().await.map(|step| step.settled)
+    }
+
+    async fn settle(&mut self) -> Result<DispatchStep, StoreError> {
+        while self.landed.len() < SETTLE_BATCH {
+            let Some(flight) = self.flights.try_join_next() else {
+                break;
+            };
+            self.keep(flight);
+        }
+        let settled = self.landed.len();
+        if settled > 0 {
+            self.outbox.settle(&self.landed).await?;
+            self.after_settling();
+        }
+        Ok(DispatchStep {
+            settled,
+            ..DispatchStep::default()
+        })
+    }
+
+    fn after_settling(&mut self) {
+        let channel = self.gateway.channel;
+        let ended = |event| matches!(event, Event::GaveUp | Event::Refused);
+        if self
+            .landed
+            .iter()
+            .any(|settlement| ended(settlement.decision.event))
+        {
+            self.shared.wakes.upkeep.notify_one();
+        }
+        for settlement in self.landed.drain(..) {
+            self.shared
+                .metrics
+                .outcome(channel, settlement.outcome.word());
+        }
+    }
+
+    fn keep(&mut self, flight: Result<Settlement, tokio::task::JoinError>) {
+        match flight {
+            Ok(settlement) => self.landed.push(settlement),
+            // Its lease will run out and make it unknown, which is the truth.
+            Err(error) => {
+                tracing::error!(gateway = self.gateway.name, "a hand-over broke: {error}")
+            }
+        }
+    }
+
+    fn room(&self) -> u32 {
+        let most = self.gateway.connections.max(1) + self.gateway.claim_ahead;
+        let taken = self.flights.len() + self.landed.len();
+        most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+    }
+
+    fn fly(&mut self, claim: Claim, now: DateTime<Utc>, start_before: Mono) {
+        let (shared, gateway) = (Arc::clone(&self.shared), Arc::clone(&self.gateway));
+        let wire = Arc::clone(&self.wire);
+        self.flights.spawn(async move {
+            let outcome = hand_over(&shared, &gateway, &wire, &claim, now, start_before).await;
+            settlement(&shared, &gateway, &claim, outcome)
+        });
+    }
+
+    /// After a full claim there may be more at once; otherwise the next message's time is asked for.
+    async fn pause_after(&self, step: DispatchStep) -> Option<Duration> {
+        if step.claimed > 0 && !step.idle {
+            return None;
+        }
+        let due = self
+            .outbox
+            .next_due(self.gateway.channel)
+            .await
+            .ok()
+            .flatten();
+        let left = due.map(|due| (due - self.shared.clock.now()).to_std().unwrap_or_default());
+        let look_again = self.shared.look_again;
+        Some(
+            left.filter(|left| !left.is_zero())
+                .unwrap_or(look_again)
+                .min(look_again),
+        )
+    }
+
+    async fn wait(&mut self, pause: Option<Duration>, stop: &CancellationToken) {
+        let full = self.room() == 0;
+        let Some(pause) = pause.or(full.then_some(self.shared.look_again)) else {
+            return;
+        };
+        let stopped = stop.is_cancelled();
+        tokio::select! {
+            biased;
+            () = stop.cancelled(), if !stopped => {}
+            Some(flight) = self.flights.join_next() => self.keep(flight),
+            _ = self.woken.changed() => {}
+            () = self.shared.clock.pause(pause) => {}
+        }
+    }
+}
+
+async fn hand_over(
+    shared: &Shared,
+    gateway: &Gateway,
+    wire: &Semaphore,
+    claim: &Claim,
+    now: DateTime<Utc>,
+    start_before: Mono,
+) -> Outcome {
+    if !gateway.mode.allows(&claim.address) {
+        return Outcome::Withheld(Reason::Trial);
+    }
+    let Ok(_permit) = wire.acquire().await else {
+        return Outcome::NotSent {
+            cause: "stopping".into(),
+            retry_after: None,
+            pause: false,
+        };
+    };
+    let validity = (claim.not_after - now)
+        .to_std()
+        .unwrap_or_default()
+        .max(LEAST_VALIDITY);
+    let outgoing = Outgoing {
+        address: claim.address.clone(),
+        body: Body(claim.body.clone()),
+        gateway_key: claim.gateway_key.clone(),
+        report_token: token(&shared.report_secret, claim.attempt.0),
+        validity,
+        sender: claim.sender.clone(),
+        start_before,
+    };
+    // A hand-over that takes longer than its time is cut off: what it came to is not known.
+    let sent = tokio::time::timeout(gateway.longest_send, gateway.gate.send(&outgoing)).await;
+    sent.unwrap_or_else(|_| Outcome::Unknown {
+        cause: "no answer in time".into(),
+    })
+}
+
+fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcome) -> Settlement {
+    let now = shared.clock.now();
+    let facts = AttemptFacts {
+        now,
+        attempts: claim.attempts,
+        give_up_at: claim.give_up_at.min(claim.not_after),
+        report_within: gateway.report_within,
+        jitter: rand::random(),
+    };
+    let decision = after_attempt(&outcome, &facts, &shared.retry);
+    Settlement {
+        message: claim.message,
+        attempt: claim.attempt,
+        fence: claim.fence,
+        outcome,
+        decision,
+        at: now,
+    }
+}

@@ -1,0 +1,436 @@
+//! Intake: `source.snapshot ─▶ diff ─▶ change ─▶ brake ─▶ plan ─▶ render ─▶ ledger.record`.
+//!
+//! One line per source. It concludes nothing from a read that did not run to its end, and where the
+//! store says that a belief no longer stood, it reads everything again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::replan::{Replan, Undecided};
+use crate::domain::appointment::{Appointment, BookingKey, Standing};
+use crate::domain::brake::{PollCounts, brake};
+use crate::domain::change::change;
+use crate::domain::closing::Closing;
+use crate::domain::contact::Unusable;
+use crate::domain::diff::{Diff, diff, same_again};
+use crate::domain::notice::beliefs;
+use crate::domain::plan::{self, NoPlan};
+use crate::source::{Look, RowFault, Snapshot, Source, SourceError};
+use crate::store::{
+    Entry, Known, Ledger, Marks, NewBatch, Record, Recorded, SnapshotMark, StoreError,
+};
+
+/// How many appointments one transaction of the baseline writes.
+const BASELINE_CHUNK: usize = 2_000;
+
+/// The line of one source.
+pub struct Intake<S, L> {
+    shared: Arc<Shared>,
+    source: S,
+    ledger: L,
+    every: Duration,
+    /// Some booking was missing in the last snapshot, or nothing is known yet: an unchanged source
+    /// still has something to say.
+    unsettled: bool,
+}
+
+/// Why a step of intake could not be done; nobody's state changed.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The source could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What one step came to.
+#[derive(Debug, Default)]
+pub struct IntakeStep {
+    /// What was recorded.
+    pub recorded: Recorded,
+    /// What could not be understood or decided; each is an alarm.
+    pub faults: Vec<RowFault>,
+}
+
+impl<S: Source, L: Ledger> Intake<S, L> {
+    /// A line that looks at `source` every `every`.
+    pub fn new(shared: Arc<Shared>, source: S, ledger: L, every: Duration) -> Self {
+        Self {
+            shared,
+            source,
+            ledger,
+            every,
+            unsettled: true,
+        }
+    }
+
+    /// Looks again and again until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let now = self.shared.clock.now();
+            match self.step(now).await {
+                Ok(step) => self.note(&step),
+                Err(error) => self.note_failure(&error),
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.shared.wakes.intake.notified() => {}
+                () = self.shared.clock.pause(self.every) => {}
+            }
+        }
+    }
+
+    /// Looks once, decides, and records.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; nobody's state has changed, and the next step reads everything.
+    pub async fn step(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
+        let step = self.look(now).await;
+        let again = step.as_ref().map_or(true, |s| {
+            !s.recorded.conflicts.is_empty()
+                || s.faults.iter().any(|fault| fault.column == DECISION)
+        });
+        if again {
+            // What was not recorded must be found again, even if the source stays silent.
+            self.source.forget();
+            self.unsettled = true;
+        }
+        step
+    }
+
+    async fn look(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
+        let look = self.source.snapshot(now).await?;
+        if look == Look::Unchanged && !self.unsettled {
+            let recorded = self.ledger.record(self.empty(now)).await?;
+            return Ok(IntakeStep {
+                recorded,
+                faults: Vec::new(),
+            });
+        }
+        let marks = self.ledger.marks(self.source.name(), now).await?;
+        let (diff, snapshot) = match look {
+            Look::Unchanged => (same_again(&marks.marks), None),
+            Look::Snapshot(snapshot) => {
+                let rows = snapshot.rows.clone();
+                (
+                    diff(&marks.marks, rows, &snapshot.unreadable),
+                    Some(snapshot),
+                )
+            }
+        };
+        self.unsettled = !diff.newly_absent.is_empty();
+        if marks.baseline {
+            self.changes(now, &marks, diff, snapshot).await
+        } else {
+            self.baseline(now, diff, snapshot.unwrap_or_default()).await
+        }
+    }
+
+    /// The first snapshot: everything is written down in chunks, and nobody is told about history.
+    /// It is valid from the last chunk on; an interrupted one starts again.
+    async fn baseline(
+        &mut self,
+        now: DateTime<Utc>,
+        diff: Diff,
+        snapshot: Snapshot,
+    ) -> Result<IntakeStep, IntakeError> {
+        let keys: Vec<BookingKey> = diff.touched.iter().map(|row| row.key.clone()).collect();
+        let known = self.ledger.known(self.source.name(), &keys).await?;
+        let entry = |row: Appointment| {
+            let known = known.iter().find(|known| known.appointment.key == row.key);
+            quiet_entry(row, known, 0)
+        };
+        let mut entries: Vec<Entry> = diff.touched.into_iter().map(entry).collect();
+        while entries.len() > BASELINE_CHUNK {
+            let chunk = entries.split_off(entries.len() - BASELINE_CHUNK);
+            let record = Record {
+                entries: chunk,
+                snapshot: None,
+                ..self.empty(now)
+            };
+            self.ledger.record(record).await?;
+        }
+        let mark = Some(mark(&snapshot));
+        let record = Record {
+            entries,
+            snapshot: mark,
+            ..self.empty(now)
+        };
+        let recorded = self.ledger.record(record).await?;
+        Ok(IntakeStep {
+            recorded,
+            faults: snapshot.faults,
+        })
+    }
+
+    async fn changes(
+        &mut self,
+        now: DateTime<Utc>,
+        marks: &Marks,
+        mut diff: Diff,
+        snapshot: Option<Snapshot>,
+    ) -> Result<IntakeStep, IntakeError> {
+        let rows = snapshot
+            .as_ref()
+            .map_or(marks.marks.len(), |s| s.rows.len() + s.unreadable.len());
+        let mark = snapshot.as_ref().map_or(
+            SnapshotMark {
+                rows: count(rows),
+                faults: 0,
+            },
+            mark,
+        );
+        let mut faults = snapshot.map(|snapshot| snapshot.faults).unwrap_or_default();
+        let gone = self.look_up(&mut diff, &mut faults).await?;
+        let keys: Vec<_> = diff
+            .touched
+            .iter()
+            .map(|row| row.key.clone())
+            .chain(gone)
+            .collect();
+        let known = self.ledger.known(self.source.name(), &keys).await?;
+        let closings = self.ledger.closings(now).await?;
+        let decide = Decide {
+            shared: &self.shared,
+            closings: &closings,
+            now,
+        };
+        let decided = decide.all(diff.touched, &known, &keys, &mut faults);
+        let counts = PollCounts {
+            changes: count(
+                decided
+                    .iter()
+                    .filter(|entry| entry.supersede && !entry.notices.is_empty())
+                    .count(),
+            ),
+            known: count(marks.marks.len()),
+            rows: count(rows),
+        };
+        let batch = brake(counts, &self.shared.brake).map(|braked| NewBatch {
+            braked,
+            changes: counts.changes,
+            known: counts.known,
+        });
+        let record = Record {
+            snapshot: Some(mark),
+            absent: diff.newly_absent,
+            back: diff.back,
+            entries: decided,
+            batch,
+            ..self.empty(now)
+        };
+        let recorded = self.ledger.record(record).await?;
+        Ok(IntakeStep { recorded, faults })
+    }
+
+    /// Asks the source for the rows that were missing often enough. Those it finds are rows like
+    /// any other; those it does not find are gone, and their keys are returned.
+    async fn look_up(
+        &mut self,
+        diff: &mut Diff,
+        faults: &mut Vec<RowFault>,
+    ) -> Result<Vec<BookingKey>, IntakeError> {
+        if diff.missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.source.look_up(&diff.missing).await?;
+        faults.append(&mut found.faults);
+        let is_there = |key: &BookingKey| {
+            found.unreadable.contains(key) || found.rows.iter().any(|row| row.key == *key)
+        };
+        let (there, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut diff.missing)
+            .into_iter()
+            .partition(is_there);
+        diff.back.extend(there);
+        diff.touched.append(&mut found.rows);
+        Ok(gone)
+    }
+
+    fn empty(&self, now: DateTime<Utc>) -> Record {
+        Record {
+            source: self.source.name().clone(),
+            at: now,
+            snapshot: Some(SnapshotMark { rows: 0, faults: 0 }),
+            absent: Vec::new(),
+            back: Vec::new(),
+            entries: Vec::new(),
+            batch: None,
+        }
+    }
+
+    fn note(&self, step: &IntakeStep) {
+        let source = self.source.name();
+        for fault in &step.faults {
+            tracing::warn!(source = %source, "not understood, old state kept: {fault}");
+            self.shared.metrics.fault(source);
+        }
+        let recorded = &step.recorded;
+        if recorded.written > 0 {
+            tracing::info!(
+                source = %source,
+                appointments = recorded.written,
+                notices = recorded.notices,
+                superseded = recorded.superseded,
+                conflicts = recorded.conflicts.len(),
+                "snapshot recorded"
+            );
+        }
+        if let Some(batch) = recorded.batch {
+            tracing::warn!(source = %source, batch = batch.0, "the brake holds this batch until a person releases it");
+        }
+        self.shared.wakes.messages();
+    }
+
+    fn note_failure(&self, error: &IntakeError) {
+        let source = self.source.name();
+        tracing::error!(source = %source, "nobody's state changed: {error}");
+        self.shared.metrics.fault(source);
+    }
+}
+
+/// The pseudo-column of faults that concern the decision, not the row.
+const DECISION: &str = "(decision)";
+
+/// Decides, row by row, what is recorded.
+struct Decide<'a> {
+    shared: &'a Shared,
+    closings: &'a [Closing],
+    now: DateTime<Utc>,
+}
+
+impl Decide<'_> {
+    fn all(
+        &self,
+        rows: Vec<Appointment>,
+        known: &[Known],
+        keys: &[BookingKey],
+        faults: &mut Vec<RowFault>,
+    ) -> Vec<Entry> {
+        let known: std::collections::BTreeMap<&BookingKey, &Known> = known
+            .iter()
+            .map(|known| (&known.appointment.key, known))
+            .collect();
+        let mut rows: std::collections::BTreeMap<BookingKey, Appointment> =
+            rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let mut entries = Vec::new();
+        for key in keys {
+            let known = known.get(key).copied();
+            let decided = match (rows.remove(key), known) {
+                (Some(row), Some(known)) => self.row(keep_contact(row, known), known),
+                (Some(row), None) => Ok(quiet_entry(row, None, 0)),
+                (None, Some(known)) => self.row(gone(known), known),
+                (None, None) => continue,
+            };
+            match decided {
+                Ok(entry) => entries.push(entry),
+                Err(problem) => faults.push(RowFault {
+                    key: Some(key.clone()),
+                    column: DECISION.to_owned(),
+                    problem: format!("{problem}; nobody was told, and it will be tried again"),
+                }),
+            }
+        }
+        entries
+    }
+
+    fn row(&self, mut row: Appointment, known: &Known) -> Result<Entry, Undecided> {
+        let old = &known.appointment.state;
+        if row.state.standing == Standing::Cancelled && old.standing == Standing::Cancelled {
+            // A cancelled booking has no time or place that anybody could be told.
+            row.state = old.clone();
+        }
+        let replan = Replan {
+            shared: self.shared,
+            closings: self.closings,
+            now: self.now,
+        };
+        if row.state == *old {
+            let notices = replan.refresh(known, &row)?;
+            return Ok(Entry {
+                notices,
+                ..quiet_entry(row, Some(known), known.revision)
+            });
+        }
+        let mut notices = Vec::new();
+        for recipient in &row.recipients {
+            let believed = beliefs(&known.base, &known.notices, &recipient.role);
+            let Some(change) = change(&row.state, &believed) else {
+                continue;
+            };
+            match plan::plan(&row, recipient, &change, &known.notices, &replan.around()) {
+                Ok(planned) => {
+                    for planned in planned {
+                        notices.push(replan.writing().notice(&row, planned, None)?);
+                    }
+                }
+                Err(NoPlan::Past) => {}
+                Err(problem) => return Err(problem.into()),
+            }
+        }
+        let entry = quiet_entry(row, Some(known), known.revision + 1);
+        Ok(Entry {
+            supersede: true,
+            notices,
+            ..entry
+        })
+    }
+}
+
+/// A booking whose row is gone from the source is cancelled; everything else is as we last saw it.
+fn gone(known: &Known) -> Appointment {
+    let mut copy = known.appointment.clone();
+    copy.state.standing = Standing::Cancelled;
+    copy
+}
+
+/// Systems that cancel often erase the contact in the same breath: the newest copy known is kept.
+fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
+    if row.state.standing == Standing::Active {
+        return row;
+    }
+    for recipient in &mut row.recipients {
+        let old = known
+            .appointment
+            .recipients
+            .iter()
+            .find(|old| old.role == recipient.role);
+        let Some(old) = old else { continue };
+        if recipient.contact.phone == Err(Unusable::Missing) {
+            recipient.contact.phone.clone_from(&old.contact.phone);
+        }
+        if recipient.contact.email == Err(Unusable::Missing) {
+            recipient.contact.email.clone_from(&old.contact.email);
+        }
+    }
+    row
+}
+
+fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32) -> Entry {
+    Entry {
+        appointment: row,
+        believed: known.map(Known::believed),
+        revision: known.map_or(revision, |known| revision.max(known.revision)),
+        supersede: false,
+        release: false,
+        notices: Vec::new(),
+    }
+}
+
+fn mark(snapshot: &Snapshot) -> SnapshotMark {
+    let rows = snapshot.rows.len() + snapshot.unreadable.len();
+    SnapshotMark {
+        rows: count(rows),
+        faults: count(snapshot.faults.len()),
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

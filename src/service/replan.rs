@@ -1,0 +1,258 @@
+//! The decisions that need no new snapshot: a rung to climb, a released batch to write anew, a
+//! contact that changed under a notice nobody has reached. Each answers with what to record.
+
+use chrono::{DateTime, Utc};
+
+use super::Shared;
+use super::writing::{Writing, WritingError};
+use crate::domain::appointment::Appointment;
+use crate::domain::change::change;
+use crate::domain::closing::Closing;
+use crate::domain::ladder::Rung;
+use crate::domain::message::{Channel, MessageBrief, MessageState, Reason};
+use crate::domain::notice::{NoticeBrief, beliefs};
+use crate::domain::plan::{self, Circumstances, NoPlan};
+use crate::domain::recipient::Recipient;
+use crate::store::{Entry, Known, NewNotice};
+
+/// What a decision on one appointment looks at.
+pub struct Replan<'a> {
+    /// What every line shares.
+    pub shared: &'a Shared,
+    /// The closings announced.
+    pub closings: &'a [Closing],
+    /// The present, in domain time.
+    pub now: DateTime<Utc>,
+}
+
+/// Why nothing could be decided for an appointment, though something should be.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecided {
+    /// The rules or the directory have no answer.
+    #[error(transparent)]
+    Plan(#[from] NoPlan),
+    /// The text could not be written.
+    #[error(transparent)]
+    Writing(#[from] WritingError),
+}
+
+/// Why a known appointment is decided again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Its open rungs have ended untold.
+    Climb,
+    /// A person released its batch.
+    Release,
+}
+
+impl<'a> Replan<'a> {
+    /// The entry to record for a known appointment, if any.
+    ///
+    /// # Errors
+    /// [`Undecided`] when the rules, the directory or a template have no answer.
+    pub fn decide(&self, again: Again, known: &Known) -> Result<Option<Entry>, Undecided> {
+        match again {
+            Again::Climb => self.climb(known),
+            Again::Release => self.release(known).map(Some),
+        }
+    }
+
+    /// The circumstances of a plan.
+    #[must_use]
+    pub fn around(&self) -> Circumstances<'a> {
+        Circumstances {
+            now: self.now,
+            directory: &self.shared.directory,
+            closings: self.closings,
+            rules: &self.shared.rules,
+        }
+    }
+
+    /// What writes at this moment.
+    #[must_use]
+    pub fn writing(&self) -> Writing<'a> {
+        Writing {
+            shared: self.shared,
+            at: self.now,
+        }
+    }
+
+    /// The entry that opens the next rung of every notice whose open ones have ended untold.
+    ///
+    /// # Errors
+    /// [`Undecided`] when the directory or a template has no answer.
+    fn climb(&self, known: &Known) -> Result<Option<Entry>, Undecided> {
+        let mut notices = Vec::new();
+        for notice in known.notices.iter().filter(|notice| is_open(known, notice)) {
+            let Some(recipient) = recipient(&known.appointment, notice) else {
+                continue;
+            };
+            if let Some(rung) = notice.ladder.climb(&notice.messages, &recipient.contact) {
+                notices.push(self.rung(known, recipient, notice, rung)?);
+            }
+        }
+        Ok((!notices.is_empty()).then(|| entry(known, notices, false)))
+    }
+
+    /// The entry that writes a released booking's held notices anew, as of now. What is no longer
+    /// worth telling is left without rungs, and its messages are superseded.
+    ///
+    /// # Errors
+    /// As [`Replan::climb`].
+    fn release(&self, known: &Known) -> Result<Entry, Undecided> {
+        let held = |message: &MessageBrief| {
+            message.state == MessageState::Held && message.reason == Some(Reason::Brake)
+        };
+        let mut notices = Vec::new();
+        for notice in known
+            .notices
+            .iter()
+            .filter(|notice| notice.messages.iter().any(held))
+        {
+            notices.extend(self.anew(known, &known.appointment, notice)?);
+        }
+        Ok(entry(known, notices, true))
+    }
+
+    /// The notices to bring up to date when an appointment's contact changed: those that have told
+    /// nobody. Where an attempt was made, only the call list learns the new number.
+    ///
+    /// # Errors
+    /// As [`Replan::climb`].
+    pub fn refresh(&self, known: &Known, new: &Appointment) -> Result<Vec<NewNotice>, Undecided> {
+        let unsent = |m: &MessageBrief| matches!(m.state, MessageState::Ready | MessageState::Held);
+        let mut notices = Vec::new();
+        for notice in known.notices.iter().filter(|notice| is_open(known, notice)) {
+            if !notice.messages.iter().any(unsent) {
+                continue;
+            }
+            let attempted = notice.messages.iter().any(|m| m.first_attempt_at.is_some());
+            notices.extend(match attempted {
+                true => self.phone_anew(known, new, notice)?,
+                false => self.anew(known, new, notice)?,
+            });
+        }
+        Ok(notices)
+    }
+
+    /// A notice planned and written again for the same revision, under its own reference.
+    fn anew(
+        &self,
+        known: &Known,
+        copy: &Appointment,
+        notice: &NoticeBrief,
+    ) -> Result<Option<NewNotice>, Undecided> {
+        let Some(recipient) = recipient(copy, notice) else {
+            return Ok(None);
+        };
+        let void = || Ok(Some(self.without_rungs(notice)));
+        let believed = beliefs(&known.base, &known.notices, &recipient.role);
+        let Some(change) = change(&copy.state, &believed) else {
+            return void();
+        };
+        let planned = match plan::plan(copy, recipient, &change, &known.notices, &self.around()) {
+            Ok(planned) => planned,
+            Err(NoPlan::Past) => return void(),
+            Err(problem) => return Err(problem.into()),
+        };
+        match planned
+            .into_iter()
+            .find(|p| p.telling.purpose == notice.purpose)
+        {
+            Some(planned) => Ok(Some(self.writing().notice(
+                copy,
+                planned,
+                Some(notice.reference),
+            )?)),
+            None => void(),
+        }
+    }
+
+    /// The open phone rung with the new contact; whatever was attempted stays as it is.
+    fn phone_anew(
+        &self,
+        known: &Known,
+        copy: &Appointment,
+        notice: &NoticeBrief,
+    ) -> Result<Option<NewNotice>, Undecided> {
+        let open = notice.messages.iter().find(|m| m.channel == Channel::Phone);
+        let (Some(open), Some(recipient)) = (open, recipient(copy, notice)) else {
+            return Ok(None);
+        };
+        let rung = Rung {
+            number: open.rung,
+            channel: Channel::Phone,
+            reason: open.reason,
+        };
+        self.rung(known, recipient, notice, rung).map(Some)
+    }
+
+    fn rung(
+        &self,
+        known: &Known,
+        recipient: &Recipient,
+        notice: &NoticeBrief,
+        rung: Rung,
+    ) -> Result<NewNotice, Undecided> {
+        let appointment = &known.appointment;
+        let planned = plan::climb(
+            appointment,
+            recipient,
+            notice,
+            rung,
+            &known.notices,
+            &self.around(),
+        )?;
+        let (telling, message) = planned;
+        let message = self
+            .writing()
+            .message(&telling, message, notice.reference)?;
+        Ok(NewNotice {
+            messages: vec![message],
+            ..self.without_rungs(notice)
+        })
+    }
+
+    /// The same notice with no rung planned: its unsent messages are superseded.
+    fn without_rungs(&self, notice: &NoticeBrief) -> NewNotice {
+        let office = notice.change.new.office.clone();
+        let district = self.shared.directory.district_of(&office);
+        NewNotice {
+            role: notice.role.clone(),
+            purpose: notice.purpose,
+            occasion: 0,
+            change: notice.change.clone(),
+            district: district.map_or_else(|| "".into(), |district| district.id.clone()),
+            office,
+            ladder: notice.ladder.clone(),
+            on_unknown: notice.on_unknown,
+            reference: notice.reference,
+            due_by: notice.due_by,
+            not_after: notice.not_after,
+            messages: Vec::new(),
+        }
+    }
+}
+
+/// Whether a notice may still need another rung or a better address.
+fn is_open(known: &Known, notice: &NoticeBrief) -> bool {
+    notice.revision == known.revision && !notice.superseded && !notice.has_told()
+}
+
+fn recipient<'a>(appointment: &'a Appointment, notice: &NoticeBrief) -> Option<&'a Recipient> {
+    appointment
+        .recipients
+        .iter()
+        .find(|recipient| recipient.role == notice.role)
+}
+
+fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
+    Entry {
+        appointment: known.appointment.clone(),
+        believed: Some(known.believed()),
+        revision: known.revision,
+        supersede: false,
+        release,
+        notices,
+    }
+}

@@ -1,0 +1,94 @@
+//! Everything the service is told at start, ready-made: the configuration builds it, and nothing in
+//! here reads a file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::Mode;
+use super::schedule::Schedule;
+use crate::channel::email;
+use crate::channel::sms::{Profile, Secrets};
+use crate::clock::Clock;
+use crate::domain::brake::BrakeLimits;
+use crate::domain::plan::Rules;
+use crate::domain::retry::RetryPolicy;
+
+/// The settings of the whole service.
+pub struct Settings {
+    /// This node's name in leases, attempts and history.
+    pub node: String,
+    /// Domain time.
+    pub clock: Clock,
+    /// The store's SQLite file.
+    pub store: PathBuf,
+    /// Where health, metrics and reports are served.
+    pub http: HttpSettings,
+    /// The gateways.
+    pub gateways: Vec<GatewaySettings>,
+    /// The rules of planning.
+    pub rules: Rules,
+    /// When the brake stops a poll.
+    pub brake: BrakeLimits,
+    /// How retries are spread.
+    pub retry: RetryPolicy,
+    /// Added to the longest send before an unknown may be resolved.
+    pub quarantine_margin: Duration,
+    /// When personal data is erased.
+    pub erase: Schedule,
+    /// Personal data is erased so long after its notice ended.
+    pub retention: TimeDelta,
+    /// The longest any line sleeps before it looks by itself.
+    pub look_again: Duration,
+    /// How long a drain may take.
+    pub drain_limit: Duration,
+}
+
+/// The HTTP server's settings.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The address under which gateways reach this server, without a slash at its end; `None`
+    /// means `http://` and the address that was bound.
+    pub public_url: Option<String>,
+    /// At most so many connections at once.
+    pub max_connections: usize,
+    /// A request must have arrived whole within this.
+    pub read_timeout: Duration,
+    /// No request body is longer, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// One gateway.
+pub struct GatewaySettings {
+    /// Its configured name.
+    pub name: String,
+    /// Who may be reached through it.
+    pub mode: Mode,
+    /// Hand-overs at the same time.
+    pub connections: u32,
+    /// Claims beyond those.
+    pub claim_ahead: u32,
+    /// How long a claim is held; never less than the longest send.
+    pub lease: Duration,
+    /// What it speaks.
+    pub speaks: Speaks,
+}
+
+/// What a gateway speaks.
+pub enum Speaks {
+    /// HTTP, by a profile.
+    Sms {
+        /// The profile, at its address.
+        profile: Box<Profile>,
+        /// The secrets it names.
+        secrets: Secrets,
+        /// How long a report is waited for; `None` where none are sent.
+        report_within: Option<Duration>,
+    },
+    /// SMTP.
+    Email(Box<email::Settings>),
+}

@@ -1,0 +1,102 @@
+//! Starts the lines, watches them, and drains them: every claimed message gets an outcome that is
+//! written before the process ends, within a limit.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::Dispatch;
+use super::intake::Intake;
+use super::upkeep::{Retention, Upkeep};
+use super::{Gateway, Shared};
+use crate::source::Source;
+use crate::store::Store;
+
+/// Everything the service is made of.
+pub struct Parts<S, R> {
+    /// What every line shares.
+    pub shared: Arc<Shared>,
+    /// The store.
+    pub store: S,
+    /// The sources, each with how often it is looked at.
+    pub sources: Vec<(R, Duration)>,
+    /// The gateways.
+    pub gateways: Vec<Gateway>,
+    /// When personal data is erased.
+    pub retention: Retention,
+    /// How long a drain may take.
+    pub drain_limit: Duration,
+}
+
+/// How the service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every line has ended, and every outcome is written.
+    Drained,
+    /// The limit passed first: what was still under way will be found as unknown.
+    LimitPassed,
+    /// A line ended that should not have.
+    LineBroke,
+}
+
+/// Runs every line until `stop`, then drains.
+pub async fn run<S: Store, R: Source + 'static>(
+    parts: Parts<S, R>,
+    stop: CancellationToken,
+) -> Ended {
+    let drain_limit = parts.drain_limit;
+    let mut lines = Lines {
+        stop: stop.clone(),
+        set: JoinSet::new(),
+    };
+    lines.start_all(parts);
+    let broke = tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        ended = lines.set.join_next() => {
+            tracing::error!("a line ended that should not have: {ended:?}");
+            true
+        }
+    };
+    stop.cancel();
+    let drained = async { while lines.set.join_next().await.is_some() {} };
+    match tokio::time::timeout(drain_limit, drained).await {
+        Ok(()) if broke => Ended::LineBroke,
+        Ok(()) => Ended::Drained,
+        Err(_) => Ended::LimitPassed,
+    }
+}
+
+struct Lines {
+    stop: CancellationToken,
+    set: JoinSet<()>,
+}
+
+impl Lines {
+    fn start_all<S: Store, R: Source + 'static>(&mut self, parts: Parts<S, R>) {
+        let Parts {
+            shared,
+            store,
+            sources,
+            gateways,
+            retention,
+            ..
+        } = parts;
+        for gateway in gateways {
+            let line = Dispatch::new(Arc::clone(&shared), store.clone(), gateway);
+            self.start(line.run(self.stop.clone()));
+        }
+        for (source, every) in sources {
+            let line = Intake::new(Arc::clone(&shared), source, store.clone(), every);
+            self.start(line.run(self.stop.clone()));
+        }
+        self.start(Upkeep::new(shared, store, retention).run(self.stop.clone()));
+    }
+
+    fn start(&mut self, line: impl Future<Output = ()> + Send + 'static) {
+        self.set.spawn(line);
+    }
+}

@@ -1,0 +1,184 @@
+//! Upkeep: what time and people ask for: `outbox.sweep` (leases, expiry, unknowns, reports that did
+//! not come), rungs to climb and released batches to write anew (`plan ─▶ render ─▶ record`), and
+//! retention by its schedule.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::replan::{Again, Replan};
+use super::schedule::Schedule;
+use crate::domain::appointment::SourceName;
+use crate::store::{Cluster, Entry, Known, Ledger, Outbox, Record, StoreError, Swept};
+
+/// How many appointments one step climbs, releases or erases at most.
+const STEP_LIMIT: u32 = 500;
+
+/// The line of upkeep.
+pub struct Upkeep<S> {
+    shared: Arc<Shared>,
+    store: S,
+    retention: Retention,
+    erase_next: Option<DateTime<Utc>>,
+}
+
+/// When personal data is erased, and how old it must be.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    /// When to look.
+    pub schedule: Schedule,
+    /// Erased so long after the notice ended.
+    pub keep: TimeDelta,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpkeepStep {
+    /// What time ended.
+    pub swept: Swept,
+    /// Appointments of released batches written anew.
+    pub released: usize,
+    /// Appointments whose next rung was opened.
+    pub climbed: usize,
+    /// Notices erased.
+    pub erased: u32,
+}
+
+impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
+    /// The line over `store`.
+    pub fn new(shared: Arc<Shared>, store: S, retention: Retention) -> Self {
+        Self {
+            shared,
+            store,
+            retention,
+            erase_next: None,
+        }
+    }
+
+    /// Looks again and again until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let more = match self.step(self.shared.clock.now()).await {
+                Ok(step) => self.note(step),
+                Err(error) => {
+                    tracing::error!("upkeep will be tried again: {error}");
+                    false
+                }
+            };
+            if more {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.shared.wakes.upkeep.notified() => {}
+                () = self.shared.clock.pause(self.shared.look_again) => {}
+            }
+        }
+    }
+
+    /// Looks once.
+    ///
+    /// # Errors
+    /// When the store fails; everything is found again.
+    pub async fn step(&mut self, now: DateTime<Utc>) -> Result<UpkeepStep, StoreError> {
+        self.store.beat(&self.shared.node).await?;
+        let swept = self.store.sweep(now, self.shared.sweep).await?;
+        let released = self.store.released(STEP_LIMIT).await?;
+        let released = self.record(now, &released, Again::Release).await?;
+        let climbable = self.store.climbable(STEP_LIMIT).await?;
+        let climbed = self.record(now, &climbable, Again::Climb).await?;
+        let erased = self.erase(now).await?;
+        Ok(UpkeepStep {
+            swept,
+            released,
+            climbed,
+            erased,
+        })
+    }
+
+    /// Decides for each booking and records what was decided, one transaction per source.
+    async fn record(
+        &self,
+        now: DateTime<Utc>,
+        bookings: &[Known],
+        again: Again,
+    ) -> Result<usize, StoreError> {
+        if bookings.is_empty() {
+            return Ok(0);
+        }
+        let closings = self.store.closings(now).await?;
+        let replan = Replan {
+            shared: &self.shared,
+            closings: &closings,
+            now,
+        };
+        let mut sources: BTreeMap<SourceName, Vec<Entry>> = BTreeMap::new();
+        for known in bookings {
+            let name = &known.appointment.source;
+            match replan.decide(again, known) {
+                Ok(Some(entry)) => sources.entry(name.clone()).or_default().push(entry),
+                Ok(None) => {}
+                Err(problem) => {
+                    tracing::error!(source = %name, key = %known.appointment.key, "{problem}");
+                    self.shared.metrics.fault(name);
+                }
+            }
+        }
+        let mut written = 0;
+        for (source, entries) in sources {
+            let record = Record {
+                source,
+                at: now,
+                snapshot: None,
+                absent: Vec::new(),
+                back: Vec::new(),
+                entries,
+                batch: None,
+            };
+            written += self.store.record(record).await?.written as usize;
+        }
+        Ok(written)
+    }
+
+    async fn erase(&mut self, now: DateTime<Utc>) -> Result<u32, StoreError> {
+        let next = self.retention.schedule.after(now);
+        let due = *self
+            .erase_next
+            .get_or_insert_with(|| next.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        if now < due {
+            return Ok(0);
+        }
+        let erased = self
+            .store
+            .erase(now - self.retention.keep, STEP_LIMIT)
+            .await?;
+        if erased < STEP_LIMIT {
+            self.erase_next = next;
+        }
+        Ok(erased)
+    }
+
+    /// Says what happened; whether there may be more at once.
+    fn note(&self, step: UpkeepStep) -> bool {
+        if step.swept.any() || step.released + step.climbed > 0 || step.erased > 0 {
+            tracing::info!(
+                leases_ended = step.swept.leases_ended,
+                expired = step.swept.expired,
+                retried = step.swept.retried,
+                held = step.swept.held,
+                unconfirmed = step.swept.unconfirmed,
+                released = step.released,
+                climbed = step.climbed,
+                erased = step.erased,
+                "upkeep"
+            );
+            self.shared.wakes.messages();
+        }
+        let limit = STEP_LIMIT as usize;
+        step.released >= limit || step.climbed >= limit || step.erased >= STEP_LIMIT
+    }
+}

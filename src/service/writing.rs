@@ -1,0 +1,153 @@
+//! From a planned notice to the one that is recorded: the reference is drawn, the texts are
+//! rendered, and the bytes are frozen. It decides nothing.
+
+use chrono::{DateTime, Utc};
+
+use super::Shared;
+use crate::channel::email::{Letter, compose};
+use crate::domain::appointment::Appointment;
+use crate::domain::contact::Address;
+use crate::domain::directory::DistrictId;
+use crate::domain::message::Channel;
+use crate::domain::plan::{PlannedMessage, PlannedNotice, Telling};
+use crate::domain::reference::Reference;
+use crate::store::{NewMessage, NewNotice};
+
+/// Renders and freezes.
+pub struct Writing<'a> {
+    /// What every line shares.
+    pub shared: &'a Shared,
+    /// The date the e-mails carry: when the message was first written.
+    pub at: DateTime<Utc>,
+}
+
+/// Why a text could not be written; it never holds personal data.
+#[derive(Debug, thiserror::Error)]
+#[error("a text could not be written: {0}")]
+pub struct WritingError(pub String);
+
+impl WritingError {
+    fn of(problem: impl std::fmt::Display) -> Self {
+        Self(problem.to_string())
+    }
+}
+
+impl Writing<'_> {
+    /// Writes a whole notice; `reference` is kept if the notice had one already.
+    ///
+    /// # Errors
+    /// When a template lacks something, which the checks at start leave out.
+    pub fn notice(
+        &self,
+        appointment: &Appointment,
+        planned: PlannedNotice,
+        reference: Option<Reference>,
+    ) -> Result<NewNotice, WritingError> {
+        let reference = reference.unwrap_or_else(|| Reference::draw(rand::random()));
+        let telling = planned.telling;
+        let write = |message| self.message(&telling, message, reference);
+        let messages = planned
+            .messages
+            .into_iter()
+            .map(write)
+            .collect::<Result<_, _>>()?;
+        Ok(NewNotice {
+            district: self.district(appointment),
+            office: appointment.state.office.clone(),
+            occasion: 0,
+            role: telling.role,
+            purpose: telling.purpose,
+            change: telling.change,
+            ladder: planned.ladder,
+            on_unknown: planned.on_unknown,
+            reference,
+            due_by: planned.due_by,
+            not_after: planned.not_after,
+            messages,
+        })
+    }
+
+    /// Writes one message.
+    ///
+    /// # Errors
+    /// As [`Writing::notice`].
+    pub fn message(
+        &self,
+        telling: &Telling,
+        planned: PlannedMessage,
+        reference: Reference,
+    ) -> Result<NewMessage, WritingError> {
+        let mut message = NewMessage {
+            rung: planned.rung,
+            channel: planned.channel,
+            address: planned.address,
+            body: Vec::new(),
+            sender: String::new(),
+            gateway_key: format!("{:032x}", rand::random::<u128>()),
+            segments: None,
+            told_on: self.shared.told_on.of(planned.channel),
+            reason: planned.reason,
+            not_before: planned.not_before,
+            give_up_at: planned.give_up_at,
+        };
+        match planned.channel {
+            Channel::Sms => self.sms(telling, reference, &mut message)?,
+            Channel::Email => self.email(telling, reference, &mut message)?,
+            // The call list speaks the caller's words; nothing is frozen for it.
+            Channel::Phone => {}
+        }
+        Ok(message)
+    }
+
+    /// The district that signs for an appointment's office; empty where the directory has none.
+    #[must_use]
+    pub fn district(&self, appointment: &Appointment) -> DistrictId {
+        let district = self.shared.directory.district_of(&appointment.state.office);
+        district.map_or_else(|| "".into(), |district| district.id.clone())
+    }
+
+    fn sms(
+        &self,
+        telling: &Telling,
+        reference: Reference,
+        message: &mut NewMessage,
+    ) -> Result<(), WritingError> {
+        let shared = self.shared;
+        let sms = shared.templates.sms(telling, &shared.directory, reference);
+        let sms = sms.map_err(WritingError::of)?;
+        message.body = sms.text.into_bytes();
+        message.sender = sms.sender;
+        message.segments = Some(sms.segments);
+        Ok(())
+    }
+
+    fn email(
+        &self,
+        telling: &Telling,
+        reference: Reference,
+        message: &mut NewMessage,
+    ) -> Result<(), WritingError> {
+        let shared = self.shared;
+        let text = shared
+            .templates
+            .email(telling, &shared.directory, reference);
+        let text = text.map_err(WritingError::of)?;
+        let Address::Email(to) = &message.address else {
+            return Err(WritingError::of("an e-mail was planned without an address"));
+        };
+        let letter = Letter {
+            from_name: &text.from_name,
+            from_address: &text.from_address,
+            to,
+            subject: &text.subject,
+            text: &text.text,
+            html: &text.html,
+            languages: &text.languages,
+            identity: &message.gateway_key,
+            secret: &shared.mail_secret,
+            date: self.at,
+        };
+        message.body = compose(&letter).map_err(WritingError::of)?;
+        Ok(())
+    }
+}
