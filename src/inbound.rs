@@ -1,1 +1,8 @@
-//! (to come)
+//! The edge that listens: one HTTP server into which `cli` mounts the routes of reports, health,
+//! metrics and pages.
+//!
+//! It reads requests and hands plain values on; it knows neither the store nor the channels, and no
+//! token, query or body of a request is ever logged.
+
+pub mod http;
+pub mod routes;

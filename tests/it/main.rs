@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod domain_laws;
 mod email;
+mod inbound;
 mod journeys;
 mod pages;
 mod sandbox;
