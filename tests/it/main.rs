@@ -9,6 +9,7 @@
 mod architecture;
 mod cli;
 mod config;
+mod deploy;
 mod domain_laws;
 mod email;
 mod inbound;

@@ -1,1 +1,3 @@
-//! (to come)
+//! What several integration tests share: real parts that can misbehave, never stand-ins of our own code.
+
+pub(crate) mod servers;

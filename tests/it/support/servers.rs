@@ -1,0 +1,56 @@
+//! Real servers for tests: commands inside the root that `tests/servers/fetch` unpacks.
+//!
+//! A test that uses this is marked `#[ignore = "needs tests/servers/fetch"]`: plain `cargo test` then names it as
+//! ignored, and `tests/run` runs it wherever the servers are. Servers see the host's temporary folder and this work
+//! tree at the same paths, and its loopback network; they end with the value that started them. A server that drops
+//! root needs its folder readable: `tempdir()` makes 0700.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A command that will run inside the servers' root.
+pub(crate) fn in_root(program: &str) -> Command {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(tree.join("tests/servers/in-root"));
+    command.arg(program).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command inside the servers' root to its end.
+///
+/// # Panics
+/// If there is no such root yet, or no right to enter it: says what to run.
+pub(crate) fn output(command: &mut Command) -> Output {
+    let output = command
+        .output()
+        .expect("tests/servers/in-root can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.starts_with("in-root:"), "{said}");
+    output
+}
+
+/// A server that runs until this is dropped, with everything it started.
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// Starts `command`, which must stay in the foreground (`postfix start-fg`, not `postfix start`).
+    #[expect(
+        dead_code,
+        reason = "the tests of the channels and of the page start servers"
+    )]
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(
+            command
+                .spawn()
+                .expect("tests/servers/in-root can be started"),
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGKILL to the script ends the namespace, and with it every process of the server.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
