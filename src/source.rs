@@ -3,6 +3,8 @@
 //! An implementation returns a complete, consistent read or an error; it concludes nothing about
 //! what changed. It knows neither the store nor the channels.
 
+pub mod sql;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,141 @@
+//! A booking system in a SQL database, SQLite first: a SELECT with named columns is the mapping.
+//!
+//! The query is wrapped, never edited: every mapped column is cast to text, so that one decoder
+//! reads them all and no driver guesses at types. The connection cannot write. A snapshot is one
+//! statement in one read transaction that ran to its end, or it is an error.
+
+mod mapping;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::{Look, Snapshot, Source, SourceError};
+use crate::domain::appointment::{BookingKey, SourceName};
+use crate::domain::directory::{Directory, OfficeId, ServiceId};
+use crate::domain::language::Language;
+use mapping::Mapping;
+use reader::Reader;
+
+/// No statement may take longer; a database that hangs must not look like a calm one.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Everything the configuration says of one SQL source.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The source's name.
+    pub name: SourceName,
+    /// The database file.
+    pub path: PathBuf,
+    /// One SELECT. Its columns `id`, `status`, `start`, `office` and `service` are mandatory;
+    /// `phone`, `email`, `language` and `tz` are read if they are there. It must not depend on the
+    /// present: the floor is ours.
+    pub query: String,
+    /// A condition in SQL that spares reading the past, such as `start >= :floor`; `:floor` is a day
+    /// (`2021-03-15`) a little before the present, to be compared as text. Rows that pass it although
+    /// they are past are dropped after reading.
+    pub floor: Option<String>,
+    /// How starts are written.
+    pub start: StartFormat,
+    /// The zone of naive starts where a row has no `tz`; `None` means the office's own.
+    pub naive_zone: Option<Tz>,
+    /// The region of numbers without a country code where the office names none ("NO").
+    pub region: String,
+    /// Status words and what they mean. A word not listed keeps the old state and is reported.
+    pub status: BTreeMap<String, Meaning>,
+    /// Language words; `nb`, `nn` and `en` need no entry.
+    pub languages: BTreeMap<String, Language>,
+    /// Service words; identifiers of the directory need no entry.
+    pub services: BTreeMap<String, ServiceId>,
+    /// Office words; identifiers of the directory need no entry.
+    pub offices: BTreeMap<String, OfficeId>,
+    /// How often it is read.
+    pub every: Duration,
+    /// No statement may take longer ([`STATEMENT_TIMEOUT`]).
+    pub statement_timeout: Duration,
+}
+
+/// How a source writes the start of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartFormat {
+    /// Local wall-clock time without a zone: `2021-03-24 09:20`.
+    Naive,
+    /// UTC, with or without a `Z`: `2021-03-24 08:20:00`.
+    Utc,
+    /// With its offset: `2021-03-24T09:20:00+01:00`.
+    Offset,
+}
+
+/// What a status word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Meaning {
+    /// The person is expected.
+    Active,
+    /// The person must not come.
+    Cancelled,
+    /// The row says nothing: it is never a change and never gone.
+    Ignore,
+}
+
+/// A source that reads a SQLite file.
+pub struct SqlSource {
+    mapping: Mapping,
+    /// Kept between reads; taken out for each, and put back only if that read ended well.
+    reader: Option<Reader>,
+}
+
+impl SqlSource {
+    /// Opens the database and checks the mapping against its columns and the directory.
+    ///
+    /// # Errors
+    /// [`SourceError::Mapping`] names a missing column or an unknown office or service;
+    /// [`SourceError::Unavailable`] says why the database cannot be read.
+    pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
+        let mapping = Mapping::new(settings, directory)?;
+        let reader = Some(Reader::open(mapping.settings()).await?);
+        Ok(Self { mapping, reader })
+    }
+
+    /// The reader of this database, or a new one after a failure and where the file was replaced:
+    /// a connection to a file that is no longer there would see a calm that does not exist.
+    async fn reader(&mut self) -> Result<Reader, SourceError> {
+        match self.reader.take() {
+            Some(reader) if reader.is_current(self.mapping.settings()).await => Ok(reader),
+            Some(_) | None => Reader::open(self.mapping.settings()).await,
+        }
+    }
+}
+
+impl Source for SqlSource {
+    fn name(&self) -> &SourceName {
+        &self.mapping.settings().name
+    }
+
+    async fn snapshot(&mut self, floor: DateTime<Utc>) -> Result<Look, SourceError> {
+        let mut reader = self.reader().await?;
+        let look = reader.snapshot(&self.mapping, floor).await?;
+        self.reader = Some(reader);
+        Ok(look)
+    }
+
+    async fn look_up(&mut self, keys: &[BookingKey]) -> Result<Snapshot, SourceError> {
+        if keys.is_empty() {
+            return Ok(Snapshot::default());
+        }
+        let mut reader = self.reader().await?;
+        let snapshot = reader.look_up(&self.mapping, keys).await?;
+        self.reader = Some(reader);
+        Ok(snapshot)
+    }
+
+    fn forget(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.forget();
+        }
+    }
+}
