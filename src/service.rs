@@ -21,14 +21,17 @@ use crate::store::SweepLimits;
 use crate::telemetry::Metrics;
 use crate::template::Templates;
 
+pub mod announce;
 pub mod dispatch;
 pub mod intake;
 pub mod replan;
 pub mod reports;
 pub mod schedule;
 pub mod settings;
+pub mod start;
 pub mod supervise;
 pub mod upkeep;
+pub mod vital;
 pub mod writing;
 
 /// What every line shares: read-only, made once at start.

@@ -10,26 +10,14 @@ use super::Shared;
 use crate::channel::report_token::verify;
 use crate::channel::sms::{Profile, parse_report};
 use crate::domain::outcome::ReportState;
-use crate::store::{AttemptId, Outbox, Report, ReportEffect, StoreError};
+use crate::inbound::routes::{Answering, Delivery, ReportDesk, Taken};
+use crate::store::{AttemptId, Outbox, Report};
 
 /// The line of reports, for every gateway that gives them.
 pub struct Reports<O> {
     shared: Arc<Shared>,
     outbox: O,
     profiles: BTreeMap<String, Arc<Profile>>,
-}
-
-/// What to answer the gateway.
-#[derive(Debug)]
-pub enum Answer {
-    /// The report is durable.
-    Kept(ReportEffect),
-    /// No such gateway, or a token we did not make: nothing was read.
-    Unknown,
-    /// The report says nothing that the profile knows.
-    Unreadable,
-    /// It could not be written; the gateway shall repeat it.
-    Failed(StoreError),
 }
 
 impl<O: Outbox> Reports<O> {
@@ -42,20 +30,14 @@ impl<O: Outbox> Reports<O> {
         }
     }
 
-    /// Takes one report of `gateway` under `token`, with its parameters in order.
-    pub async fn take(
-        &self,
-        gateway: &str,
-        token: &str,
-        parameters: &[(String, String)],
-    ) -> Answer {
-        let profile = self.profiles.get(gateway);
-        let attempt = verify(&self.shared.report_secret, token);
+    async fn keep(&self, delivery: Delivery) -> Taken {
+        let profile = self.profiles.get(&delivery.gateway);
+        let attempt = verify(&self.shared.report_secret, &delivery.token);
         let (Some(profile), Some(attempt)) = (profile, attempt) else {
-            return Answer::Unknown;
+            return Taken::Unknown;
         };
-        let Some((state, detail)) = parse_report(profile, parameters) else {
-            return Answer::Unreadable;
+        let Some((state, detail)) = parse_report(profile, &delivery.parameters) else {
+            return Taken::Unreadable;
         };
         let at = self.shared.clock.now();
         let report = Report {
@@ -64,14 +46,22 @@ impl<O: Outbox> Reports<O> {
             detail,
             at,
         };
-        match self.outbox.report(&[report]).await {
-            Ok(effects) => {
-                if state == ReportState::Undelivered {
-                    self.shared.wakes.upkeep.notify_one();
-                }
-                Answer::Kept(effects.first().copied().unwrap_or(ReportEffect::Recorded))
-            }
-            Err(error) => Answer::Failed(error),
+        if let Err(error) = self.outbox.report(&[report]).await {
+            tracing::error!(
+                gateway = delivery.gateway,
+                "a report could not be kept: {error}"
+            );
+            return Taken::Failed;
         }
+        if state == ReportState::Undelivered {
+            self.shared.wakes.upkeep.notify_one();
+        }
+        Taken::Kept
+    }
+}
+
+impl<O: Outbox + 'static> ReportDesk for Reports<O> {
+    fn take(&self, delivery: Delivery) -> Answering<'_, Taken> {
+        Box::pin(self.keep(delivery))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::announce;
 use super::dispatch::Dispatch;
 use super::intake::Intake;
 use super::upkeep::{Retention, Upkeep};
@@ -62,6 +63,7 @@ pub async fn run<S: Store, R: Source + 'static>(
         }
     };
     stop.cancel();
+    announce::stopping();
     let drained = async { while lines.set.join_next().await.is_some() {} };
     match tokio::time::timeout(drain_limit, drained).await {
         Ok(()) if broke => Ended::LineBroke,

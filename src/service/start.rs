@@ -1,0 +1,291 @@
+//! Starts the service in order: sources and gateways are checked before anything is bound, and
+//! nothing is sent before everything stands.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
+use super::supervise::{self, Ended, Parts};
+use super::upkeep::Retention;
+use super::vital::Health;
+use super::{Gateway, Pulse, Shared, ToldOnByChannel, Wakes, announce};
+use crate::channel::email::{self, Smtp};
+use crate::channel::sms::{Profile, ProfileFault, Sms};
+use crate::domain::directory::Directory;
+use crate::domain::message::{Channel, ToldOn};
+use crate::inbound::http::{self, Limits};
+use crate::inbound::routes;
+use crate::service::reports::Reports;
+use crate::source::SourceError;
+use crate::source::sql::SqlSource;
+use crate::store::{Store, StoreError, SweepLimits};
+use crate::telemetry::Metrics;
+use crate::template::Templates;
+
+/// What keeps the service from starting; nothing was sent, nothing is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A booking system is not there, or does not fit its mapping.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A gateway's profile or secret is not right.
+    #[error("gateway \"{name}\": {problem}")]
+    Gateway {
+        /// Its configured name.
+        name: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {problem}; set [http] listen to a free address")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        problem: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the configuration is at fault, rather than something that is not there just now.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Source(SourceError::Mapping { .. }) | Self::Gateway { .. } => true,
+            Self::Store(StoreError::Unfit(_)) => true,
+            Self::Source(_) | Self::Store(_) | Self::Listen { .. } => false,
+        }
+    }
+}
+
+/// A service that stands and waits to be run.
+pub struct Service<S> {
+    parts: Parts<S, SqlSource>,
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+}
+
+/// Checks and opens everything; nothing is read or sent yet.
+///
+/// # Errors
+/// [`StartError`] names what is missing and where.
+pub async fn start<S: Store>(
+    settings: Settings,
+    store: S,
+    directory: Arc<Directory>,
+    templates: Arc<Templates>,
+) -> Result<Service<S>, StartError> {
+    let mut sources = Vec::new();
+    for source in &settings.sources {
+        let open = SqlSource::open(source.sql.clone(), Arc::clone(&directory)).await?;
+        sources.push((open, source.every));
+    }
+    let told_on = told_on(&settings.gateways);
+    store.join(&settings.node).await?;
+    let secrets = (store.secret("mail").await?, store.secret("reports").await?);
+    let listener = listen(&settings.http).await?;
+    let base = public_url(&settings.http, &listener);
+    let profiles = profiles(&settings.gateways);
+    let gateways = settings.gateways.into_iter().map(|g| gateway(g, &base));
+    let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
+    let longest = gateways
+        .iter()
+        .map(|g| g.longest_send)
+        .max()
+        .unwrap_or_default();
+    let shared = Arc::new(Shared {
+        node: settings.node,
+        clock: settings.clock,
+        directory,
+        templates,
+        rules: settings.rules,
+        brake: settings.brake,
+        retry: settings.retry,
+        sweep: SweepLimits {
+            quarantine: longest + settings.quarantine_margin,
+            batch: SWEEP_BATCH,
+        },
+        told_on,
+        mail_secret: secrets.0,
+        report_secret: secrets.1,
+        metrics: Metrics::default(),
+        wakes: Wakes::default(),
+        pulse: Pulse::default(),
+        look_again: settings.look_again,
+    });
+    let reports = Arc::new(Reports::new(Arc::clone(&shared), store.clone(), profiles));
+    let health = Arc::new(Health::new(Arc::clone(&shared), store.clone()));
+    let router = routes::health(health).merge(routes::reports(reports));
+    let limits = limits(&settings.http, settings.drain_limit);
+    let retention = Retention {
+        schedule: settings.erase,
+        keep: settings.retention,
+    };
+    let drain_limit = settings.drain_limit;
+    let parts = Parts {
+        shared,
+        store,
+        sources,
+        gateways,
+        retention,
+        drain_limit,
+    };
+    Ok(Service {
+        parts,
+        listener,
+        router,
+        limits,
+    })
+}
+
+/// At most so many messages of each kind are swept at once.
+const SWEEP_BATCH: u32 = 1_000;
+
+impl<S: Store> Service<S> {
+    /// What every line shares.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.parts.shared)
+    }
+
+    /// Where health, metrics and reports are served.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Runs until `stop`, then drains. The HTTP server outlives the lines, so that reports that come
+    /// while draining are still taken.
+    pub async fn run(self, stop: CancellationToken) -> Ended {
+        let closed = CancellationToken::new();
+        let server = http::serve(self.listener, self.router, closed.clone(), self.limits);
+        let server = tokio::spawn(server);
+        let shared = Arc::clone(&self.parts.shared);
+        let watchdog = tokio::spawn(announce::watchdog(shared, closed.clone()));
+        announce::ready();
+        let ended = supervise::run(self.parts, stop).await;
+        closed.cancel();
+        let _ = watchdog.await;
+        if server.await.is_err() {
+            tracing::error!("the HTTP server broke");
+        }
+        ended
+    }
+}
+
+async fn listen(settings: &HttpSettings) -> Result<TcpListener, StartError> {
+    let address = settings.listen;
+    TcpListener::bind(address)
+        .await
+        .map_err(|problem| StartError::Listen { address, problem })
+}
+
+fn public_url(settings: &HttpSettings, listener: &TcpListener) -> String {
+    let bound = listener.local_addr().unwrap_or(settings.listen);
+    settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{bound}"))
+}
+
+fn limits(settings: &HttpSettings, drain: Duration) -> Limits {
+    Limits {
+        max_connections: settings.max_connections,
+        read_timeout: settings.read_timeout,
+        request_timeout: settings.read_timeout * 2,
+        max_body_bytes: settings.max_body_bytes,
+        drain,
+    }
+}
+
+/// An SMS counts as told on its report, where every SMS gateway sends reports.
+fn told_on(gateways: &[GatewaySettings]) -> ToldOnByChannel {
+    let silent = |gateway: &GatewaySettings| {
+        matches!(
+            gateway.speaks,
+            Speaks::Sms {
+                report_within: None,
+                ..
+            }
+        )
+    };
+    let sms = if gateways.iter().any(silent) {
+        ToldOn::Unconfirmed
+    } else {
+        ToldOn::Delivered
+    };
+    ToldOnByChannel {
+        sms,
+        email: ToldOn::Accepted,
+    }
+}
+
+fn profiles(gateways: &[GatewaySettings]) -> BTreeMap<String, Arc<Profile>> {
+    let mut profiles = BTreeMap::new();
+    for gateway in gateways {
+        if let Speaks::Sms { profile, .. } = &gateway.speaks {
+            profiles.insert(profile.name().to_owned(), Arc::new(Profile::clone(profile)));
+        }
+    }
+    profiles
+}
+
+fn gateway(settings: GatewaySettings, base: &str) -> Result<Gateway, StartError> {
+    let GatewaySettings {
+        name,
+        mode,
+        connections,
+        claim_ahead,
+        lease,
+        speaks,
+    } = settings;
+    let fault = |problem: String| StartError::Gateway {
+        name: name.clone(),
+        problem,
+    };
+    let (channel, gate, longest_send, report_within): (_, Arc<dyn crate::channel::Channel>, _, _) =
+        match speaks {
+            Speaks::Sms {
+                profile,
+                secrets,
+                report_within,
+            } => {
+                let longest = profile.longest_send();
+                let sms = Sms::new(*profile, secrets, base);
+                let sms = sms.map_err(|fault_: ProfileFault| fault(fault_.to_string()))?;
+                (Channel::Sms, Arc::new(sms), longest, report_within)
+            }
+            Speaks::Email(settings) => {
+                let longest = settings.timeouts.longest_send();
+                let smtp = Smtp::new(*settings);
+                let smtp = smtp.map_err(|error: email::SetupError| fault(error.to_string()))?;
+                (Channel::Email, Arc::new(smtp), longest, None)
+            }
+        };
+    // The lease covers the wait for the wire and the longest send, or nothing could ever start.
+    let lease = lease.max(longest_send * 2);
+    let (connections, claim_ahead) = (connections, claim_ahead);
+    Ok(Gateway {
+        name,
+        channel,
+        gate,
+        mode,
+        connections,
+        claim_ahead,
+        lease,
+        longest_send,
+        report_within,
+    })
+}

@@ -1,0 +1,77 @@
+//! What `/livez`, `/readyz` and `/metrics` say: the lines move, the store answers, and how many
+//! people still have to be told. A gateway's trouble is shown in the figures and is no reason to
+//! call this process ill: restarting it would not help.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Pulse, Shared};
+use crate::inbound::routes::{Answering, Vital};
+use crate::store::Desk;
+
+/// Dispatch goes round at least this often, whatever it waits for.
+const LIVE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Whether dispatch goes round; else since when it does not.
+///
+/// # Errors
+/// How long it has stood still.
+pub fn is_live(pulse: &Pulse) -> Result<(), String> {
+    let age = pulse.age();
+    if age <= LIVE_WITHIN {
+        return Ok(());
+    }
+    Err(format!(
+        "dispatch has not gone round for {} seconds",
+        age.as_secs()
+    ))
+}
+
+/// The daemon's health.
+pub struct Health<D> {
+    shared: Arc<Shared>,
+    desk: D,
+}
+
+impl<D: Desk + 'static> Health<D> {
+    /// Health as the lines and the store show it.
+    pub fn new(shared: Arc<Shared>, desk: D) -> Self {
+        Self { shared, desk }
+    }
+
+    async fn figures(&self) -> Result<(), String> {
+        let now = self.shared.clock.now();
+        let gauges = self
+            .desk
+            .gauges(now)
+            .await
+            .map_err(|error| error.to_string())?;
+        let metrics = &self.shared.metrics;
+        metrics.untold_people(gauges.untold_people_24h);
+        metrics.oldest_due(gauges.oldest_due_seconds);
+        metrics.held_batches(gauges.held_batches);
+        for (source, seconds) in &gauges.snapshot_age_seconds {
+            metrics.snapshot_age(source, *seconds);
+        }
+        Ok(())
+    }
+}
+
+impl<D: Desk + 'static> Vital for Health<D> {
+    fn live(&self) -> Result<(), String> {
+        is_live(&self.shared.pulse)
+    }
+
+    fn ready(&self) -> Answering<'_, Result<(), String>> {
+        Box::pin(self.figures())
+    }
+
+    fn metrics(&self) -> Answering<'_, String> {
+        Box::pin(async move {
+            if let Err(problem) = self.figures().await {
+                tracing::error!("the figures are those of an earlier time: {problem}");
+            }
+            self.shared.metrics.text()
+        })
+    }
+}
