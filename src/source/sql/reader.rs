@@ -35,7 +35,9 @@ pub(super) struct Reader {
     file: FileId,
     columns: Vec<Column>,
     wrapped: String,
-    floor: Option<String>,
+    /// The wrapped query of a snapshot; with the settings' condition it takes the floor's day.
+    future: String,
+    has_floor: bool,
     /// SQLite's `data_version` of the last complete snapshot.
     seen: Option<i64>,
 }
@@ -99,19 +101,28 @@ impl Reader {
         let statement = connection.prepare(probe.into_sql_str()).await;
         let statement = statement.map_err(explain)?;
         let found: Vec<&str> = statement.columns().iter().map(|c| c.name()).collect();
-        let columns = Column::among(&found).map_err(|problem| SourceError::Mapping {
+        let misfit = |problem| SourceError::Mapping {
             source_name: settings.name.clone(),
             problem,
-        })?;
+        };
+        let columns = Column::among(&found).map_err(misfit)?;
+        let wrapped = wrap(&query, &columns);
+        let future = match &settings.floor {
+            Some(condition) => with_floor(&wrapped, condition).map_err(misfit)?,
+            None => wrapped.clone(),
+        };
+        let statement = AssertSqlSafe(future.clone()).into_sql_str();
+        connection.prepare(statement).await.map_err(explain)?;
         Ok(Self {
-            wrapped: wrap(&query, &columns),
             connection,
             abandoned,
             source: settings.name.clone(),
             timeout: settings.statement_timeout,
             file,
             columns,
-            floor: settings.floor.clone(),
+            wrapped,
+            future,
+            has_floor: settings.floor.is_some(),
             seen: None,
         })
     }
@@ -148,7 +159,7 @@ impl Reader {
     ) -> Result<Snapshot, SourceError> {
         let keys: Vec<&str> = keys.iter().map(|key| key.0.as_str()).collect();
         let keys = serde_json::Value::from(keys).to_string();
-        let condition = r#"CAST(q."id" AS TEXT) IN (SELECT value FROM json_each(:keys))"#;
+        let condition = r#"CAST(q."id" AS TEXT) IN (SELECT value FROM json_each(?1))"#;
         let sql = format!("{} WHERE {condition}", self.wrapped);
         let timeout = self.timeout;
         let work = self.read_rows(sql, Some(keys), mapping.filling(None));
@@ -174,16 +185,9 @@ impl Reader {
             self.run("COMMIT").await?;
             return Ok(Look::Unchanged);
         }
-        let (sql, day) = match &self.floor {
-            Some(condition) => (
-                format!("{} WHERE ({condition})", self.wrapped),
-                Some(floor_day(floor)),
-            ),
-            None => (self.wrapped.clone(), None),
-        };
-        let snapshot = self
-            .read_rows(sql, day, mapping.filling(Some(floor)))
-            .await?;
+        let day = self.has_floor.then(|| floor_day(floor));
+        let work = self.read_rows(self.future.clone(), day, mapping.filling(Some(floor)));
+        let snapshot = work.await?;
         self.run("COMMIT").await?;
         self.seen = Some(version);
         Ok(Look::Snapshot(snapshot))
@@ -237,6 +241,18 @@ fn wrap(query: &str, columns: &[Column]) -> String {
     format!("SELECT {} FROM (\n{query}\n) AS q", list.join(", "))
 }
 
+/// The wrapped query with the settings' condition; the driver wants its parameter numbered.
+fn with_floor(wrapped: &str, condition: &str) -> Result<String, String> {
+    if condition.contains(":floor") {
+        let condition = condition.replace(":floor", "?1");
+        Ok(format!("{wrapped} WHERE ({condition})"))
+    } else {
+        Err(format!(
+            "the floor \"{condition}\" does not name :floor; it is written like start >= :floor"
+        ))
+    }
+}
+
 /// The day that the pushed-down condition compares with: a day early, since starts are written in
 /// zones up to half a day away from UTC, and without a time, since sources write it in many ways.
 fn floor_day(floor: DateTime<Utc>) -> String {
@@ -258,16 +274,16 @@ fn raw(row: &SqliteRow, columns: &[Column]) -> Raw {
 /// Says what SQLite says; its own error 1 means that the query does not fit the database.
 fn explain(source: &SourceName, error: &sqlx::Error) -> SourceError {
     let source_name = source.clone();
-    match error {
-        sqlx::Error::Database(fault) if fault.code().as_deref() == Some("1") => {
-            SourceError::Mapping {
-                source_name,
-                problem: format!("the query does not fit the database: {}", fault.message()),
-            }
-        }
-        other => SourceError::Unavailable {
+    let database = error.as_database_error();
+    if let Some(fault) = database.filter(|fault| fault.code().as_deref() == Some("1")) {
+        let problem = format!("the query does not fit the database: {}", fault.message());
+        return SourceError::Mapping {
             source_name,
-            problem: other.to_string(),
-        },
+            problem,
+        };
+    }
+    SourceError::Unavailable {
+        source_name,
+        problem: error.to_string(),
     }
 }
