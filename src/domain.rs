@@ -3,6 +3,11 @@
 //! Nothing here reads a clock, a file, a socket or a random source; `now` and jitter are arguments.
 //! Nothing here knows how rows are stored, how a gateway speaks or how a text is laid out.
 
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new state must not compile until every decision has an answer for it"
+)]
+
 pub mod appointment;
 pub mod brake;
 pub mod calendar;
