@@ -3,13 +3,33 @@
 //! It knows the directory and the facts of a notice; it decides nothing about whom to tell or when,
 //! and never reads a file while rendering.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use minijinja::value::ValueKind;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+
+use self::facts::{Fact, Facts, Missing};
+use self::letter::Letter;
+use self::source::Source;
 use crate::domain::directory::Directory;
-use crate::domain::language::Language;
+use crate::domain::language::{Language, LanguagePair};
+use crate::domain::message::Channel;
+use crate::domain::notice::Purpose;
 use crate::domain::plan::Telling;
 use crate::domain::reference::Reference;
-use crate::domain::segments::Segments;
+use crate::domain::segments::{Segments, fold_typography, segments};
+
+mod check;
+mod embedded;
+mod facts;
+mod letter;
+pub mod limits;
+pub mod samples;
+mod source;
+
+/// No text takes more steps of the template engine than this; a loop without end is an error.
+const MAX_STEPS: u64 = 50_000;
 
 /// The rendered SMS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +60,7 @@ pub struct EmailText {
 }
 
 /// What is wrong with a template, with its place.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{}{}: {problem}", file.display(), line.map(|l| format!(":{l}")).unwrap_or_default())]
 pub struct TemplateFault {
     /// The file.
@@ -54,14 +74,52 @@ pub struct TemplateFault {
 }
 
 /// Every template of every purpose, compiled.
-pub struct Templates {}
+pub struct Templates {
+    engine: Environment<'static>,
+    sources: BTreeMap<String, Source>,
+}
 
 /// Why a text could not be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RenderError(pub String);
 
+/// A rendering that failed, with its place.
+struct Failed {
+    name: String,
+    line: Option<usize>,
+    problem: String,
+}
+
 impl Templates {
+    /// The built-in texts, with those of `folder` in their place where it has them.
+    ///
+    /// # Errors
+    /// Every file that cannot be read, has a name no message uses, or does not compile.
+    pub fn load(folder: Option<&Path>) -> Result<Self, Vec<TemplateFault>> {
+        let sources = source::gather(folder)?;
+        let mut engine = engine();
+        let mut faults = Vec::new();
+        for (name, source) in &sources {
+            let compiled = source::prepare(name, &sources).and_then(|prepared| {
+                engine
+                    .add_template_owned(name.clone(), prepared)
+                    .map_err(|error| TemplateFault {
+                        file: source.path.clone(),
+                        line: error.line(),
+                        problem: error.detail().unwrap_or("cannot be compiled").to_owned(),
+                        warning: false,
+                    })
+            });
+            faults.extend(compiled.err());
+        }
+        if faults.is_empty() {
+            Ok(Self { engine, sources })
+        } else {
+            Err(faults)
+        }
+    }
+
     /// The SMS of a notice.
     ///
     /// # Errors
@@ -72,8 +130,7 @@ impl Templates {
         directory: &Directory,
         reference: Reference,
     ) -> Result<SmsText, RenderError> {
-        let _ = (telling, directory, reference);
-        Err(RenderError("to come".to_owned()))
+        self.sms_of(telling, directory, reference, |_, facts| facts)
     }
 
     /// The e-mail of a notice.
@@ -86,7 +143,218 @@ impl Templates {
         directory: &Directory,
         reference: Reference,
     ) -> Result<EmailText, RenderError> {
-        let _ = (telling, directory, reference);
-        Err(RenderError("to come".to_owned()))
+        let written = self.written(telling, directory, reference, Channel::Email)?;
+        let mut letters = Vec::new();
+        for (language, facts) in &written {
+            letters.push(self.letter(telling.purpose, *language, facts)?);
+        }
+        if let [(_, _), (second, facts)] = written.as_slice() {
+            let words = self.block("pointer", *second, facts)?;
+            letters[0].point(*second, words.trim());
+        }
+        let subjects: Vec<&str> = letters.iter().map(|l| l.subject.as_str()).collect();
+        let subject = subjects.join(" / ");
+        let (_, first) = &written[0];
+        Ok(EmailText {
+            from_name: first.printed("agency_full")?,
+            from_address: first.printed("email_from")?,
+            text: letter::text(&letters),
+            html: letter::html(&letters, &subject),
+            subject,
+            languages: written.iter().map(|(language, _)| *language).collect(),
+        })
     }
+
+    /// As [`Templates::sms`], with the facts changed for a check.
+    fn sms_of(
+        &self,
+        telling: &Telling,
+        directory: &Directory,
+        reference: Reference,
+        change: impl Fn(Language, Facts) -> Facts,
+    ) -> Result<SmsText, RenderError> {
+        let written = self.written(telling, directory, reference, Channel::Sms)?;
+        let written: Vec<_> = written
+            .into_iter()
+            .map(|(language, facts)| (language, change(language, facts)))
+            .collect();
+        let mut cores = Vec::new();
+        for (language, facts) in &written {
+            cores.push(self.core(telling.purpose, *language, facts)?);
+        }
+        let (language, facts) = &written[0];
+        let tail = one_line(&self.block("tail", *language, facts)?);
+        let text = fold_typography(&format!("{} {tail}", cores.join("\n\n")));
+        Ok(SmsText {
+            segments: segments(&text),
+            text,
+            sender: facts.printed("agency")?,
+        })
+    }
+
+    /// The languages the message is written in, with the facts of each: never empty.
+    fn written(
+        &self,
+        telling: &Telling,
+        directory: &Directory,
+        reference: Reference,
+        channel: Channel,
+    ) -> Result<Vec<(Language, Facts)>, RenderError> {
+        let languages = self.languages(telling.purpose, telling.languages, channel);
+        if languages.is_empty() {
+            return Err(RenderError(format!(
+                "there is no text for {} by {} in {}",
+                telling.purpose.word(),
+                channel.word(),
+                telling.languages.first
+            )));
+        }
+        let of = |language: &Language| {
+            let facts = facts::facts(telling, directory, reference, *language, &languages)?;
+            Ok((*language, facts))
+        };
+        languages.iter().map(of).collect()
+    }
+
+    /// The languages of `pair` that have a text. A person who reads Nynorsk is written to in Bokmål
+    /// where there is no Nynorsk.
+    fn languages(&self, purpose: Purpose, pair: LanguagePair, channel: Channel) -> Vec<Language> {
+        let has = |language: &Language| {
+            let name = source::text_name(purpose, *language, channel);
+            self.sources.contains_key(&name)
+        };
+        let mut languages = Vec::new();
+        for language in pair.iter() {
+            let near = match language {
+                Language::Nn if !has(&Language::Nn) => Language::Nb,
+                Language::Nb | Language::Nn | Language::En => language,
+            };
+            if has(&near) && !languages.contains(&near) {
+                languages.push(near);
+            }
+        }
+        languages
+    }
+
+    /// The text of one language of an SMS, without its tail.
+    fn core(
+        &self,
+        purpose: Purpose,
+        language: Language,
+        facts: &Facts,
+    ) -> Result<String, RenderError> {
+        let name = source::text_name(purpose, language, Channel::Sms);
+        Ok(one_line(
+            &self.render(&name, facts).map_err(|f| self.error(f))?,
+        ))
+    }
+
+    fn letter(
+        &self,
+        purpose: Purpose,
+        language: Language,
+        facts: &Facts,
+    ) -> Result<Letter, RenderError> {
+        let name = source::text_name(purpose, language, Channel::Email);
+        let rendered = self.render(&name, facts).map_err(|f| self.error(f))?;
+        Letter::read(language, &rendered).map_err(|problem| {
+            let file = self.path(&name);
+            RenderError(format!("{}: {problem}", file.display()))
+        })
+    }
+
+    fn block(&self, block: &str, language: Language, facts: &Facts) -> Result<String, RenderError> {
+        let name = source::block_name(block, language);
+        self.render(&name, facts).map_err(|f| self.error(f))
+    }
+
+    fn render(&self, name: &str, facts: &Facts) -> Result<String, Failed> {
+        let template = self.engine.get_template(name);
+        template
+            .and_then(|template| template.render(facts.value()))
+            .map_err(|error| Failed::from(&error))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        let built_in = || Path::new("templates").join(name);
+        self.sources
+            .get(name)
+            .map_or_else(built_in, |source| source.path.clone())
+    }
+
+    fn fault(&self, failed: &Failed) -> TemplateFault {
+        TemplateFault {
+            file: self.path(&failed.name),
+            line: failed.line,
+            problem: failed.problem.clone(),
+            warning: false,
+        }
+    }
+
+    fn error(&self, failed: Failed) -> RenderError {
+        RenderError(self.fault(&failed).to_string())
+    }
+}
+
+impl Failed {
+    /// The innermost error knows the file and line that a person must look at.
+    fn from(error: &minijinja::Error) -> Self {
+        let mut deepest = error;
+        while let Some(source) = std::error::Error::source(deepest)
+            .and_then(|source| source.downcast_ref::<minijinja::Error>())
+        {
+            deepest = source;
+        }
+        let problem = match deepest.kind() {
+            ErrorKind::OutOfFuel => format!("the text takes more than {MAX_STEPS} steps"),
+            _ => deepest
+                .detail()
+                .map_or_else(|| deepest.kind().to_string(), str::to_owned),
+        };
+        Self {
+            name: deepest.name().unwrap_or_default().to_owned(),
+            line: deepest.line(),
+            problem,
+        }
+    }
+}
+
+impl Facts {
+    /// The text of a variable that does not stand in a template.
+    fn printed(&self, name: &str) -> Result<String, RenderError> {
+        match self.0.get(name) {
+            Some(Fact::Text(text)) => Ok(text.clone()),
+            Some(Fact::Missing(why)) => Err(RenderError(why.clone())),
+            Some(Fact::Holds(_)) | None => Err(RenderError(format!("{name} is not a text"))),
+        }
+    }
+}
+
+/// The engine with our rules: nothing undefined, nothing escaped, nothing without end.
+fn engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    engine.set_fuel(Some(MAX_STEPS));
+    engine.set_debug(false);
+    engine.add_filter("chomp", |text: String| {
+        text.trim_end_matches('\n').to_owned()
+    });
+    engine.set_formatter(|out, state, value| {
+        if let Some(missing) = value.downcast_object_ref::<Missing>() {
+            let problem = missing.0.clone();
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, problem));
+        }
+        if value.kind() == ValueKind::Bool {
+            let problem = "this is a condition for {% if %}, not a text to print";
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, problem));
+        }
+        minijinja::escape_formatter(out, state, value)
+    });
+    engine
+}
+
+/// An SMS is one line per language, however its template is laid out.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -2,3 +2,4 @@
 //! must refuse.
 
 mod directory;
+mod messages;

@@ -1,0 +1,440 @@
+//! What a text may say: every variable, in one language, from the telling and the directory.
+//!
+//! A variable always has a name here. One that has no value counts as false in a condition, and
+//! printing it is an error that says what is missing and where; nothing is ever invented.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use minijinja::value::{Object, Value};
+
+use super::RenderError;
+use crate::domain::appointment::BookingState;
+use crate::domain::calendar;
+use crate::domain::change::ChangeKind;
+use crate::domain::closing::{ClosingKind, NextStep};
+use crate::domain::directory::{
+    Directory, District, Line, Office, OfficeId, Service, VisitGuidelines,
+};
+use crate::domain::language::{Language, Texts};
+use crate::domain::notice::Purpose;
+use crate::domain::plan::Telling;
+use crate::domain::reference::Reference;
+
+/// The variables of one text in one language.
+#[derive(Clone, Debug)]
+pub(super) struct Facts(pub(super) BTreeMap<&'static str, Fact>);
+
+/// One variable.
+#[derive(Clone, Debug)]
+pub(super) enum Fact {
+    /// A text to print.
+    Text(String),
+    /// A condition to ask for.
+    Holds(bool),
+    /// Nothing, and why.
+    Missing(String),
+}
+
+/// The value of a variable without one: false in a condition, an error when printed.
+#[derive(Debug)]
+pub(super) struct Missing(pub(super) String);
+
+impl Object for Missing {
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Facts {
+    /// The facts as the template engine takes them.
+    pub(super) fn value(&self) -> Value {
+        let entry = |(name, fact): (&&'static str, &Fact)| (*name, fact.value());
+        let entries: BTreeMap<&'static str, Value> = self.0.iter().map(entry).collect();
+        Value::from(entries)
+    }
+
+    /// Every text replaced by its own name, to see what a text says without its values.
+    pub(super) fn named(&self) -> Self {
+        let name = |(name, fact): (&&'static str, &Fact)| {
+            let fact = match fact {
+                Fact::Text(_) => Fact::Text(format!("\u{27e8}{name}\u{27e9}")),
+                Fact::Holds(_) | Fact::Missing(_) => fact.clone(),
+            };
+            (*name, fact)
+        };
+        Self(self.0.iter().map(name).collect())
+    }
+}
+
+impl Fact {
+    fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::Holds(holds) => Value::from(*holds),
+            Self::Missing(why) => Value::from_object(Missing(why.clone())),
+        }
+    }
+}
+
+/// The facts of one telling in `language`; `all` are the languages of the whole message.
+pub(super) fn facts(
+    telling: &Telling,
+    directory: &Directory,
+    reference: Reference,
+    language: Language,
+    all: &[Language],
+) -> Result<Facts, RenderError> {
+    let case = Case::new(telling, directory, language, all)?;
+    let mut facts = Facts(BTreeMap::new());
+    facts.put("ref", Fact::Text(reference.to_string()));
+    case.times(&mut facts);
+    case.places(&mut facts);
+    case.conditions(&mut facts);
+    case.closing(&mut facts);
+    case.digital(&mut facts);
+    case.sender(&mut facts);
+    case.visit(&mut facts);
+    Ok(facts)
+}
+
+impl Facts {
+    fn put(&mut self, name: &'static str, fact: Fact) {
+        self.0.insert(name, fact);
+    }
+
+    fn holds(&mut self, name: &'static str, holds: bool) {
+        self.put(name, Fact::Holds(holds));
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) {
+        self.put(name, Fact::Text(clean(text)));
+    }
+}
+
+/// One telling with everything looked up.
+struct Case<'a> {
+    telling: &'a Telling,
+    service: &'a Service,
+    old: &'a Office,
+    new: &'a Office,
+    district: &'a District,
+    language: Language,
+    all: &'a [Language],
+}
+
+impl<'a> Case<'a> {
+    fn new(
+        telling: &'a Telling,
+        directory: &'a Directory,
+        language: Language,
+        all: &'a [Language],
+    ) -> Result<Self, RenderError> {
+        let lacks = |what: &str, id: &dyn fmt::Display| {
+            RenderError(format!("the directory has no {what} \"{id}\""))
+        };
+        let office = |id: &OfficeId| {
+            let found = directory.offices.get(id);
+            found.ok_or_else(|| lacks("office", id))
+        };
+        let old = office(&telling.change.old.office)?;
+        let new = office(&telling.change.new.office)?;
+        let service = directory.services.get(&telling.service);
+        let district = directory.districts.get(&old.district);
+        let mut case = Self {
+            telling,
+            service: service.ok_or_else(|| lacks("service", &telling.service))?,
+            old,
+            new,
+            district: district.ok_or_else(|| lacks("district", &old.district))?,
+            language,
+            all,
+        };
+        let here = &case.here().district;
+        let district = directory.districts.get(here);
+        case.district = district.ok_or_else(|| lacks("district", here))?;
+        Ok(case)
+    }
+
+    /// Whether the text speaks of the appointment that was, and not of the one that is.
+    fn speaks_of_old(&self) -> bool {
+        match self.telling.purpose {
+            Purpose::Cancellation | Purpose::DigitalInvitation => true,
+            Purpose::Change | Purpose::Reinstatement => false,
+        }
+    }
+
+    /// The office the text speaks of.
+    fn here(&self) -> &'a Office {
+        if self.speaks_of_old() {
+            self.old
+        } else {
+            self.new
+        }
+    }
+
+    fn appointment(&self) -> &'a BookingState {
+        let change = &self.telling.change;
+        if self.speaks_of_old() {
+            &change.old
+        } else {
+            &change.new
+        }
+    }
+
+    fn times(&self, facts: &mut Facts) {
+        let change = &self.telling.change;
+        let day_time = |at, office: &Office| calendar::day_time(self.language, at, office.zone);
+        let weekday = |at, office: &Office| calendar::weekday_time(self.language, at, office.zone);
+        let date = |at, office: &Office| {
+            calendar::date(self.language, calendar::local_day(at, office.zone))
+        };
+        let start = self.appointment().start;
+        facts.text("date", &date(start, self.here()));
+        facts.text("day_time", &day_time(start, self.here()));
+        facts.text("weekday_time", &weekday(start, self.here()));
+        facts.text("old_date", &date(change.old.start, self.old));
+        facts.text("old_day_time", &day_time(change.old.start, self.old));
+        facts.text("old_weekday_time", &weekday(change.old.start, self.old));
+        facts.text("new_date", &date(change.new.start, self.new));
+        facts.text("new_day_time", &day_time(change.new.start, self.new));
+        facts.text("new_weekday_time", &weekday(change.new.start, self.new));
+        let sent = self.telling.cancellation_sent_at;
+        let sent = sent.map(|at: DateTime<Utc>| day_time(at, self.here()));
+        let why = "it is not known when the cancellation was sent";
+        facts.put("sent_day_time", given_or(sent, why));
+    }
+
+    fn places(&self, facts: &mut Facts) {
+        let here = self.here();
+        facts.put("office", self.of_office(here, "name_sms", &here.name_sms));
+        facts.put(
+            "office_full",
+            self.of_office(here, "name_full", &here.name_full),
+        );
+        facts.text("address", &here.address);
+        facts.put(
+            "new_office",
+            self.of_office(self.new, "name_sms", &self.new.name_sms),
+        );
+        let new_full = self.of_office(self.new, "name_full", &self.new.name_full);
+        facts.put("new_office_full", new_full);
+        facts.text("new_address", &self.new.address);
+        let old_full = self.of_office(self.old, "name_full", &self.old.name_full);
+        facts.put("old_office_full", old_full);
+        let lacks_city = format!(
+            "office \"{}\" has no city; its texts name local time",
+            here.id
+        );
+        facts.put("city", self.optional(here.city.as_ref(), &lacks_city));
+        let lacks_email = format!("office \"{}\" has no email", here.id);
+        facts.put("office_email", given_or(here.email.clone(), &lacks_email));
+        let lacks_name = format!("service \"{}\" has no name", self.service.id);
+        facts.put("service", self.required(&self.service.name, &lacks_name));
+        let lacks_note = format!("service \"{}\" has no stay_note", self.service.id);
+        facts.put(
+            "stay_note",
+            self.optional(self.service.stay_note.as_ref(), &lacks_note),
+        );
+    }
+
+    fn conditions(&self, facts: &mut Facts) {
+        let kind = self.service.kind;
+        let moved = match self.telling.change.kind {
+            ChangeKind::Moved { time, office } => (time, office),
+            ChangeKind::Cancelled | ChangeKind::Reinstated => (false, false),
+        };
+        facts.holds("short_notice", self.telling.short_notice);
+        facts.holds("beside_email", self.telling.beside_email);
+        facts.holds("moved_time", moved.0);
+        facts.holds("moved_office", moved.1);
+        facts.holds("abroad", self.here().abroad);
+        facts.holds("immigration", kind.is_immigration());
+        facts.holds(
+            "citizenship",
+            kind == crate::domain::directory::ServiceKind::Citizenship,
+        );
+        facts.holds("critical_line", kind.has_critical_line());
+    }
+
+    fn closing(&self, facts: &mut Facts) {
+        let closing = self.telling.closing.as_ref();
+        let none = "no closing covers the appointment";
+        let day = |day: NaiveDate| calendar::date(self.language, day);
+        facts.holds("closing", closing.is_some());
+        facts.holds(
+            "window_closed",
+            closing.is_some_and(|c| c.kind == ClosingKind::Closed),
+        );
+        facts.holds(
+            "window_reduced",
+            closing.is_some_and(|c| c.kind == ClosingKind::Reduced),
+        );
+        facts.put("from", given_or(closing.map(|c| day(c.from)), none));
+        facts.put("to", given_or(closing.map(|c| day(c.to)), none));
+        facts.put("reason", self.optional(closing.map(|c| &c.reason), none));
+        let next = |step| closing.is_some_and(|c| c.next == step);
+        facts.holds("next_book", next(NextStep::Book));
+        facts.holds("next_we_invite", next(NextStep::WeInvite));
+        facts.holds("next_phone", next(NextStep::Phone));
+        facts.holds("next_contact", next(NextStep::Contact));
+        facts.holds("next_unknown", next(NextStep::Unknown));
+    }
+
+    /// The digital route, only for cases that may be submitted online at all.
+    fn digital(&self, facts: &mut Facts) {
+        let may = self.service.kind.may_be_digital();
+        let until = self.telling.digital_until.filter(|_| may);
+        let route = self.service.digital.as_ref().filter(|_| until.is_some());
+        facts.holds("digital", route.is_some());
+        let none = format!("service \"{}\" has no digital route here", self.service.id);
+        let until = until.map(|day| calendar::date(self.language, day));
+        facts.put("until", given_or(until, &none));
+        facts.put(
+            "info_phone",
+            given_or(route.map(|r| r.info_phone.clone()), &none),
+        );
+        let hours = route.map(|r| &r.info_phone_hours);
+        facts.put("info_phone_hours", self.optional(hours, &none));
+        let steps = self.optional(route.map(|r| &r.steps), &none);
+        facts.put(
+            "steps",
+            lines(steps, route.map(|r| &r.steps), self.language, numbered),
+        );
+    }
+
+    fn sender(&self, facts: &mut Facts) {
+        let here = self.here();
+        let kind = self.service.kind;
+        let line = here.line(kind);
+        let key = if kind.is_immigration() {
+            "immigration_line"
+        } else {
+            "passport_line"
+        };
+        let none = format!(
+            "office \"{}\" has no {key}, and service \"{}\" needs one",
+            here.id, self.service.id
+        );
+        let of_line = |text: fn(&Line) -> &Texts, what: &str| match line {
+            Some(line) => self.required(
+                text(line),
+                &format!("the {key} of office \"{}\" has no {what}", here.id),
+            ),
+            None => Fact::Missing(none.clone()),
+        };
+        facts.put(
+            "phone",
+            given_or(line.map(|line| line.phone.clone()), &none),
+        );
+        facts.put("phone_hours", of_line(|line| &line.hours, "hours"));
+        facts.put("section", of_line(|line| &line.section, "section"));
+        let lacks_days = format!("the {key} of office \"{}\" has no days", here.id);
+        let days = line.and_then(|line| line.days.as_ref());
+        facts.put("phone_days", self.optional(days, &lacks_days));
+        let district = &self.district.id;
+        let lacks = |what| format!("district \"{district}\" has no {what}");
+        facts.put(
+            "agency",
+            self.required(&self.district.agency, &lacks("agency")),
+        );
+        let full = self.required(&self.district.agency_full, &lacks("agency_full"));
+        facts.put("agency_full", full);
+        facts.text("email_from", &self.district.email_from);
+    }
+
+    /// Guidelines hold until their last day; a visit after it is not told of them.
+    fn visit(&self, facts: &mut Facts) {
+        let day = calendar::local_day(self.appointment().start, self.here().zone);
+        let holds = |visit: &&VisitGuidelines| visit.until.is_none_or(|until| day <= until);
+        let visit = self.district.visit.as_ref().filter(holds);
+        let none = format!(
+            "district \"{}\" has no guidelines for that day",
+            self.district.id
+        );
+        facts.holds("visit", visit.is_some());
+        let distance = visit.map(|visit| visit.distance_metres.to_string());
+        facts.put("distance", given_or(distance, &none));
+        let local = visit.and_then(|visit| visit.local.as_ref());
+        let guidelines = self.optional(local, &none);
+        facts.put(
+            "local_guidelines",
+            lines(guidelines, local, self.language, bulleted),
+        );
+    }
+
+    fn of_office(&self, office: &Office, key: &str, texts: &Texts) -> Fact {
+        self.required(texts, &format!("office \"{}\" has no {key}", office.id))
+    }
+
+    /// A text that the message cannot do without.
+    fn required(&self, texts: &Texts, lacks: &str) -> Fact {
+        match texts.get(self.language) {
+            Some(text) => Fact::Text(clean(text)),
+            None => Fact::Missing(format!("{lacks} in {}", self.language)),
+        }
+    }
+
+    /// A text that may be left out. It is left out in every language of the message where one of
+    /// them lacks it: both languages say the same.
+    fn optional(&self, texts: Option<&Texts>, lacks: &str) -> Fact {
+        let Some(texts) = texts else {
+            return Fact::Missing(lacks.to_owned());
+        };
+        match self
+            .all
+            .iter()
+            .find(|language| texts.get(**language).is_none())
+        {
+            Some(language) => Fact::Missing(format!("{lacks} in {language}")),
+            None => self.required(texts, lacks),
+        }
+    }
+}
+
+/// A text of several lines, each in its form; other texts never hold a line break.
+fn lines(
+    checked: Fact,
+    texts: Option<&Texts>,
+    language: Language,
+    form: fn(usize, &str) -> String,
+) -> Fact {
+    match (checked, texts.and_then(|texts| texts.get(language))) {
+        (Fact::Text(_), Some(text)) => {
+            let lines = text.lines().map(clean).enumerate();
+            let lines: Vec<String> = lines.map(|(at, line)| form(at + 1, &line)).collect();
+            Fact::Text(lines.join("\n"))
+        }
+        (other, _) => other,
+    }
+}
+
+fn numbered(number: usize, line: &str) -> String {
+    format!("{number}. {line}")
+}
+
+fn bulleted(_: usize, line: &str) -> String {
+    format!("- {line}")
+}
+
+fn given_or(text: Option<String>, why: &str) -> Fact {
+    match text {
+        Some(text) => Fact::Text(clean(&text)),
+        None => Fact::Missing(why.to_owned()),
+    }
+}
+
+/// No value can break out of its line: a header stays one header, a sentence one sentence.
+fn clean(text: &str) -> String {
+    let kept: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    kept.trim().to_owned()
+}
