@@ -6,6 +6,8 @@
 
 mod mapping;
 mod reader;
+mod row;
+mod start;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

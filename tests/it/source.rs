@@ -226,97 +226,100 @@ async fn optional_columns_may_be_missing_and_names_may_be_written_in_capitals() 
     assert_eq!(only(&snapshot).recipients[0].language, None);
 }
 
+/// How it is written: format, text, the row's zone, the office; and the instant it means.
+const STARTS: &[(StartFormat, &str, &str, &str, &str)] = &[
+    (
+        StartFormat::Naive,
+        "2021-03-24 09:20",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+    (
+        StartFormat::Naive,
+        "2021-03-24T09:20:00.999",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+    // The office's own zone, and the row's before it.
+    (
+        StartFormat::Naive,
+        "2021-07-01 09:20",
+        "NULL",
+        "algiers",
+        "2021-07-01T08:20:00Z",
+    ),
+    (
+        StartFormat::Naive,
+        "2021-07-01 09:20",
+        "'Europe/Oslo'",
+        "algiers",
+        "2021-07-01T07:20:00Z",
+    ),
+    // The hour that spring skips, and the one that autumn repeats.
+    (
+        StartFormat::Naive,
+        "2021-03-28 02:30",
+        "NULL",
+        "gronland",
+        "2021-03-28T01:00:00Z",
+    ),
+    (
+        StartFormat::Naive,
+        "2021-10-31 02:30",
+        "NULL",
+        "gronland",
+        "2021-10-31T00:30:00Z",
+    ),
+    (
+        StartFormat::Utc,
+        "2021-03-24 08:20:00",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+    (
+        StartFormat::Utc,
+        "2021-03-24T08:20:00.000Z",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+    (
+        StartFormat::Offset,
+        "2021-03-24T09:20:00+01:00",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+    (
+        StartFormat::Offset,
+        "2021-03-24 08:20:00Z",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+    (
+        StartFormat::Offset,
+        "2021-03-24 09:20+01",
+        "NULL",
+        "gronland",
+        "2021-03-24T08:20:00Z",
+    ),
+];
+
 #[tokio::test]
 async fn each_way_of_writing_a_start_is_one_instant() {
     let mut register = Register::with(&[ONE]).await;
-    for (format, written, zone, office, expected) in [
-        (
-            StartFormat::Naive,
-            "2021-03-24 09:20",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-        (
-            StartFormat::Naive,
-            "2021-03-24T09:20:00.999",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-        // The office's own zone, and the row's before it.
-        (
-            StartFormat::Naive,
-            "2021-07-01 09:20",
-            "NULL",
-            "algiers",
-            "2021-07-01T08:20:00Z",
-        ),
-        (
-            StartFormat::Naive,
-            "2021-07-01 09:20",
-            "'Europe/Oslo'",
-            "algiers",
-            "2021-07-01T07:20:00Z",
-        ),
-        // The hour that spring skips, and the one that autumn repeats.
-        (
-            StartFormat::Naive,
-            "2021-03-28 02:30",
-            "NULL",
-            "gronland",
-            "2021-03-28T01:00:00Z",
-        ),
-        (
-            StartFormat::Naive,
-            "2021-10-31 02:30",
-            "NULL",
-            "gronland",
-            "2021-10-31T00:30:00Z",
-        ),
-        (
-            StartFormat::Utc,
-            "2021-03-24 08:20:00",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-        (
-            StartFormat::Utc,
-            "2021-03-24T08:20:00.000Z",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-        (
-            StartFormat::Offset,
-            "2021-03-24T09:20:00+01:00",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-        (
-            StartFormat::Offset,
-            "2021-03-24 08:20:00Z",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-        (
-            StartFormat::Offset,
-            "2021-03-24 09:20+01",
-            "NULL",
-            "gronland",
-            "2021-03-24T08:20:00Z",
-        ),
-    ] {
+    for (format, written, zone, office, expected) in STARTS {
         register
             .run(&format!(
                 "UPDATE booking SET at = '{written}', zone = {zone}, place = '{office}'"
             ))
             .await;
         let settings = Settings {
-            start: format,
+            start: *format,
             ..register.settings()
         };
         let mut source = open(settings).await.unwrap();

@@ -7,9 +7,11 @@ use std::collections::HashSet;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, Days, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
 
+use super::row::{Column, Fault, Raw, shown, unknown};
+use super::start::{naive, unreadable_start, with_offset};
 use super::{Meaning, Settings, Snapshot, SourceError, StartFormat};
 use crate::domain::appointment::{Appointment, BookingKey, BookingState, Standing};
 use crate::domain::calendar;
@@ -17,124 +19,6 @@ use crate::domain::contact::{Contact, Regions};
 use crate::domain::directory::{Directory, Office, OfficeId, ServiceId};
 use crate::domain::language::Language;
 use crate::domain::recipient::{Recipient, Role};
-use crate::source::RowFault;
-
-/// A column that means something to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    Id,
-    Status,
-    Start,
-    Office,
-    Service,
-    Phone,
-    Email,
-    Language,
-    Tz,
-}
-
-impl Column {
-    const ALL: [Self; 9] = [
-        Self::Id,
-        Self::Status,
-        Self::Start,
-        Self::Office,
-        Self::Service,
-        Self::Phone,
-        Self::Email,
-        Self::Language,
-        Self::Tz,
-    ];
-
-    /// How many of them, from the first, every query must name.
-    const MANDATORY: usize = 5;
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Status => "status",
-            Self::Start => "start",
-            Self::Office => "office",
-            Self::Service => "service",
-            Self::Phone => "phone",
-            Self::Email => "email",
-            Self::Language => "language",
-            Self::Tz => "tz",
-        }
-    }
-
-    /// The columns of a query that mean something, or what is missing.
-    pub(super) fn among(found: &[&str]) -> Result<Vec<Self>, String> {
-        let has = |column: &Self| found.iter().any(|f| f.eq_ignore_ascii_case(column.name()));
-        let missing: Vec<&str> = Self::ALL[..Self::MANDATORY]
-            .iter()
-            .filter(|column| !has(column))
-            .map(|column| column.name())
-            .collect();
-        if missing.is_empty() {
-            return Ok(Self::ALL.into_iter().filter(has).collect());
-        }
-        Err(format!(
-            "the query has no column {}; it has {}. Name it with AS in the query",
-            missing.join(", "),
-            found.join(", ")
-        ))
-    }
-}
-
-/// One row as it was read: texts, and personal data among them. It has no Debug on purpose.
-#[derive(Default)]
-pub(super) struct Raw {
-    cells: [Cell; Column::ALL.len()],
-}
-
-/// A text, nothing, or bytes that are no text.
-type Cell = Option<Result<String, ()>>;
-
-impl Raw {
-    pub(super) fn set(&mut self, column: Column, value: Result<Option<String>, ()>) {
-        self.cells[column as usize] = value.transpose();
-    }
-
-    /// The trimmed text; empty where there is none.
-    fn text(&self, column: Column) -> Result<&str, Fault> {
-        match &self.cells[column as usize] {
-            None => Ok(""),
-            Some(Ok(text)) => Ok(text.trim()),
-            Some(Err(())) => Err(Fault::new(column, "it is not valid UTF-8".to_owned())),
-        }
-    }
-
-    /// The text as it was read.
-    fn exact(&self, column: Column) -> Option<&str> {
-        self.cells[column as usize].as_ref()?.as_deref().ok()
-    }
-
-    /// As [`Raw::text`], but an empty text is none.
-    fn given(&self, column: Column) -> Result<Option<&str>, Fault> {
-        Ok(Some(self.text(column)?).filter(|text| !text.is_empty()))
-    }
-}
-
-/// Why a row cannot be understood.
-struct Fault {
-    column: Column,
-    problem: String,
-}
-
-impl Fault {
-    fn new(column: Column, problem: String) -> Self {
-        Self { column, problem }
-    }
-
-    fn of(self, key: &BookingKey) -> RowFault {
-        RowFault {
-            key: Some(key.clone()),
-            column: self.column.name().to_owned(),
-            problem: self.problem,
-        }
-    }
-}
 
 /// The configuration's words with the directory they lead to.
 pub(super) struct Mapping {
@@ -376,71 +260,5 @@ impl Filling<'_> {
             .floor
             .and_then(|floor| floor.date_naive().checked_sub_days(Days::new(1)));
         matches!((day, bound), (Some(day), Some(bound)) if day < bound)
-    }
-}
-
-/// The ways systems write a wall-clock time. A text with an offset is none of them: reading it as
-/// local time would be wrong by an hour or two, and nobody would notice.
-fn naive(text: &str) -> Option<NaiveDateTime> {
-    let forms = [
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M",
-        "%Y-%m-%dT%H:%M",
-    ];
-    let read = |form: &&str| NaiveDateTime::parse_from_str(text, form).ok();
-    forms.iter().find_map(read)
-}
-
-fn with_offset(text: &str) -> Option<DateTime<Utc>> {
-    let forms = [
-        "%Y-%m-%d %H:%M:%S%.f%#z",
-        "%Y-%m-%dT%H:%M:%S%.f%#z",
-        "%Y-%m-%d %H:%M%#z",
-        "%Y-%m-%dT%H:%M%#z",
-    ];
-    let read = |form: &&str| DateTime::parse_from_str(text, form).ok();
-    forms.iter().find_map(read).map(|at| at.to_utc())
-}
-
-fn unreadable_start(text: &str, format: StartFormat) -> Fault {
-    let example = match format {
-        StartFormat::Naive => "2021-03-24 09:20 without a zone",
-        StartFormat::Utc => "2021-03-24 08:20 in UTC",
-        StartFormat::Offset => "2021-03-24T09:20:00+01:00",
-    };
-    // Only what looks like a date is repeated: another column may have been mapped by mistake.
-    let dated = text.len() <= MOST_SHOWN && text.get(4..5) == Some("-");
-    let what = if dated {
-        format!("\"{text}\"")
-    } else {
-        "it".to_owned()
-    };
-    Fault::new(
-        Column::Start,
-        format!("{what} is not a start; starts are written like {example}"),
-    )
-}
-
-fn unknown(column: Column, word: &str) -> Fault {
-    let remedy = "is not known: map it, or add it to the directory";
-    Fault::new(column, format!("{} {remedy}", shown(word)))
-}
-
-/// The longest word that a fault repeats, in bytes.
-const MOST_SHOWN: usize = 60;
-
-/// More digits than this in a word look like a telephone number or a national identity number.
-const MOST_DIGITS_SHOWN: usize = 5;
-
-/// A word for an error message, unless a contact column may have been mapped by mistake.
-fn shown(word: &str) -> String {
-    let digits = word.chars().filter(char::is_ascii_digit).count();
-    if word.is_empty() {
-        "an empty value".to_owned()
-    } else if word.len() > MOST_SHOWN || digits > MOST_DIGITS_SHOWN || word.contains('@') {
-        "a value that is not shown, since it may be personal,".to_owned()
-    } else {
-        format!("\"{word}\"")
     }
 }

@@ -16,7 +16,8 @@ use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row, SqlSafeStr, Statement,
 };
 
-use super::mapping::{Column, Filling, Mapping, Raw};
+use super::mapping::{Filling, Mapping};
+use super::row::{Column, Raw};
 use super::{Look, Settings, Snapshot, SourceError};
 use crate::domain::appointment::{BookingKey, SourceName};
 

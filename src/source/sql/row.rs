@@ -1,0 +1,146 @@
+//! One row as it was read: nine texts by column, and what to say of a text that is not understood.
+//!
+//! A row holds personal data and cannot be printed; a fault never repeats a contact's value.
+
+use crate::domain::appointment::BookingKey;
+use crate::source::RowFault;
+
+/// A column that means something to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Id,
+    Status,
+    Start,
+    Office,
+    Service,
+    Phone,
+    Email,
+    Language,
+    Tz,
+}
+
+impl Column {
+    const ALL: [Self; 9] = [
+        Self::Id,
+        Self::Status,
+        Self::Start,
+        Self::Office,
+        Self::Service,
+        Self::Phone,
+        Self::Email,
+        Self::Language,
+        Self::Tz,
+    ];
+
+    /// How many of them, from the first, every query must name.
+    const MANDATORY: usize = 5;
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Status => "status",
+            Self::Start => "start",
+            Self::Office => "office",
+            Self::Service => "service",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Language => "language",
+            Self::Tz => "tz",
+        }
+    }
+
+    /// The columns of a query that mean something, or what is missing.
+    pub(super) fn among(found: &[&str]) -> Result<Vec<Self>, String> {
+        let has = |column: &Self| found.iter().any(|f| f.eq_ignore_ascii_case(column.name()));
+        let missing: Vec<&str> = Self::ALL[..Self::MANDATORY]
+            .iter()
+            .filter(|column| !has(column))
+            .map(|column| column.name())
+            .collect();
+        if missing.is_empty() {
+            return Ok(Self::ALL.into_iter().filter(has).collect());
+        }
+        Err(format!(
+            "the query has no column {}; it has {}. Name it with AS in the query",
+            missing.join(", "),
+            found.join(", ")
+        ))
+    }
+}
+
+/// One row as it was read: texts, and personal data among them. It has no Debug on purpose.
+#[derive(Default)]
+pub(super) struct Raw {
+    cells: [Cell; Column::ALL.len()],
+}
+
+/// A text, nothing, or bytes that are no text.
+type Cell = Option<Result<String, ()>>;
+
+impl Raw {
+    pub(super) fn set(&mut self, column: Column, value: Result<Option<String>, ()>) {
+        self.cells[column as usize] = value.transpose();
+    }
+
+    /// The trimmed text; empty where there is none.
+    pub(super) fn text(&self, column: Column) -> Result<&str, Fault> {
+        match &self.cells[column as usize] {
+            None => Ok(""),
+            Some(Ok(text)) => Ok(text.trim()),
+            Some(Err(())) => Err(Fault::new(column, "it is not valid UTF-8".to_owned())),
+        }
+    }
+
+    /// The text as it was read.
+    pub(super) fn exact(&self, column: Column) -> Option<&str> {
+        self.cells[column as usize].as_ref()?.as_deref().ok()
+    }
+
+    /// As [`Raw::text`], but an empty text is none.
+    pub(super) fn given(&self, column: Column) -> Result<Option<&str>, Fault> {
+        Ok(Some(self.text(column)?).filter(|text| !text.is_empty()))
+    }
+}
+
+/// Why a row cannot be understood.
+pub(super) struct Fault {
+    column: Column,
+    problem: String,
+}
+
+impl Fault {
+    pub(super) fn new(column: Column, problem: String) -> Self {
+        Self { column, problem }
+    }
+
+    pub(super) fn of(self, key: &BookingKey) -> RowFault {
+        RowFault {
+            key: Some(key.clone()),
+            column: self.column.name().to_owned(),
+            problem: self.problem,
+        }
+    }
+}
+
+pub(super) fn unknown(column: Column, word: &str) -> Fault {
+    let remedy = "is not known: map it, or add it to the directory";
+    Fault::new(column, format!("{} {remedy}", shown(word)))
+}
+
+/// The longest word that a fault repeats, in bytes.
+pub(super) const MOST_SHOWN: usize = 60;
+
+/// More digits than this in a word look like a telephone number or a national identity number.
+const MOST_DIGITS_SHOWN: usize = 5;
+
+/// A word for an error message, unless a contact column may have been mapped by mistake.
+pub(super) fn shown(word: &str) -> String {
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    if word.is_empty() {
+        "an empty value".to_owned()
+    } else if word.len() > MOST_SHOWN || digits > MOST_DIGITS_SHOWN || word.contains('@') {
+        "a value that is not shown, since it may be personal,".to_owned()
+    } else {
+        format!("\"{word}\"")
+    }
+}
