@@ -128,19 +128,19 @@ impl Timeouts {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The relay's name cannot be one.
-    #[error("host = \"{0}\" is neither a host name nor an IP address")]
+    #[error("host = {0:?} is neither a host name nor an IP address")]
     Host(String),
     /// Mails would cross a network in clear.
     #[error(
-        "tls = \"plain\" is for a relay on this machine only, and host = \"{0}\" is not: \
+        "tls = \"plain\" is for a relay on this machine only, and host = {0:?} is not: \
          use \"implicit\" (port 465) or \"starttls\" (port 587)"
     )]
     PlainAbroad(String),
     /// The name we give ourselves cannot stand in a command.
-    #[error("hello_name = \"{0}\" is neither a host name nor an address in brackets")]
+    #[error("hello_name = {0:?} is neither a host name nor an address in brackets")]
     HelloName(String),
     /// An address or domain of the envelope is not one.
-    #[error("{key} = \"{value}\" cannot be the sender of an envelope")]
+    #[error("{key} = {value:?} cannot be the sender of an envelope")]
     Sender {
         /// The setting.
         key: &'static str,

@@ -1,3 +1,4 @@
 //! What several integration tests share: real parts that can misbehave, never stand-ins of our own code.
 
 pub(crate) mod servers;
+pub(crate) mod smtp_fault;

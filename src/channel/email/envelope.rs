@@ -18,7 +18,6 @@ pub(super) struct Mail {
     size: usize,
     /// The body up to, but without, the final dot.
     pub(super) stuffed: Vec<u8>,
-    needs_utf8: bool,
 }
 
 /// What the relay said it can do, as far as we use it (RFC 1869 keywords, in any case).
@@ -28,7 +27,6 @@ pub(super) struct Offers {
     pub(super) starttls: bool,
     pub(super) auth_plain: bool,
     dsn: bool,
-    utf8: bool,
     size_declared: bool,
     largest_bytes: Option<usize>,
 }
@@ -45,7 +43,6 @@ impl Offers {
                 Some("PIPELINING") => offers.pipelining = true,
                 Some("STARTTLS") => offers.starttls = true,
                 Some("DSN") => offers.dsn = true,
-                Some("SMTPUTF8") => offers.utf8 = true,
                 Some("AUTH") => offers.auth_plain |= words.any(|word| word == "PLAIN"),
                 Some("SIZE") => {
                     offers.size_declared = true;
@@ -66,7 +63,7 @@ impl Mail {
             return Err(refused("the message has no e-mail address"));
         };
         let recipient = email.expose();
-        if recipient.parse::<MailAddress>().is_err() {
+        if !recipient.is_ascii() || recipient.parse::<MailAddress>().is_err() {
             return Err(refused("the stored address is not an e-mail address"));
         }
         if !is_token(&message.report_token) {
@@ -76,7 +73,6 @@ impl Mail {
         let stuffed = wire::stuffed(body).map_err(unfit)?;
         Ok(Self {
             sender: sender(settings, &message.report_token),
-            needs_utf8: !body.is_ascii() || !recipient.is_ascii(),
             recipient: recipient.to_owned(),
             token: message.report_token.clone(),
             size: body.len(),
@@ -86,9 +82,6 @@ impl Mail {
 
     /// Why this relay cannot take this mail, if so.
     pub(super) fn obstacle(&self, offers: &Offers) -> Option<&'static str> {
-        if self.needs_utf8 && !offers.utf8 {
-            return Some("the relay takes no addresses with letters beyond a to z (SMTPUTF8)");
-        }
         let too_large = offers.largest_bytes.is_some_and(|most| self.size > most);
         too_large.then_some("the mail is larger than the relay takes (SIZE)")
     }
@@ -98,9 +91,6 @@ impl Mail {
         let mut command = format!("MAIL FROM:<{}>", self.sender);
         if offers.size_declared {
             command += &format!(" SIZE={}", self.size);
-        }
-        if self.needs_utf8 {
-            command += " BODY=8BITMIME SMTPUTF8";
         }
         if offers.dsn {
             command += &format!(" RET=HDRS ENVID={}", self.token);
@@ -158,7 +148,6 @@ mod tests {
         let offers = Offers::read(&lines.map(str::to_owned));
         assert!(offers.pipelining && offers.starttls && offers.auth_plain && offers.dsn);
         assert_eq!(offers.largest_bytes, Some(10));
-        assert!(!offers.utf8);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub enum Unfit {
     /// There is a zero byte.
     #[error("it holds a zero byte")]
     ZeroByte,
+    /// There is a byte that only some servers pass on. What we build is encoded in ASCII.
+    #[error("it holds a byte beyond ASCII")]
+    EighthBit,
     /// There is nothing.
     #[error("it is empty")]
     Empty,
@@ -72,6 +75,9 @@ fn checked(piece: &[u8]) -> Result<&[u8], Unfit> {
     if line.contains(&0) {
         return Err(Unfit::ZeroByte);
     }
+    if !line.is_ascii() {
+        return Err(Unfit::EighthBit);
+    }
     if line.len() > MAX_LINE_BYTES {
         return Err(Unfit::LongLine);
     }
@@ -94,6 +100,7 @@ mod tests {
             (&b"a\n.\r\nb"[..], Unfit::BareLineEnd),
             (b"a\r.\r\nb", Unfit::BareLineEnd),
             (b"a\r\n\0", Unfit::ZeroByte),
+            ("ø".as_bytes(), Unfit::EighthBit),
             (b"", Unfit::Empty),
             (&[b'x'; MAX_LINE_BYTES + 1], Unfit::LongLine),
         ] {
