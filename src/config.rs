@@ -3,28 +3,38 @@
 //! The embedded config/varsel.toml is the lowest layer, the file of `-c` lies above it. Nothing
 //! below `cli` knows this room; it knows the rooms only for the types of their settings.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
+use crate::clock::Clock;
 use crate::domain::brake::BrakeLimits;
-use crate::domain::directory::ServiceId;
+use crate::domain::directory::{Directory, ServiceId};
 use crate::domain::ladder::Ladder;
 use crate::domain::message::Channel;
 use crate::domain::plan::{Rule, Rules, RungTime, Windows};
 use crate::domain::retry::RetryPolicy;
+use crate::service::schedule::Schedule;
+use crate::service::settings::{HttpSettings, Settings};
 
 pub mod directory;
 pub mod document;
 mod error;
 pub mod file;
+mod gateway;
+mod profile;
 mod secret;
+mod source;
 mod words;
 
 pub use document::{Document, Layer};
 pub use error::{ConfigError, did_you_mean};
 pub use file::File;
 pub use secret::SecretFile;
-pub use words::{Allowed, Length, Schedule};
+pub use words::Length;
 
 /// The commented default, as `config init` prints it.
 pub const DEFAULT: &str = include_str!("../config/varsel.toml");
@@ -40,12 +50,6 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub struct Config {
     /// Every key as it is in force, paths resolved; `config show` prints it.
     pub file: File,
-    /// The rules of planning.
-    pub rules: Rules,
-    /// When the brake stops a poll.
-    pub brake: BrakeLimits,
-    /// How retries are spread.
-    pub retry: RetryPolicy,
     document: Document,
 }
 
@@ -58,7 +62,7 @@ impl Config {
         let Some(path) = path else {
             return Self::parse(None, Path::new(""));
         };
-        let text = read(path)?;
+        let text = read("the configuration", path)?;
         let layer = Layer {
             name: path.display().to_string(),
             text,
@@ -76,12 +80,42 @@ impl Config {
             name: DEFAULT_NAME.to_owned(),
             text: DEFAULT.to_owned(),
         };
+        let profiles = match &layer {
+            Some(layer) => profile::of_sources(&layer.text, folder)?,
+            None => Vec::new(),
+        };
         let layers = std::iter::once(default).chain(layer).collect();
-        let (mut file, document) = Document::read::<File>(layers)?;
+        let (mut file, document) = Document::read::<File>(layers, profiles)?;
         check_values(&file, &document)?;
         resolve(&mut file, folder);
-        Ok(Self {
-            rules: rules(&file),
+        let config = Self { file, document };
+        for entry in config.gateways() {
+            entry.check()?;
+        }
+        Ok(config)
+    }
+
+    /// The settings of the service, with the secrets read from their files.
+    ///
+    /// # Errors
+    /// When a secret cannot be read.
+    pub fn service(&self, clock: Clock) -> Result<Settings, ConfigError> {
+        let file = &self.file;
+        let gateways: Result<Vec<_>, _> = self.gateways().map(|g| g.settings()).collect();
+        Ok(Settings {
+            node: file.node.name.clone(),
+            clock,
+            store: file.store.path.clone(),
+            http: HttpSettings {
+                listen: file.http.listen,
+                public_url: file.http.public_url.clone(),
+                max_connections: file.http.max_connections,
+                read_timeout: file.http.read_timeout.0,
+                max_body_bytes: file.http.max_body_bytes,
+            },
+            sources: file.source.iter().map(source::settings).collect(),
+            gateways: gateways?,
+            rules: self.rules(),
             brake: BrakeLimits {
                 max_changes: file.brake.max_changes,
                 max_share: file.brake.max_share,
@@ -91,9 +125,51 @@ impl Config {
                 base: file.retry.base.0,
                 cap: file.retry.cap.0,
             },
-            file,
-            document,
+            quarantine_margin: file.upkeep.quarantine_margin.0,
+            erase: Schedule::new(&file.upkeep.erase.0, file.agency.zone.0)
+                .expect("the expression was read by the same parser"),
+            retention: TimeDelta::days(file.upkeep.retention_days.into()),
+            look_again: file.upkeep.every.0,
+            drain_limit: file.drain.limit.0,
         })
+    }
+
+    /// The rules of planning.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        rules(&self.file)
+    }
+
+    /// The directory: the agency's own, or the model case.
+    ///
+    /// # Errors
+    /// Every fault of its file.
+    pub fn directory(&self) -> Result<Arc<Directory>, DirectoryError> {
+        let (path, text) = match &self.file.agency.directory {
+            Some(path) => (path.as_path(), read("the directory", path)?),
+            None => (
+                Path::new("(embedded) offices.toml"),
+                directory::MODEL_CASE.to_owned(),
+            ),
+        };
+        Ok(Arc::new(directory::parse(&text, path)?))
+    }
+
+    /// The files of every gateway's secrets.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretFile> {
+        self.gateways().flat_map(|entry| entry.secrets()).collect()
+    }
+
+    fn gateways(&self) -> impl Iterator<Item = gateway::Entry<'_>> {
+        self.file
+            .gateway
+            .iter()
+            .map(|(name, gateway)| gateway::Entry {
+                name,
+                gateway,
+                document: &self.document,
+            })
     }
 
     /// The effective configuration as one document that `-c` reads back. Secrets stand in it as
@@ -110,13 +186,34 @@ impl Config {
     }
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |error| ConfigError::unreadable("the configuration", path, &error);
+/// Why there is no directory.
+#[derive(Debug)]
+pub enum DirectoryError {
+    /// Its file cannot be read.
+    Unreadable(ConfigError),
+    /// It has faults.
+    Faults(Vec<directory::DirectoryFault>),
+}
+
+impl From<ConfigError> for DirectoryError {
+    fn from(error: ConfigError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<Vec<directory::DirectoryFault>> for DirectoryError {
+    fn from(faults: Vec<directory::DirectoryFault>) -> Self {
+        Self::Faults(faults)
+    }
+}
+
+fn read(what: &str, path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |error| ConfigError::unreadable(what, path, &error);
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if MAX_FILE_BYTES < length {
         return Err(ConfigError::new(
             format!("\"{}\" is {length} bytes long", path.display()),
-            "a configuration has at most one megabyte: is this the right file?",
+            "such a file has at most one megabyte: is this the right one?",
         ));
     }
     std::fs::read_to_string(path).map_err(unreadable)
@@ -129,16 +226,25 @@ fn resolve(file: &mut File, folder: &Path) {
     resolve(&mut file.store.path);
     file.agency.directory.iter_mut().for_each(resolve);
     file.agency.templates.iter_mut().for_each(resolve);
-    file.source
-        .iter_mut()
-        .for_each(|source| resolve(&mut source.path));
+    for source in &mut file.source {
+        resolve(&mut source.path);
+        // Everything it says stands in the table by now.
+        source.profile = None;
+    }
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     for gateway in file.gateway.values_mut() {
         gateway.ca_file.iter_mut().for_each(resolve);
+        for profile in gateway
+            .profile
+            .iter_mut()
+            .filter(|name| profile::is_path(name))
+        {
+            *profile = absolute.join(&*profile).display().to_string();
+        }
         for name in gateway
             .password_file
             .iter_mut()
-            .chain(&mut gateway.token_file)
+            .chain(gateway.secret_files.values_mut())
         {
             *name = SecretFile::find(name, credentials.as_ref(), &absolute).path;
         }
@@ -213,77 +319,18 @@ fn check_values(file: &File, document: &Document) -> Result<(), ConfigError> {
     )?;
     let retry = "retry.base is above zero and at most retry.cap";
     ordered(&["retry", "base"], file.retry.base, file.retry.cap, retry)?;
-    check_sources(file, document)?;
-    check_gateways(file, document)
+    source::check(file, document)?;
+    gateways_differ(file, document)
 }
 
-fn check_sources(file: &File, document: &Document) -> Result<(), ConfigError> {
-    let mut names = std::collections::BTreeSet::new();
-    for (number, source) in file.source.iter().enumerate() {
-        let number = number.to_string();
-        let keys = ["source", number.as_str(), "name"];
-        if source.name.is_empty() || source.name.contains('/') {
-            let problem = format!("\"{}\" cannot name a source", source.name);
-            return Err(document.error(&keys, problem, "use a short word without \"/\""));
-        }
-        if !names.insert(&source.name) {
-            let problem = format!("two sources are called \"{}\"", source.name);
-            return Err(document.error(&keys, problem, "give each source a name of its own"));
-        }
-        for (word, tag) in &source.languages {
-            if let Err(unknown) = tag.parse::<crate::domain::language::Language>() {
-                let keys = ["source", number.as_str(), "languages", word];
-                return Err(document.error(&keys, unknown.to_string(), ""));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_gateways(file: &File, document: &Document) -> Result<(), ConfigError> {
-    let mut channels = std::collections::BTreeMap::new();
+/// One gateway carries a channel; more of them are for a later release.
+fn gateways_differ(file: &File, document: &Document) -> Result<(), ConfigError> {
+    let mut channels = BTreeMap::new();
     for (name, gateway) in &file.gateway {
-        let error = |key: &str, problem: String, help: &str| {
-            Err(document.error(&["gateway", name, key], problem, help))
-        };
-        if gateway.channel == Channel::Phone {
-            let help = "write \"sms\" or \"email\"";
-            return error(
-                "channel",
-                "the phone's gateway is a person".to_owned(),
-                help,
-            );
-        }
         if let Some(other) = channels.insert(gateway.channel, name) {
             let problem = format!("\"{other}\" carries {} already", gateway.channel);
-            return error(
-                "channel",
-                problem,
-                "one gateway carries a channel: remove one of them",
-            );
-        }
-        let sms = gateway.channel == Channel::Sms;
-        if sms && gateway.profile.is_none() {
-            let help = "add profile = \"kannel\", or the path of a profile of your own";
-            return error("profile", "the key \"profile\" is missing".to_owned(), help);
-        }
-        if gateway.connections == 0 {
-            return error(
-                "connections",
-                "0 connections carry nothing".to_owned(),
-                "use 1 or more",
-            );
-        }
-        if gateway.lease.0 <= gateway.connect_timeout.0 + gateway.send_timeout.0 {
-            let problem = format!(
-                "a lease of {} ends before its hand-over does",
-                gateway.lease
-            );
-            return error(
-                "lease",
-                problem,
-                "make it longer than connect_timeout + send_timeout",
-            );
+            let help = "one gateway carries a channel: remove one of them";
+            return Err(document.error(&["gateway", name, "channel"], problem, help));
         }
     }
     Ok(())

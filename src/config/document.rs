@@ -25,18 +25,28 @@ pub struct Layer {
 /// The layers, and where each value of the merged document stands.
 #[derive(Debug)]
 pub struct Document {
+    /// Each with where its range of positions starts.
     layers: Vec<(usize, Layer)>,
+    /// The layers that lie below one `[[source]]`: their place in `layers`, and the table's number.
+    profiles: Vec<(usize, usize)>,
     places: BTreeMap<String, Range<usize>>,
 }
 
 impl Document {
-    /// Merges the layers, lowest first, and reads the result.
+    /// Merges the layers, lowest first, with each profile below the `[[source]]` of its number, and
+    /// reads the result.
     ///
     /// # Errors
     /// For what is not TOML, and for keys, types and values that do not fit, each with its place.
-    pub fn read<T: DeserializeOwned>(layers: Vec<Layer>) -> Result<(T, Self), ConfigError> {
+    pub fn read<T: DeserializeOwned>(
+        layers: Vec<Layer>,
+        profiles: Vec<(usize, Layer)>,
+    ) -> Result<(T, Self), ConfigError> {
+        let first = layers.len();
+        let (numbers, texts): (Vec<_>, Vec<_>) = profiles.into_iter().unzip();
         let mut document = Self {
-            layers: offsets(layers),
+            layers: offsets(layers.into_iter().chain(texts).collect()),
+            profiles: (first..).zip(numbers).collect(),
             places: BTreeMap::new(),
         };
         let mut places = BTreeMap::new();
@@ -70,11 +80,18 @@ impl Document {
     fn merged(&self) -> Result<Spanned<DeTable<'_>>, Fault> {
         let mut merged = DeTable::new();
         let mut span = 0..0;
-        for (offset, layer) in &self.layers {
+        let whole = self.layers.len() - self.profiles.len();
+        for (offset, layer) in &self.layers[..whole] {
             let parsed =
                 DeTable::parse(&layer.text).map_err(|error| Fault::new(&error, *offset))?;
             span = shift(&parsed.span(), *offset);
             overlay(&mut merged, shifted(parsed.into_inner(), *offset));
+        }
+        for (place, number) in &self.profiles {
+            let (offset, layer) = &self.layers[*place];
+            let parsed =
+                DeTable::parse(&layer.text).map_err(|error| Fault::new(&error, *offset))?;
+            underlay(&mut merged, *number, shifted(parsed.into_inner(), *offset));
         }
         Ok(Spanned::new(span, merged))
     }
@@ -126,6 +143,10 @@ fn in_words(message: &str) -> String {
         .replace("expected u32", "expected a whole number, 0 or more")
         .replace("expected usize", "expected a whole number, 0 or more")
         .replace("expected f64", "expected a number")
+        .replace(
+            "invalid socket address syntax",
+            "not an address and port: write it as \"127.0.0.1:8080\"",
+        )
         .replace('`', "\"")
 }
 
@@ -204,6 +225,18 @@ fn overlay<'i>(lower: &mut DeTable<'i>, upper: DeTable<'i>) {
         }
         lower.remove(&key);
         lower.insert(key, value);
+    }
+}
+
+/// Lays a profile below the `[[source]]` of this number.
+fn underlay<'i>(document: &mut DeTable<'i>, number: usize, profile: DeTable<'i>) {
+    if let Some(sources) = document.get_mut("source")
+        && let DeValue::Array(sources) = sources.get_mut()
+        && let Some(source) = sources.get_mut(number)
+        && let DeValue::Table(source) = source.get_mut()
+    {
+        let above = std::mem::replace(source, profile);
+        overlay(source, above);
     }
 }
 

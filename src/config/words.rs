@@ -11,8 +11,12 @@ use chrono::NaiveTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::calendar::SendWindow;
-use crate::domain::contact::{Email, Phone};
+use crate::domain::contact::{Address, Email, Phone, Regions};
 use crate::domain::language::Language;
+use crate::service::{
+    self,
+    schedule::{self, ScheduleError},
+};
 
 /// serde through the text form.
 macro_rules! as_text {
@@ -31,7 +35,15 @@ macro_rules! as_text {
         }
     )+};
 }
-as_text!(Length, Window, Zone, Schedule, Allowed, Second);
+as_text!(
+    Length,
+    Window,
+    Zone,
+    Schedule,
+    Allowed,
+    Second,
+    LanguageWord
+);
 
 /// A length of time: a whole number with `ms`, `s`, `min`, `h` or `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,109 +153,99 @@ impl fmt::Display for Zone {
 
 /// When upkeep runs: a cron expression of five fields, weekdays by name.
 ///
-/// The crate counts weekdays from Sunday = 1, cron from Sunday = 0: a number would run on another
-/// day than its writer means, so numbers are refused.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    text: String,
-    /// The parsed expression; its first field, the second, is always 0.
-    pub schedule: cron::Schedule,
-}
+/// Only its text is kept: the zone it is read in stands elsewhere in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule(pub String);
 
 impl FromStr for Schedule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        let [_, _, _, _, weekdays] = fields.as_slice() else {
-            return Err(format!(
-                "\"{text}\" has {} fields; a schedule has five: minute hour day month weekday",
-                fields.len()
-            ));
-        };
-        if weekdays
-            .split('/')
-            .next()
-            .is_some_and(|days| days.contains(|c: char| c.is_ascii_digit()))
-        {
-            return Err(format!(
-                "\"{text}\" numbers its weekday; write Mon, Tue, Wed, Thu, Fri, Sat or Sun, since programs disagree on the numbers"
-            ));
+        match schedule::Schedule::new(text, chrono_tz::UTC) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            // The crate draws the expression above its sentence; our own document shows it better.
+            Err(ScheduleError::Syntax(drawn)) => {
+                let why = drawn.lines().last().unwrap_or_default();
+                let why = why.trim_start_matches(['|', ' ']);
+                Err(format!("\"{text}\" is not a schedule: {why}"))
+            }
+            Err(error) => Err(format!("\"{text}\": {error}")),
         }
-        let schedule = format!("0 {text}")
-            .parse()
-            .map_err(|error: cron::error::Error| {
-                let error = error.to_string();
-                let why = error
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim_start_matches(['|', ' ']);
-                format!("\"{text}\" is not a schedule: {why}")
-            })?;
-        Ok(Self {
-            text: text.to_owned(),
-            schedule,
-        })
-    }
-}
-
-impl PartialEq for Schedule {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
     }
 }
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
+    }
+}
+
+/// A language that messages are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanguageWord(pub Language);
+
+impl FromStr for LanguageWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let language: Result<Language, _> = text.parse();
+        language.map(Self).map_err(|unknown| unknown.to_string())
+    }
+}
+
+impl fmt::Display for LanguageWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
 /// Who may be written to while a gateway is on trial: a number in international form, an e-mail
 /// address, or every address of a domain (`@b.example`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// One number.
-    Phone(Phone),
-    /// One address.
-    Email(Email),
-    /// Every address of this domain, in lower case and without the `@`.
-    Domain(String),
-}
+pub struct Allowed(pub service::Allowed);
 
 impl FromStr for Allowed {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let wrong = "is neither a number with its country code, such as \"+47 40 00 00 00\", nor an \
-                     e-mail address, nor a domain such as \"@agency.example\"";
-        if text.starts_with('+') {
-            let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-            let plain = digits.get(1..).unwrap_or_default();
-            // E.164: at most 15 digits, the country code included.
-            let fits = (8..=15).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_digit());
-            return fits
-                .then(|| Self::Phone(Phone::from_stored(&digits)))
-                .ok_or_else(|| format!("\"{text}\" {wrong}"));
+        let wrong = || {
+            format!(
+                "\"{text}\" is neither a number with its country code (\"+47 40 00 00 00\") nor an \
+                 e-mail address nor a domain (\"@agency.example\")"
+            )
+        };
+        if let Some(domain) = text.strip_prefix('@') {
+            let fits = Email::read(&format!("anybody@{domain}")).is_ok();
+            let domain = fits
+                .then(|| domain.to_ascii_lowercase())
+                .ok_or_else(wrong)?;
+            return Ok(Self(service::Allowed::MailDomain(domain)));
         }
-        if let Some(domain) = text.strip_prefix('@').filter(|domain| !domain.is_empty()) {
-            return Ok(Self::Domain(domain.to_ascii_lowercase()));
-        }
-        Email::read(text)
-            .map(Self::Email)
-            .map_err(|_| format!("\"{text}\" {wrong}"))
+        // Only the international form says without a region which number is meant.
+        let regions = Regions {
+            default: "NO",
+            plausible: &[],
+        };
+        let address = if text.starts_with('+') {
+            Phone::read(text, regions).map(Address::Phone)
+        } else {
+            Email::read(text).map(Address::Email)
+        };
+        address
+            .map(|address| Self(service::Allowed::Address(address)))
+            .map_err(|_| wrong())
     }
 }
 
 impl fmt::Display for Allowed {
     /// The plain text: these are the testers' own addresses, written by them into the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Phone(phone) => f.write_str(phone.expose()),
-            Self::Email(email) => f.write_str(email.expose()),
-            Self::Domain(domain) => write!(f, "@{domain}"),
+        match &self.0 {
+            service::Allowed::Address(Address::Phone(phone)) => f.write_str(phone.expose()),
+            service::Allowed::Address(Address::Email(email)) => f.write_str(email.expose()),
+            service::Allowed::Address(Address::None) => Ok(()),
+            service::Allowed::MailDomain(domain) => write!(f, "@{domain}"),
         }
     }
 }

@@ -1,0 +1,317 @@
+//! `[gateway.NAME]` into what the service needs: profile or relay, mode, and the secrets from files.
+
+use std::time::Duration;
+
+use super::document::{Document, Layer};
+use super::error::ConfigError;
+use super::file::{Gateway, Mode, Tls};
+use super::profile;
+use super::secret::SecretFile;
+use crate::channel::email;
+use crate::channel::sms::{Profile, ProfileFault, Secrets};
+use crate::domain::message::Channel;
+use crate::service;
+use crate::service::settings::{GatewaySettings, Speaks};
+
+/// A lease that the file leaves out lasts so much longer than the longest send.
+const LEASE_MARGIN: Duration = Duration::from_secs(60);
+
+/// Claims held ready for an SMS gateway: with none, commits would stall the wire.
+const SMS_CLAIM_AHEAD: u32 = 64;
+
+/// Claims held ready per SMTP connection.
+const EMAIL_CLAIM_AHEAD: u32 = 8;
+
+/// After so many mails a connection is replaced, so that load balancers get their turn.
+const MAILS_PER_CONNECTION: u32 = 100;
+
+/// After so long a rest a connection is replaced; relays close theirs after minutes.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// One gateway of the file, with its place for errors.
+pub(super) struct Entry<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Its table.
+    pub(super) gateway: &'a Gateway,
+    /// Where everything stands.
+    pub(super) document: &'a Document,
+}
+
+impl Entry<'_> {
+    /// The settings, secrets included.
+    ///
+    /// # Errors
+    /// When a profile, a secret or a value does not fit.
+    pub(super) fn settings(&self) -> Result<GatewaySettings, ConfigError> {
+        let (speaks, longest_send) = match self.gateway.channel {
+            Channel::Sms => self.sms()?,
+            Channel::Email => self.email()?,
+            Channel::Phone => return Err(self.phone()),
+        };
+        let ahead = match self.gateway.channel {
+            Channel::Sms | Channel::Phone => SMS_CLAIM_AHEAD,
+            Channel::Email => EMAIL_CLAIM_AHEAD * self.gateway.connections,
+        };
+        Ok(GatewaySettings {
+            name: self.name.to_owned(),
+            mode: match self.gateway.mode {
+                Mode::Live => service::Mode::Live,
+                Mode::Trial => {
+                    let allowed = self.gateway.trial_allow.iter();
+                    service::Mode::Trial(allowed.map(|entry| entry.0.clone()).collect())
+                }
+            },
+            connections: self.gateway.connections,
+            claim_ahead: self.gateway.claim_ahead.unwrap_or(ahead),
+            lease: self.lease(longest_send)?,
+            speaks,
+        })
+    }
+
+    /// Everything but the secrets, so that a configuration can be checked where they are not.
+    ///
+    /// # Errors
+    /// As [`Entry::settings`].
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.keys_fit()?;
+        if self.gateway.connections == 0 {
+            let problem = "0 connections carry nothing";
+            return Err(self.error("connections", problem, "use 1 or more"));
+        }
+        let longest_send = match self.gateway.channel {
+            Channel::Sms => self.profile()?.longest_send(),
+            Channel::Email => self.relay(None)?.timeouts.longest_send(),
+            Channel::Phone => return Err(self.phone()),
+        };
+        self.lease(longest_send).map(drop)
+    }
+
+    /// The files of its secrets.
+    pub(super) fn secrets(&self) -> Vec<SecretFile> {
+        let files = self.gateway.secret_files.values();
+        let files = files.chain(&self.gateway.password_file);
+        files
+            .map(|path| SecretFile { path: path.clone() })
+            .collect()
+    }
+
+    fn lease(&self, longest_send: Duration) -> Result<Duration, ConfigError> {
+        let Some(lease) = self.gateway.lease else {
+            return Ok(longest_send + LEASE_MARGIN);
+        };
+        if longest_send < lease.0 {
+            return Ok(lease.0);
+        }
+        let seconds = longest_send.as_secs();
+        let problem = format!("a lease of {lease} ends before the longest send ({seconds}s) does");
+        Err(self.error("lease", problem, "make it longer, or leave it out"))
+    }
+
+    fn sms(&self) -> Result<(Speaks, Duration), ConfigError> {
+        let profile = self.profile()?;
+        let mut secrets = Secrets::new();
+        for (name, path) in &self.gateway.secret_files {
+            let file = SecretFile { path: path.clone() };
+            secrets.insert(name.clone(), self.secret(&file)?);
+        }
+        let longest_send = profile.longest_send();
+        let within = self.gateway.report_within.map(|length| length.0);
+        let report_within = within.or(profile.report_within());
+        let reports = self.gateway.reports.unwrap_or(true);
+        let speaks = Speaks::Sms {
+            report_within: report_within.filter(|_| reports && profile.report_within().is_some()),
+            profile: Box::new(profile),
+            secrets,
+        };
+        Ok((speaks, longest_send))
+    }
+
+    fn email(&self) -> Result<(Speaks, Duration), ConfigError> {
+        let password = match &self.gateway.password_file {
+            Some(path) => Some(self.secret(&SecretFile { path: path.clone() })?),
+            None => None,
+        };
+        let settings = self.relay(password)?;
+        let longest_send = settings.timeouts.longest_send();
+        Ok((Speaks::Email(Box::new(settings)), longest_send))
+    }
+
+    /// The profile, at its address, with every secret it names given a file.
+    fn profile(&self) -> Result<Profile, ConfigError> {
+        let Some(profile) = &self.gateway.profile else {
+            let help = "add profile = \"kannel\", or the path of a profile of your own";
+            return Err(self.error("profile", "the key \"profile\" is missing", help));
+        };
+        let Layer { name, text } = profile::gateway(profile).map_err(|error| {
+            let help = error.remedy().unwrap_or_default().to_owned();
+            self.error("profile", error.problem(), &help)
+        })?;
+        let fault = |fault: ProfileFault| profile_error(&name, &text, &fault);
+        let profile = Profile::parse(self.name, &text).map_err(fault)?;
+        let profile = match &self.gateway.url {
+            Some(url) => profile
+                .at_url(url)
+                .map_err(|fault| self.error("url", fault.problem, ""))?,
+            None => profile,
+        };
+        let given = &self.gateway.secret_files;
+        if let Some(missing) = profile
+            .secret_names()
+            .iter()
+            .find(|n| !given.contains_key(**n))
+        {
+            let problem =
+                format!("the profile needs the secret \"{missing}\", and no file is named");
+            let help = format!("add secret_files.{missing} = \"FILE\"");
+            return Err(self.error("secret_files", problem, &help));
+        }
+        Ok(profile)
+    }
+
+    fn relay(
+        &self,
+        password: Option<secrecy::SecretString>,
+    ) -> Result<email::Settings, ConfigError> {
+        let gateway = self.gateway;
+        let needed = |key: &str, value: &Option<String>, help: &str| {
+            let missing = || self.error(key, format!("the key \"{key}\" is missing"), help);
+            value.clone().ok_or_else(missing)
+        };
+        let host = needed(
+            "host",
+            &gateway.host,
+            "add host = \"NAME\": the agency's relay",
+        )?;
+        let help = "add envelope_from = \"ADDRESS\": where the relay sends bounces";
+        let envelope_from = needed("envelope_from", &gateway.envelope_from, help)?;
+        let (tls, usual_port) = match gateway.tls.unwrap_or(Tls::StartTls) {
+            Tls::Implicit => (email::TlsMode::Implicit, 465),
+            Tls::StartTls => (email::TlsMode::StartTls, 587),
+            Tls::Plain => (email::TlsMode::Plain, 25),
+        };
+        let domain = envelope_from
+            .rsplit_once('@')
+            .map_or("localhost", |(_, domain)| domain);
+        Ok(email::Settings {
+            host,
+            port: gateway.port.unwrap_or(usual_port),
+            tls,
+            ca_file: gateway.ca_file.clone(),
+            hello_name: gateway
+                .hello_name
+                .clone()
+                .unwrap_or_else(|| domain.to_owned()),
+            login: gateway
+                .username
+                .clone()
+                .zip(password)
+                .map(|(user, password)| email::Login { user, password }),
+            envelope_from,
+            bounce_domain: gateway.bounce_domain.clone(),
+            connections: usize::try_from(gateway.connections).unwrap_or(usize::MAX),
+            mails_per_connection: gateway.mails_per_connection.unwrap_or(MAILS_PER_CONNECTION),
+            idle: gateway.idle.map_or(IDLE, |length| length.0),
+            timeouts: self.timeouts(),
+        })
+    }
+
+    fn timeouts(&self) -> email::Timeouts {
+        let given = self.gateway.timeouts.unwrap_or_default();
+        let usual = email::Timeouts::default();
+        let or = |given: Option<super::Length>, usual| given.map_or(usual, |length| length.0);
+        email::Timeouts {
+            connect: or(given.connect, usual.connect),
+            tls: or(given.tls, usual.tls),
+            greeting: or(given.greeting, usual.greeting),
+            command: or(given.command, usual.command),
+            body: or(given.body, usual.body),
+            dot: or(given.dot, usual.dot),
+        }
+    }
+
+    fn secret(&self, file: &SecretFile) -> Result<secrecy::SecretString, ConfigError> {
+        file.read().map_err(|error| {
+            let help = error.remedy().unwrap_or_default().to_owned();
+            self.error("", error.problem(), &help)
+        })
+    }
+
+    /// Each channel has keys of its own; one of the other channel would silently do nothing.
+    fn keys_fit(&self) -> Result<(), ConfigError> {
+        let gateway = self.gateway;
+        let sms = [
+            ("profile", gateway.profile.is_some()),
+            ("url", gateway.url.is_some()),
+            ("reports", gateway.reports.is_some()),
+            ("report_within", gateway.report_within.is_some()),
+            ("secret_files", !gateway.secret_files.is_empty()),
+        ];
+        let email = [
+            ("host", gateway.host.is_some()),
+            ("port", gateway.port.is_some()),
+            ("tls", gateway.tls.is_some()),
+            ("ca_file", gateway.ca_file.is_some()),
+            ("username", gateway.username.is_some()),
+            ("password_file", gateway.password_file.is_some()),
+            ("envelope_from", gateway.envelope_from.is_some()),
+            ("bounce_domain", gateway.bounce_domain.is_some()),
+            ("hello_name", gateway.hello_name.is_some()),
+            (
+                "mails_per_connection",
+                gateway.mails_per_connection.is_some(),
+            ),
+            ("idle", gateway.idle.is_some()),
+            ("timeouts", gateway.timeouts.is_some()),
+        ];
+        let (foreign, other): (&[(&str, bool)], _) = match gateway.channel {
+            Channel::Sms => (&email, "email"),
+            Channel::Email => (&sms, "sms"),
+            Channel::Phone => return Err(self.phone()),
+        };
+        match foreign.iter().find(|(_, given)| *given) {
+            Some((key, _)) => {
+                let problem = format!("\"{key}\" belongs to gateways with channel = \"{other}\"");
+                Err(self.error(key, problem, "remove it, or change the channel"))
+            }
+            None if gateway.username.is_some() != gateway.password_file.is_some() => {
+                let problem = "\"username\" and \"password_file\" belong together";
+                Err(self.error("username", problem, "add the other one"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn phone(&self) -> ConfigError {
+        self.error(
+            "channel",
+            "the phone's gateway is a person",
+            "write \"sms\" or \"email\"",
+        )
+    }
+
+    fn error(&self, key: &str, problem: impl Into<String>, help: &str) -> ConfigError {
+        let keys: Vec<&str> = ["gateway", self.name, key]
+            .into_iter()
+            .filter(|key| !key.is_empty())
+            .collect();
+        self.document.error(&keys, problem, help)
+    }
+}
+
+fn profile_error(name: &str, text: &str, fault: &ProfileFault) -> ConfigError {
+    let error = ConfigError::new(format!("{}: {}", fault.key, fault.problem), "");
+    let Some(line) = fault.line else {
+        return error;
+    };
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let length = text
+        .get(before..)
+        .and_then(|rest| rest.lines().next())
+        .map_or(0, str::len);
+    error.at(name, text, before..before + length)
+}
