@@ -1,6 +1,6 @@
 //! The e-mail channel: the bytes of a mail, and an SMTP session against servers that misbehave.
 
-mod compose;
+pub(crate) mod compose;
 mod connections;
 mod faults;
 

@@ -34,16 +34,17 @@ pub(crate) struct Server(Child);
 
 impl Server {
     /// Starts `command`, which must stay in the foreground (`postfix start-fg`, not `postfix start`).
-    #[expect(
-        dead_code,
-        reason = "the tests of the channels and of the page start servers"
-    )]
     pub(crate) fn start(command: &mut Command) -> Self {
         Self(
             command
                 .spawn()
                 .expect("tests/servers/in-root can be started"),
         )
+    }
+
+    /// Whether it ended by itself, so that nobody waits for it in vain.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("a child can be asked").is_some()
     }
 }
 
