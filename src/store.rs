@@ -8,6 +8,13 @@
 //! Times named `now` or `at` are domain time. Leases and quarantine are measured on the database's
 //! own clock and never meet domain time.
 
+mod deeds;
+mod life;
+pub mod model;
+mod recording;
+pub mod sqlite;
+mod tables;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;

@@ -1,0 +1,251 @@
+-- The store of one machine. Times are milliseconds since 1970 UTC; words are those of the code.
+-- Personal data stands in appointment_person and message_person only, so that erasing is deleting;
+-- key_id names the key a row is encrypted with (NULL: plain).
+
+-- A node that does not know `reads` touches nothing; `writes` is the newest migration applied.
+CREATE TABLE schema (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  writes INTEGER NOT NULL,
+  reads INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE meta (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE secret (
+  name TEXT PRIMARY KEY,
+  value BLOB NOT NULL CHECK (length(value) = 32)
+) STRICT;
+
+-- beat_at and started_at are the database's own clock.
+CREATE TABLE node (
+  name TEXT PRIMARY KEY,
+  started_at INTEGER NOT NULL,
+  beat_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE source (
+  name TEXT PRIMARY KEY,
+  baseline INTEGER NOT NULL DEFAULT 0,
+  snapshot_at INTEGER,
+  row_count INTEGER NOT NULL DEFAULT 0,
+  faults INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- base_*: the booking as it was first seen. fingerprint goes when the person's data goes.
+CREATE TABLE appointment (
+  id INTEGER PRIMARY KEY,
+  source TEXT NOT NULL REFERENCES source (name),
+  key TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  standing TEXT NOT NULL,
+  start_at INTEGER NOT NULL,
+  office TEXT NOT NULL,
+  district TEXT,
+  service TEXT NOT NULL,
+  base_standing TEXT NOT NULL,
+  base_start_at INTEGER NOT NULL,
+  base_office TEXT NOT NULL,
+  fingerprint BLOB CHECK (fingerprint IS NULL OR length(fingerprint) = 16),
+  absent INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (source, key)
+) STRICT;
+CREATE INDEX appointment_start ON appointment (source, start_at);
+CREATE INDEX appointment_by_key ON appointment (key);
+CREATE INDEX appointment_to_erase ON appointment (start_at) WHERE fingerprint IS NOT NULL;
+
+-- Of phone and phone_unusable exactly one is set; likewise for email.
+CREATE TABLE appointment_person (
+  appointment INTEGER NOT NULL REFERENCES appointment (id),
+  place INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  phone TEXT,
+  phone_unusable TEXT,
+  email TEXT,
+  email_unusable TEXT,
+  language TEXT,
+  key_id INTEGER,
+  PRIMARY KEY (appointment, place),
+  CHECK ((phone IS NULL) <> (phone_unusable IS NULL)),
+  CHECK ((email IS NULL) <> (email_unusable IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE batch (
+  id INTEGER PRIMARY KEY,
+  source TEXT NOT NULL REFERENCES source (name),
+  braked TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('held', 'releasing', 'released', 'discarded', 'dissolved')),
+  version INTEGER NOT NULL,
+  changes INTEGER NOT NULL,
+  known INTEGER NOT NULL,
+  held_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX batch_open ON batch (id) WHERE state IN ('held', 'releasing');
+
+-- reference is NULL once the notice is erased. climb: every open rung ended without telling.
+CREATE TABLE notice (
+  id INTEGER PRIMARY KEY,
+  appointment INTEGER NOT NULL REFERENCES appointment (id),
+  revision INTEGER NOT NULL,
+  purpose TEXT NOT NULL,
+  occasion INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  old_standing TEXT NOT NULL,
+  old_start_at INTEGER NOT NULL,
+  old_office TEXT NOT NULL,
+  new_standing TEXT NOT NULL,
+  new_start_at INTEGER NOT NULL,
+  new_office TEXT NOT NULL,
+  district TEXT NOT NULL,
+  office TEXT NOT NULL,
+  ladder TEXT NOT NULL,
+  on_unknown TEXT NOT NULL,
+  reference TEXT UNIQUE,
+  due_by INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  superseded INTEGER NOT NULL DEFAULT 0,
+  climb INTEGER NOT NULL DEFAULT 0,
+  ended_at INTEGER,
+  batch INTEGER REFERENCES batch (id),
+  UNIQUE (appointment, revision, purpose, occasion, role)
+) STRICT;
+CREATE INDEX notice_due ON notice (due_by);
+CREATE INDEX notice_climb ON notice (appointment) WHERE climb = 1;
+CREATE INDEX notice_batch ON notice (batch) WHERE batch IS NOT NULL;
+CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND reference IS NOT NULL;
+
+-- due_by and not_after repeat the notice's, for the claim's index. lease_until is the database's
+-- own clock. may_be_out: some attempt is not certainly without effect. accepted: a gateway took it.
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL REFERENCES notice (id),
+  rung INTEGER NOT NULL,
+  channel TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT,
+  told_on TEXT NOT NULL,
+  gateway_key TEXT NOT NULL UNIQUE,
+  sender TEXT NOT NULL,
+  encoding TEXT,
+  units INTEGER,
+  parts INTEGER,
+  due_by INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  not_before INTEGER NOT NULL,
+  give_up_at INTEGER NOT NULL,
+  fence INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  lease_until INTEGER,
+  node TEXT,
+  report_by INTEGER,
+  first_attempt_at INTEGER,
+  told_at INTEGER,
+  may_be_out INTEGER NOT NULL DEFAULT 0,
+  accepted INTEGER NOT NULL DEFAULT 0,
+  possible_duplicate INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (notice, rung)
+) STRICT;
+CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after) WHERE state = 'ready';
+CREATE INDEX message_next ON message (channel, not_before) WHERE state = 'ready';
+CREATE INDEX message_expiry ON message (not_after) WHERE state IN ('ready', 'held');
+CREATE INDEX message_lease ON message (lease_until) WHERE state = 'sending';
+CREATE INDEX message_sending ON message (notice) WHERE state = 'sending';
+CREATE INDEX message_unknown ON message (lease_until) WHERE state = 'unknown';
+CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
+CREATE INDEX message_held ON message (notice) WHERE state = 'held';
+
+CREATE TABLE message_person (
+  message INTEGER PRIMARY KEY REFERENCES message (id),
+  address TEXT,
+  address_kind TEXT NOT NULL CHECK (address_kind IN ('phone', 'email', 'none')),
+  body BLOB NOT NULL,
+  key_id INTEGER
+) STRICT;
+
+-- Append-only: the intent is written first; its outcome once, and again only where an unknown
+-- becomes certain. Every word that came is in history.
+CREATE TABLE attempt (
+  id INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL REFERENCES message (id),
+  no INTEGER NOT NULL,
+  fence INTEGER NOT NULL,
+  gateway TEXT NOT NULL,
+  node TEXT NOT NULL,
+  intent_at INTEGER NOT NULL,
+  outcome TEXT,
+  cause TEXT,
+  gateway_id TEXT,
+  settled_at INTEGER,
+  UNIQUE (message, no)
+) STRICT;
+
+-- Every report as it came, once. standing: parked (no such attempt yet), waiting (for its attempt's
+-- outcome), used. attempt has no foreign key because a parked report's attempt is not there.
+CREATE TABLE report (
+  id INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  standing TEXT NOT NULL CHECK (standing IN ('parked', 'waiting', 'used')),
+  UNIQUE (attempt, state, detail)
+) STRICT;
+CREATE INDEX report_parked ON report (attempt) WHERE standing = 'parked';
+
+CREATE TABLE act (
+  idempotency_key TEXT PRIMARY KEY,
+  actor TEXT NOT NULL,
+  scope TEXT NOT NULL DEFAULT 'all',
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  request TEXT NOT NULL,
+  answer INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE closing (
+  id INTEGER PRIMARY KEY,
+  offices TEXT NOT NULL,
+  kinds TEXT NOT NULL,
+  first_day TEXT NOT NULL,
+  last_day TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  next TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  added_at INTEGER NOT NULL,
+  ended_at INTEGER
+) STRICT;
+
+-- One row per transition and per human act. request is the act's idempotency key.
+CREATE TABLE history (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  request TEXT,
+  appointment INTEGER,
+  notice INTEGER,
+  message INTEGER,
+  batch INTEGER,
+  channel TEXT,
+  district TEXT,
+  office TEXT,
+  event TEXT NOT NULL,
+  from_state TEXT,
+  to_state TEXT,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_appointment ON history (appointment, id) WHERE appointment IS NOT NULL;
+CREATE INDEX history_batch ON history (batch, id) WHERE appointment IS NULL AND batch IS NOT NULL;
+
+CREATE TRIGGER history_is_kept_1 BEFORE UPDATE ON history
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER history_is_kept_2 BEFORE DELETE ON history
+BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER attempt_is_kept BEFORE DELETE ON attempt
+BEGIN SELECT RAISE(ABORT, 'attempts are append-only'); END;
+
+INSERT INTO meta (name, value) VALUES ('store_id', lower(hex(randomblob(16))));
+INSERT INTO schema (one, writes, reads) VALUES (1, 1, 1);

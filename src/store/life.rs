@@ -1,0 +1,457 @@
+//! What settlements, reports and time do to the rows at hand.
+//!
+//! Transitions are fenced, evidence is not: whatever comes is kept with its attempt, and a late
+//! word may still resolve an unknown. Nothing here does I/O or reads a clock.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::tables::{Came, DbTime, Hand, ReportRow, ReportStanding, Tables, draw};
+use super::{AttemptId, Report, ReportEffect, ReportState, Settlement, Swept};
+use crate::domain::message::{self, Event, MessageId, MessageState, Next, Reason, ToldOn};
+use crate::domain::notice::{NoticeId, OnUnknown};
+use crate::domain::outcome::Outcome;
+
+/// What time asks of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// Its lease ended without an outcome.
+    LeaseEnd,
+    /// Its `not_after` passed before it left.
+    Expiry,
+    /// Its quarantine is over.
+    Resolution,
+    /// No report came in time.
+    ReportDeadline,
+}
+
+impl Due {
+    /// Every kind, in the order in which a sweep looks for them.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::LeaseEnd,
+        Self::Expiry,
+        Self::Resolution,
+        Self::ReportDeadline,
+    ];
+}
+
+/// The present of a sweep on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SweepTimes {
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) db_now: DbTime,
+    pub(crate) quarantine: Duration,
+}
+
+impl Tables {
+    /// Keeps an outcome with its attempt and moves the message if it may move.
+    pub(crate) fn settle(&mut self, settlement: &Settlement) -> bool {
+        let Some(row) = self.messages.get(&settlement.message) else {
+            return false;
+        };
+        let newest = row.fence == settlement.fence;
+        if !self.keep_outcome(settlement) {
+            return false;
+        }
+        let hand = Hand::part("dispatch", settlement.at);
+        let event = self.weigh(settlement);
+        let moved = self.move_on(settlement, event, newest, &hand);
+        self.remember_acceptance(settlement);
+        self.apply_waiting(settlement.attempt, &hand);
+        self.let_go_if_outdated(settlement.message, &hand);
+        moved
+    }
+
+    /// Appends the outcome to the attempt. A certain one replaces an unknown, nothing replaces a
+    /// certain one. `false` means that there is no such attempt of this message.
+    fn keep_outcome(&mut self, settlement: &Settlement) -> bool {
+        let attempt = self.attempts.get_mut(&settlement.attempt);
+        let Some(attempt) = attempt.filter(|a| a.message == settlement.message) else {
+            return false;
+        };
+        if matches!(attempt.outcome, None | Some(Came::Unknown)) {
+            attempt.outcome = Some(came(&settlement.outcome));
+            attempt.cause = settlement.outcome.cause().map(str::to_owned);
+            attempt.settled_at = Some(settlement.at);
+            if let Outcome::Accepted { gateway_id } = &settlement.outcome {
+                attempt.gateway_id.clone_from(gateway_id);
+            }
+            self.touched.attempts.insert(settlement.attempt);
+        }
+        self.recount(settlement.message);
+        true
+    }
+
+    /// Whether any attempt may still have reached the person.
+    fn recount(&mut self, id: MessageId) {
+        let Some(row) = self.messages.get_mut(&id) else {
+            return;
+        };
+        let mut attempts = row.attempt_ids.iter();
+        row.may_be_out = attempts.any(|a| self.attempts.get(a).is_none_or(|a| a.may_be_out()));
+        self.touched.messages.insert(id);
+    }
+
+    /// What the settlement means for the message: a failure of the newest attempt cannot undo the
+    /// acceptance of an older one.
+    fn weigh(&self, settlement: &Settlement) -> Event {
+        let event = settlement.decision.event;
+        let negative = matches!(
+            event,
+            Event::NotSent | Event::GaveUp | Event::Refused | Event::Unclear | Event::Suppress
+        );
+        let accepted = |m: &super::tables::MessageRow| {
+            let mut attempts = m.attempt_ids.iter().filter_map(|a| self.attempts.get(a));
+            attempts.any(|a| a.outcome == Some(Came::Accepted))
+        };
+        let row = self.messages.get(&settlement.message);
+        if negative && row.is_some_and(accepted) {
+            Event::Accepted
+        } else {
+            event
+        }
+    }
+
+    fn move_on(
+        &mut self,
+        settlement: &Settlement,
+        event: Event,
+        newest: bool,
+        hand: &Hand<'_>,
+    ) -> bool {
+        let id = settlement.message;
+        let Some(row) = self.messages.get(&id) else {
+            return false;
+        };
+        let notice = row.notice;
+        let counts = newest || (event == Event::Accepted && row.state != MessageState::Sending);
+        let seen = open_to_evidence(row.state, row.reason, row.possible_duplicate, event);
+        let detail = settlement.outcome.cause().unwrap_or_default();
+        match message::next(seen, event) {
+            Next::To(to) if counts => {
+                let reason = settlement.decision.reason;
+                self.put(id, to, reason, hand, event.word(), detail);
+                if let (MessageState::Ready, Some(at), Some(row)) = (
+                    to,
+                    settlement.decision.not_before,
+                    self.messages.get_mut(&id),
+                ) {
+                    row.not_before = at;
+                }
+                true
+            }
+            Next::To(_) | Next::Stay | Next::Refused => {
+                let word = settlement.outcome.word();
+                self.write_history(Some(id), notice, hand, word, (None, None), detail);
+                false
+            }
+        }
+    }
+
+    fn remember_acceptance(&mut self, settlement: &Settlement) {
+        if let (Some(row), Outcome::Accepted { .. }) = (
+            self.messages.get_mut(&settlement.message),
+            &settlement.outcome,
+        ) {
+            row.accepted = true;
+            // Where acceptance is enough, silence must not take it back.
+            let waits = row.told_on != ToldOn::Accepted;
+            row.report_by = settlement.decision.report_by.filter(|_| waits);
+        }
+    }
+
+    /// Applies negative reports that waited for this attempt's outcome.
+    fn apply_waiting(&mut self, attempt: AttemptId, hand: &Hand<'_>) {
+        let waiting = self
+            .reports
+            .iter()
+            .filter(|(_, r)| r.attempt == attempt && r.standing == ReportStanding::Waiting)
+            .map(|(id, _)| *id);
+        for id in waiting.collect::<Vec<_>>() {
+            self.apply_report(id, hand);
+        }
+    }
+
+    /// A message of an older revision that would wait or be repeated is superseded instead, and its
+    /// notice is brought up to date.
+    fn let_go_if_outdated(&mut self, id: MessageId, hand: &Hand<'_>) {
+        let Some(row) = self.messages.get(&id) else {
+            return;
+        };
+        let (state, notice) = (row.state, row.notice);
+        let waits = matches!(state, MessageState::Ready | MessageState::Held);
+        let outdated = self.notices.get(&notice);
+        if waits && outdated.is_some_and(|n| self.is_outdated(n)) {
+            self.shift(id, Event::Supersede, None, hand, "");
+        }
+        self.review(notice, hand.at);
+    }
+
+    /// Records a report and applies it as far as it may be applied now.
+    pub(crate) fn report(&mut self, report: &Report) -> ReportEffect {
+        let known = self.attempts.contains_key(&report.attempt);
+        let same = |r: &ReportRow| {
+            (r.attempt, r.state) == (report.attempt, report.state) && r.detail == report.detail
+        };
+        if self.reports.values().any(same) {
+            return if known {
+                ReportEffect::Recorded
+            } else {
+                ReportEffect::Parked
+            };
+        }
+        let id = draw(&mut self.next.report);
+        self.touched.reports.insert(id);
+        self.reports.insert(
+            id,
+            ReportRow {
+                attempt: report.attempt,
+                state: report.state,
+                detail: report.detail.clone(),
+                at: report.at,
+                standing: if known {
+                    ReportStanding::Waiting
+                } else {
+                    ReportStanding::Parked
+                },
+            },
+        );
+        if known {
+            self.apply_report(id, &Hand::part("reports", report.at))
+        } else {
+            ReportEffect::Parked
+        }
+    }
+
+    /// Tries a recorded report again; the answer says what it did.
+    pub(crate) fn apply_report(&mut self, id: i64, hand: &Hand<'_>) -> ReportEffect {
+        let Some(report) = self.reports.get(&id).cloned() else {
+            return ReportEffect::Parked;
+        };
+        let Some(message) = self.attempts.get(&report.attempt).map(|a| a.message) else {
+            return ReportEffect::Parked;
+        };
+        let standing = if self.must_wait(&report, message) {
+            ReportStanding::Waiting
+        } else {
+            ReportStanding::Used
+        };
+        if let Some(row) = self.reports.get_mut(&id) {
+            row.standing = standing;
+            self.touched.reports.insert(id);
+        }
+        let moved = standing == ReportStanding::Used && self.follow(&report, message, hand);
+        if moved {
+            ReportEffect::Applied
+        } else {
+            ReportEffect::Recorded
+        }
+    }
+
+    /// Tries parked reports again whose attempt is at hand by now.
+    pub(crate) fn unpark(&mut self, hand: &Hand<'_>) {
+        let parked = self.reports.iter().filter(|(_, r)| {
+            r.standing == ReportStanding::Parked && self.attempts.contains_key(&r.attempt)
+        });
+        for id in parked.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.apply_report(id, hand);
+        }
+    }
+
+    /// Takes the personal data out of ended notices: their references go here, and the messages
+    /// named in the answer lose address and text.
+    pub(crate) fn erase(&mut self, ids: &[NoticeId]) -> Vec<MessageId> {
+        let mut messages = Vec::new();
+        for id in ids {
+            let Some(notice) = self.notices.get_mut(id) else {
+                continue;
+            };
+            messages.extend(notice.messages.iter().copied());
+            if let Some(reference) = notice.reference.take() {
+                self.references.remove(&reference);
+            }
+            self.touched.notices.insert(*id);
+        }
+        for id in &messages {
+            self.message_people.remove(id);
+        }
+        messages
+    }
+
+    fn must_wait(&self, report: &ReportRow, message: MessageId) -> bool {
+        let attempt = self.attempts.get(&report.attempt);
+        let open = attempt.is_some_and(|a| a.outcome.is_none());
+        let sending = |m: &super::tables::MessageRow| m.state == MessageState::Sending;
+        report.state == ReportState::Undelivered
+            && open
+            && self.messages.get(&message).is_some_and(sending)
+    }
+
+    fn follow(&mut self, report: &ReportRow, id: MessageId, hand: &Hand<'_>) -> bool {
+        let event = match report.state {
+            ReportState::Delivered => Event::ReportedDelivered,
+            ReportState::Undelivered => Event::ReportedUndelivered,
+            ReportState::Progress => {
+                self.note_report(report, id, hand, "progress");
+                return false;
+            }
+        };
+        let Some(row) = self.messages.get(&id) else {
+            return false;
+        };
+        let believed =
+            event == Event::ReportedDelivered || self.negative_counts(report.attempt, id);
+        let seen = open_to_evidence(row.state, row.reason, row.possible_duplicate, event);
+        match message::next(seen, event) {
+            Next::To(to) if believed => {
+                self.put(id, to, None, hand, event.word(), &report.detail);
+                if let Some(row) = self.messages.get_mut(&id) {
+                    row.accepted = true;
+                }
+                self.let_go_if_outdated(id, hand);
+                true
+            }
+            Next::To(_) | Next::Stay | Next::Refused => {
+                self.note_report(report, id, hand, event.word());
+                false
+            }
+        }
+    }
+
+    /// A negative report says nothing of an attempt that was certainly not sent, and nothing where
+    /// a younger attempt may still arrive.
+    fn negative_counts(&self, attempt: AttemptId, message: MessageId) -> bool {
+        let Some(row) = self.messages.get(&message) else {
+            return false;
+        };
+        let out = |id: &AttemptId| self.attempts.get(id).is_some_and(|a| a.may_be_out());
+        let mut younger = row.attempt_ids.iter().filter(|id| **id > attempt);
+        out(&attempt) && !younger.any(out)
+    }
+
+    fn note_report(
+        &mut self,
+        report: &ReportRow,
+        id: MessageId,
+        hand: &Hand<'_>,
+        event: &'static str,
+    ) {
+        if let Some(notice) = self.messages.get(&id).map(|m| m.notice) {
+            self.write_history(Some(id), notice, hand, event, (None, None), &report.detail);
+        }
+    }
+
+    /// What time asks of a message, if anything.
+    pub(crate) fn due(&self, id: MessageId, times: &SweepTimes) -> Option<Due> {
+        let row = self.messages.get(&id)?;
+        let not_after = self.notices.get(&row.notice)?.not_after;
+        let lease_over = |extra: Duration| {
+            let extra = i64::try_from(extra.as_millis()).unwrap_or(i64::MAX);
+            row.lease_until
+                .is_none_or(|until| until.0.saturating_add(extra) <= times.db_now.0)
+        };
+        let due = match row.state {
+            MessageState::Sending => lease_over(Duration::ZERO).then_some(Due::LeaseEnd),
+            MessageState::Ready | MessageState::Held => {
+                (not_after <= times.now).then_some(Due::Expiry)
+            }
+            MessageState::Unknown => lease_over(times.quarantine).then_some(Due::Resolution),
+            MessageState::Accepted => row
+                .report_by
+                .filter(|by| *by <= times.now)
+                .map(|_| Due::ReportDeadline),
+            MessageState::Delivered
+            | MessageState::Undelivered
+            | MessageState::Unconfirmed
+            | MessageState::Failed
+            | MessageState::Superseded
+            | MessageState::Expired
+            | MessageState::Suppressed => None,
+        };
+        due
+    }
+
+    /// Does what time asks of these messages; each takes at most one step.
+    pub(crate) fn sweep(&mut self, ids: &[MessageId], times: &SweepTimes) -> Swept {
+        let hand = Hand::part("upkeep", times.now);
+        let mut swept = Swept::default();
+        for id in ids {
+            match self.due(*id, times) {
+                Some(Due::LeaseEnd) => swept.leases_ended += self.end_lease(*id, &hand),
+                Some(Due::Expiry) => swept.expired += self.step(*id, Event::Expire, None, &hand),
+                Some(Due::Resolution) => self.resolve(*id, &hand, &mut swept),
+                Some(Due::ReportDeadline) => {
+                    swept.unconfirmed += self.step(*id, Event::ReportDeadline, None, &hand);
+                }
+                None => {}
+            }
+        }
+        swept
+    }
+
+    fn step(&mut self, id: MessageId, event: Event, reason: Option<Reason>, h: &Hand<'_>) -> u32 {
+        let moved = self.shift(id, event, reason, h, "").is_some();
+        self.let_go_if_outdated(id, h);
+        u32::from(moved)
+    }
+
+    fn end_lease(&mut self, id: MessageId, hand: &Hand<'_>) -> u32 {
+        let moved = self.step(id, Event::LeaseEnded, None, hand);
+        let last = self.messages.get(&id).and_then(|m| m.attempt_ids.last());
+        if let Some(attempt) = last.copied() {
+            self.apply_waiting(attempt, hand);
+        }
+        moved
+    }
+
+    /// An unknown after its quarantine: superseded, handed over once more, or held.
+    fn resolve(&mut self, id: MessageId, hand: &Hand<'_>, swept: &mut Swept) {
+        let Some((row, notice)) = self
+            .messages
+            .get(&id)
+            .and_then(|row| Some((row, self.notices.get(&row.notice)?)))
+        else {
+            return;
+        };
+        let in_time = hand.at < row.give_up_at.min(notice.not_after);
+        let once_more = notice.on_unknown == OnUnknown::Retry && !row.possible_duplicate && in_time;
+        if self.is_outdated(notice) {
+            self.step(id, Event::Supersede, None, hand);
+        } else if once_more {
+            if let Some(row) = self.messages.get_mut(&id) {
+                row.possible_duplicate = true;
+            }
+            swept.retried += self.step(id, Event::Retry, None, hand);
+        } else {
+            swept.held += self.step(id, Event::Hold, Some(Reason::Unknown), hand);
+        }
+    }
+}
+
+/// The state in which evidence finds a message. One that is held after an unknown, or waits to be
+/// handed over once more after one, is still unknown to whoever knows what became of it.
+fn open_to_evidence(
+    state: MessageState,
+    reason: Option<Reason>,
+    possible_duplicate: bool,
+    event: Event,
+) -> MessageState {
+    match (state, reason) {
+        (MessageState::Held, Some(Reason::Unknown)) => MessageState::Unknown,
+        (MessageState::Ready, _) if possible_duplicate && event == Event::Accepted => {
+            MessageState::Unknown
+        }
+        (state, _) => state,
+    }
+}
+
+fn came(outcome: &Outcome) -> Came {
+    match outcome {
+        Outcome::Accepted { .. } => Came::Accepted,
+        Outcome::NotSent { .. } => Came::NotSent,
+        Outcome::Refused { .. } => Came::Refused,
+        Outcome::Unknown { .. } => Came::Unknown,
+        Outcome::Withheld(_) => Came::Withheld,
+    }
+}

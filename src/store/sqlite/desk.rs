@@ -1,0 +1,269 @@
+//! What people do and read: acts as writes, and the batches, stories and gauges as reads.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::SqliteConnection;
+
+use super::cells::Cells;
+use super::ledger::{add_closing, known};
+use super::load::{self, list};
+use super::save::{history, save};
+use super::tally::people;
+use super::writer::Write;
+use crate::domain::appointment::SourceName;
+use crate::domain::brake::Braked;
+use crate::domain::directory::OfficeId;
+use crate::domain::message::{Channel, MessageState};
+use crate::domain::notice::NoticeId;
+use crate::domain::reference::Reference;
+use crate::domain::verdict::{self, Word};
+use crate::store::deeds::{sample, story};
+use crate::store::tables::{BatchState, HistoryRow};
+use crate::store::{
+    Act, ActError, Acted, Batch, BatchId, Deed, Gauges, StoreResult, Story, StoryLine,
+};
+
+/// Texts of a batch that a person is shown.
+const SAMPLES: u32 = 3;
+
+impl Write for Act {
+    type Answer = Result<Acted, ActError>;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Self::Answer> {
+        let sql = "SELECT answer FROM act WHERE idempotency_key = ?1";
+        let query = sqlx::query_scalar(sql).bind(&self.idempotency_key);
+        let done: Option<u32> = query.fetch_optional(&mut *conn).await?;
+        if let Some(count) = done {
+            return Ok(Ok(Acted { count }));
+        }
+        let acted = match &self.deed {
+            Deed::Release(_) | Deed::Discard(_) => self.on_batch(conn).await?,
+            Deed::AddClosing(closing) => {
+                add_closing(conn, closing, &self.actor, self.at).await?;
+                let line = HistoryRow::of_act(self, "closing_added");
+                history(conn, &[line]).await?;
+                Ok(Acted { count: 1 })
+            }
+        };
+        if let Ok(acted) = &acted {
+            self.keep(conn, acted.count).await?;
+        }
+        Ok(acted)
+    }
+}
+
+impl Act {
+    async fn on_batch(&self, conn: &mut SqliteConnection) -> StoreResult<Result<Acted, ActError>> {
+        let Some(batch) = self.deed.batch() else {
+            return Ok(Ok(Acted { count: 0 }));
+        };
+        let sql = "SELECT id FROM notice WHERE batch = ?1 ORDER BY id";
+        let query = sqlx::query_scalar(sql).bind(batch.0);
+        let notices: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        let mut tables = load::by_notices(conn, &notices).await?;
+        load::add_batches(conn, &mut tables, &[batch.0]).await?;
+        let acted = tables.act_on_batch(self);
+        if acted.is_ok() {
+            save(conn, &tables).await?;
+        }
+        Ok(acted)
+    }
+
+    async fn keep(&self, conn: &mut SqliteConnection, count: u32) -> StoreResult<()> {
+        let sql = "INSERT INTO act (idempotency_key, actor, reason, at, request, answer)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        sqlx::query(sql)
+            .bind(&self.idempotency_key)
+            .bind(&self.actor)
+            .bind(&self.reason)
+            .bind(self.at.timestamp_millis())
+            .bind(self.deed.words())
+            .bind(count)
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+}
+
+/// The batches that wait for a person or are being released, oldest first.
+pub(super) async fn batches(conn: &mut SqliteConnection) -> StoreResult<Vec<Batch>> {
+    let sql = "SELECT * FROM batch WHERE state IN ('held', 'releasing') ORDER BY held_at, id";
+    let found = sqlx::query(sql).fetch_all(&mut *conn).await?;
+    let mut batches = Vec::with_capacity(found.len());
+    for row in &found {
+        let mut batch = batch(Cells(row))?;
+        count_people(conn, &mut batch).await?;
+        batch.samples = samples(conn, batch.id).await?;
+        batches.push(batch);
+    }
+    Ok(batches)
+}
+
+fn batch(cells: Cells<'_>) -> StoreResult<Batch> {
+    Ok(Batch {
+        id: BatchId(cells.int("id")?),
+        version: cells.count("version")?,
+        people: 0,
+        source: SourceName(cells.text("source")?),
+        braked: cells.word("braked", Braked::from_word)?,
+        held_at: cells.time("held_at")?,
+        first_due_by: None,
+        offices: BTreeMap::new(),
+        releasing: cells.word("state", BatchState::from_word)? == BatchState::Releasing,
+        samples: Vec::new(),
+    })
+}
+
+async fn count_people(conn: &mut SqliteConnection, batch: &mut Batch) -> StoreResult<()> {
+    let sql = "SELECT office, count(*) AS people, min(due_by) AS first_due_by FROM (
+                 SELECT n.office, n.appointment, n.role, min(n.due_by) AS due_by
+                 FROM notice n JOIN message m ON m.notice = n.id
+                 WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake'
+                 GROUP BY n.office, n.appointment, n.role)
+               GROUP BY office";
+    for row in &sqlx::query(sql)
+        .bind(batch.id.0)
+        .fetch_all(&mut *conn)
+        .await?
+    {
+        let cells = Cells(row);
+        let people = cells.count("people")?;
+        batch
+            .offices
+            .insert(OfficeId(cells.text("office")?), people);
+        let due_by = cells.maybe_time("first_due_by")?;
+        batch.first_due_by = [batch.first_due_by, due_by].into_iter().flatten().min();
+    }
+    let sql = "SELECT count(*) FROM (
+                 SELECT DISTINCT n.appointment, n.role
+                 FROM notice n JOIN message m ON m.notice = n.id
+                 WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake')";
+    batch.people = sqlx::query_scalar(sql)
+        .bind(batch.id.0)
+        .fetch_one(conn)
+        .await?;
+    Ok(())
+}
+
+async fn samples(conn: &mut SqliteConnection, batch: BatchId) -> StoreResult<Vec<String>> {
+    let sql = "SELECT m.channel, p.body, min(m.due_by), min(m.id)
+               FROM notice n JOIN message m ON m.notice = n.id
+                 JOIN message_person p ON p.message = m.id
+               WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake'
+                 AND m.channel <> 'phone'
+               GROUP BY n.purpose, m.channel, n.office ORDER BY 3, 4 LIMIT ?2";
+    let query = sqlx::query(sql).bind(batch.0).bind(SAMPLES);
+    let found = query.fetch_all(conn).await?;
+    let text = |row| {
+        let cells = Cells(row);
+        let channel = cells.word("channel", Channel::from_word)?;
+        Ok(sample(channel, &cells.bytes("body")?))
+    };
+    found.iter().map(text).collect()
+}
+
+/// The stories of whatever `name` names.
+pub(super) async fn explain(conn: &mut SqliteConnection, name: &str) -> StoreResult<Vec<Story>> {
+    let mut stories = Vec::new();
+    for id in find(conn, name).await? {
+        for known in known(conn, &[id]).await? {
+            stories.push(story(known, lines(conn, id).await?));
+        }
+    }
+    Ok(stories)
+}
+
+async fn find(conn: &mut SqliteConnection, name: &str) -> StoreResult<Vec<i64>> {
+    if let Ok(reference) = name.parse::<Reference>() {
+        let sql = "SELECT appointment FROM notice WHERE reference = ?1";
+        let query = sqlx::query_scalar(sql).bind(reference.to_string());
+        let found: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let sql = "SELECT id FROM appointment WHERE key = ?1 OR (source = ?2 AND key = ?3) ORDER BY id";
+    let (source, key) = name.split_once('/').unwrap_or_default();
+    let query = sqlx::query_scalar(sql).bind(name).bind(source).bind(key);
+    Ok(query.fetch_all(conn).await?)
+}
+
+/// What happened to an appointment, and to the batches that held its notices.
+async fn lines(conn: &mut SqliteConnection, appointment: i64) -> StoreResult<Vec<StoryLine>> {
+    let sql = "SELECT * FROM history WHERE appointment = ?1
+                 OR (appointment IS NULL AND batch IN (
+                   SELECT n.batch FROM notice n WHERE n.appointment = ?1))
+               ORDER BY id";
+    let query = sqlx::query(sql).bind(appointment);
+    let found = query.fetch_all(conn).await?;
+    found.iter().map(|row| line(Cells(row))).collect()
+}
+
+fn line(cells: Cells<'_>) -> StoreResult<StoryLine> {
+    Ok(StoryLine {
+        at: cells.time("at")?,
+        actor: cells.text("actor")?,
+        notice: cells.maybe_int("notice")?.map(NoticeId),
+        channel: cells.maybe_word("channel", Channel::from_word)?,
+        event: cells.text("event")?,
+        from: cells.maybe_word("from_state", MessageState::from_word)?,
+        to: cells.maybe_word("to_state", MessageState::from_word)?,
+        detail: cells.text("detail")?,
+    })
+}
+
+/// How far ahead the gauge of untold people looks.
+const UNTOLD_HORIZON: TimeDelta = TimeDelta::hours(24);
+
+/// What the gauges show.
+pub(super) async fn gauges(conn: &mut SqliteConnection, now: DateTime<Utc>) -> StoreResult<Gauges> {
+    let at = now.timestamp_millis();
+    let sql = "SELECT min(not_before) AS first FROM message INDEXED BY message_next
+               WHERE state = 'ready' AND channel IN ('sms', 'email')
+                 AND not_before <= ?1 AND not_after > ?1";
+    let row = sqlx::query(sql).bind(at).fetch_one(&mut *conn).await?;
+    let first = Cells(&row).maybe_time("first")?;
+    let sql = "SELECT count(*) FROM batch WHERE state = 'held'";
+    let held_batches = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    let mut gauges = Gauges {
+        untold_people_24h: untold(conn, now).await?,
+        oldest_due_seconds: first.map_or(0.0, |first| seconds(now - first)),
+        held_batches,
+        snapshot_age_seconds: BTreeMap::new(),
+    };
+    let sql = "SELECT name, snapshot_at FROM source WHERE snapshot_at IS NOT NULL ORDER BY name";
+    for row in &sqlx::query(sql).fetch_all(conn).await? {
+        let cells = Cells(row);
+        let age = seconds(now - cells.time("snapshot_at")?);
+        let name = SourceName(cells.text("name")?);
+        gauges.snapshot_age_seconds.insert(name, age);
+    }
+    Ok(gauges)
+}
+
+fn seconds(length: TimeDelta) -> f64 {
+    length.as_seconds_f64()
+}
+
+async fn untold(conn: &mut SqliteConnection, now: DateTime<Utc>) -> StoreResult<u32> {
+    let until = now + UNTOLD_HORIZON;
+    let sql = "SELECT DISTINCT appointment FROM notice WHERE due_by > ?1 AND due_by <= ?2";
+    let query = sqlx::query_scalar(sql).bind(now.timestamp_millis());
+    let query = query.bind(until.timestamp_millis());
+    let ids: Vec<i64> = query.fetch_all(&mut *conn).await?;
+    let untold = |notices: &Vec<_>| {
+        verdict::standing_notice(notices).is_some_and(|notice| {
+            let word = verdict::word(notice, now);
+            let near = notice.due_by > now && notice.due_by <= until;
+            near && !matches!(word, Word::Told | Word::LeftOut)
+        })
+    };
+    let people = people(conn, Some(&list(ids))).await?;
+    let count = people
+        .people
+        .values()
+        .filter(|notices| untold(notices))
+        .count();
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,315 @@
+//! What intake reads, and the one write that records what it decided.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde_json::json;
+use sqlx::SqliteConnection;
+
+use super::cells::{Cells, corrupt, standing_word};
+use super::load::{self, rows};
+use super::save::save;
+use super::writer::Write;
+use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
+use crate::domain::closing::{Closing, ClosingKind, NextStep};
+use crate::domain::diff::Mark;
+use crate::domain::directory::{OfficeId, ServiceKind};
+use crate::domain::language::{Language, Texts};
+use crate::domain::message::MessageId;
+use crate::domain::notice::NoticeId;
+use crate::store::tables::Tables;
+use crate::store::{Known, Marks, Record, Recorded, StoreResult};
+
+/// The marks of a source's bookings from `floor` on.
+pub(super) async fn marks(
+    conn: &mut SqliteConnection,
+    source: &SourceName,
+    floor: DateTime<Utc>,
+) -> StoreResult<Marks> {
+    let sql = "SELECT baseline, snapshot_at FROM source WHERE name = ?1";
+    let row = sqlx::query(sql)
+        .bind(&source.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Marks::default());
+    };
+    let cells = Cells(&row);
+    let sql = "SELECT key, fingerprint, absent, standing FROM appointment
+               WHERE source = ?1 AND start_at >= ?2";
+    let query = sqlx::query(sql)
+        .bind(&source.0)
+        .bind(floor.timestamp_millis());
+    let mut marks = BTreeMap::new();
+    for row in &query.fetch_all(&mut *conn).await? {
+        let cells = Cells(row);
+        let print = cells.maybe_bytes("fingerprint")?;
+        let print = print.map(|bytes| load::fingerprint(&bytes)).transpose()?;
+        let mark = Mark {
+            fingerprint: print.unwrap_or(Fingerprint(0)),
+            absent: cells.count("absent")?,
+            cancelled: cells.text("standing")? == standing_word(Standing::Cancelled),
+        };
+        marks.insert(BookingKey(cells.text("key")?), mark);
+    }
+    Ok(Marks {
+        baseline: cells.flag("baseline")?,
+        snapshot_at: cells.maybe_time("snapshot_at")?,
+        marks,
+    })
+}
+
+/// Everything known of these appointments, in the order of their numbers.
+pub(super) async fn known(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Vec<Known>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tables = load::by_appointments(conn, ids).await?;
+    load::people(conn, &mut tables).await?;
+    let ids = tables.appointments.keys();
+    Ok(ids.filter_map(|id| tables.known(*id)).collect())
+}
+
+/// The numbers of the bookings with these keys.
+pub(super) async fn ids_of(
+    conn: &mut SqliteConnection,
+    source: &SourceName,
+    keys: impl Iterator<Item = &BookingKey>,
+) -> StoreResult<Vec<i64>> {
+    let keys = json!(keys.map(|k| &k.0).collect::<Vec<_>>()).to_string();
+    let sql = "SELECT DISTINCT a.id FROM json_each(?1) j
+               JOIN appointment a ON a.source = ?2 AND a.key = j.value ORDER BY a.id";
+    let query = sqlx::query_scalar(sql).bind(keys).bind(&source.0);
+    Ok(query.fetch_all(conn).await?)
+}
+
+/// Bookings whose batch is being released and of which the brake still holds messages.
+pub(super) async fn released(conn: &mut SqliteConnection, limit: u32) -> StoreResult<Vec<Known>> {
+    let sql = "SELECT DISTINCT n.appointment FROM batch b
+               JOIN notice n ON n.batch = b.id
+               JOIN message m ON m.notice = n.id AND m.state = 'held' AND m.reason = 'brake'
+               WHERE b.state = 'releasing' ORDER BY n.appointment LIMIT ?1";
+    let ids: Vec<i64> = sqlx::query_scalar(sql)
+        .bind(limit)
+        .fetch_all(&mut *conn)
+        .await?;
+    known(conn, &ids).await
+}
+
+/// Bookings with a notice whose next rung is due.
+pub(super) async fn climbable(conn: &mut SqliteConnection, limit: u32) -> StoreResult<Vec<Known>> {
+    let sql = "SELECT DISTINCT appointment FROM notice WHERE climb = 1
+               ORDER BY appointment LIMIT ?1";
+    let ids: Vec<i64> = sqlx::query_scalar(sql)
+        .bind(limit)
+        .fetch_all(&mut *conn)
+        .await?;
+    known(conn, &ids).await
+}
+
+impl Write for Record {
+    type Answer = Recorded;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Recorded> {
+        let baseline = self.write_source(conn).await?;
+        self.write_absences(conn).await?;
+        let mut tables = self.load(conn).await?;
+        let recorded = tables.record(self, baseline);
+        save(conn, &tables).await?;
+        Ok(recorded)
+    }
+}
+
+impl Record {
+    /// Makes the source fresh; the answer is whether its baseline was complete before.
+    async fn write_source(&self, conn: &mut SqliteConnection) -> StoreResult<bool> {
+        let sql = "SELECT coalesce(max(baseline), 0) FROM source WHERE name = ?1";
+        let query = sqlx::query_scalar::<_, i64>(sql).bind(&self.source.0);
+        let baseline = query.fetch_one(&mut *conn).await? != 0;
+        let sql = "INSERT INTO source (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+        sqlx::query(sql)
+            .bind(&self.source.0)
+            .execute(&mut *conn)
+            .await?;
+        if let Some(snapshot) = self.snapshot {
+            let sql =
+                "UPDATE source SET baseline = 1, snapshot_at = ?2, row_count = ?3, faults = ?4
+                       WHERE name = ?1";
+            let query = sqlx::query(sql)
+                .bind(&self.source.0)
+                .bind(self.at.timestamp_millis());
+            let query = query.bind(snapshot.rows).bind(snapshot.faults);
+            query.execute(conn).await?;
+        }
+        Ok(baseline)
+    }
+
+    async fn write_absences(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+        let absent = "UPDATE appointment SET absent = min(absent + 1, 255)
+                      WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2))";
+        let back = "UPDATE appointment SET absent = 0
+                    WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2))";
+        for (sql, keys) in [(absent, &self.absent), (back, &self.back)] {
+            if !keys.is_empty() {
+                let keys = json!(keys.iter().map(|k| &k.0).collect::<Vec<_>>()).to_string();
+                let query = sqlx::query(sql).bind(&self.source.0).bind(keys);
+                query.execute(&mut *conn).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands now of the bookings concerned, and who holds the names that the new rows want.
+    async fn load(&self, conn: &mut SqliteConnection) -> StoreResult<Tables> {
+        let keys = self.entries.iter().map(|e| &e.appointment.key);
+        let ids = ids_of(conn, &self.source, keys).await?;
+        let mut tables = load::by_appointments(conn, &ids).await?;
+        load::next_ids(conn, &mut tables).await?;
+        let notices = || self.entries.iter().flat_map(|e| &e.notices);
+        let references: Vec<_> = notices().map(|n| n.reference.to_string()).collect();
+        let sql = "SELECT n.id, n.reference FROM json_each(?1) j
+                   JOIN notice n ON n.reference = j.value";
+        for row in &rows(conn, sql, &json!(references).to_string()).await? {
+            let cells = Cells(row);
+            let id = NoticeId(cells.int("id")?);
+            tables.references.insert(cells.parsed("reference")?, id);
+        }
+        let messages = notices().flat_map(|n| &n.messages);
+        let keys: Vec<_> = messages.map(|m| m.gateway_key.as_str()).collect();
+        let sql = "SELECT m.id, m.gateway_key FROM json_each(?1) j
+                   JOIN message m ON m.gateway_key = j.value";
+        for row in &rows(conn, sql, &json!(keys).to_string()).await? {
+            let cells = Cells(row);
+            let id = MessageId(cells.int("id")?);
+            tables.gateway_keys.insert(cells.text("gateway_key")?, id);
+        }
+        Ok(tables)
+    }
+}
+
+/// The closings that end on `now`'s day or later. The offices' own calendars may be a day behind
+/// UTC, so one day more is given.
+pub(super) async fn closings(
+    conn: &mut SqliteConnection,
+    now: DateTime<Utc>,
+) -> StoreResult<Vec<Closing>> {
+    let sql = "SELECT * FROM closing WHERE ended_at IS NULL AND last_day >= ?1 ORDER BY id";
+    let day = (now - TimeDelta::days(1)).date_naive().to_string();
+    let found = rows(conn, sql, &day).await?;
+    found.iter().map(|row| closing(Cells(row))).collect()
+}
+
+fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
+    let list = |name: &str| -> StoreResult<Vec<String>> {
+        serde_json::from_str(&cells.text(name)?).map_err(|e| corrupt(name, &e.to_string()))
+    };
+    let kinds = list("kinds")?;
+    let kinds: Option<_> = kinds.iter().map(|word| read_service_kind(word)).collect();
+    let reason: BTreeMap<String, String> = serde_json::from_str(&cells.text("reason")?)
+        .map_err(|e| corrupt("reason", &e.to_string()))?;
+    let reason = reason.into_iter().map(|(tag, text)| {
+        Ok((
+            tag.parse::<Language>()
+                .map_err(|_| corrupt("reason", &tag))?,
+            text,
+        ))
+    });
+    Ok(Closing {
+        offices: list("offices")?.into_iter().map(OfficeId).collect(),
+        kinds: kinds.ok_or_else(|| corrupt("kinds", "unknown kind"))?,
+        from: cells.parsed::<NaiveDate>("first_day")?,
+        to: cells.parsed::<NaiveDate>("last_day")?,
+        kind: cells.word("kind", read_closing_kind)?,
+        next: cells.word("next", read_next_step)?,
+        reason: Texts(reason.collect::<StoreResult<_>>()?),
+    })
+}
+
+/// Writes a closing that a person announced.
+pub(super) async fn add_closing(
+    conn: &mut SqliteConnection,
+    closing: &Closing,
+    actor: &str,
+    at: DateTime<Utc>,
+) -> StoreResult<()> {
+    let offices: Vec<_> = closing.offices.iter().map(|o| &o.0).collect();
+    let kinds: Vec<_> = closing
+        .kinds
+        .iter()
+        .copied()
+        .map(service_kind_word)
+        .collect();
+    let reason = closing.reason.0.iter();
+    let reason: BTreeMap<_, _> = reason.map(|(l, text)| (l.tag(), text)).collect();
+    let sql = "INSERT INTO closing
+                 (offices, kinds, first_day, last_day, kind, next, reason, actor, added_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    sqlx::query(sql)
+        .bind(json!(offices).to_string())
+        .bind(json!(kinds).to_string())
+        .bind(closing.from.to_string())
+        .bind(closing.to.to_string())
+        .bind(closing_kind_word(closing.kind))
+        .bind(next_step_word(closing.next))
+        .bind(json!(reason).to_string())
+        .bind(actor)
+        .bind(at.timestamp_millis())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+const SERVICE_KINDS: [(ServiceKind, &str); 6] = [
+    (ServiceKind::Passport, "passport"),
+    (ServiceKind::IdCard, "id_card"),
+    (ServiceKind::PassportAndIdCard, "passport_and_id_card"),
+    (ServiceKind::ResidencePermit, "residence_permit"),
+    (ServiceKind::TravelDocument, "travel_document"),
+    (ServiceKind::Citizenship, "citizenship"),
+];
+
+const CLOSING_KINDS: [(ClosingKind, &str); 2] = [
+    (ClosingKind::Closed, "closed"),
+    (ClosingKind::Reduced, "reduced"),
+];
+
+const NEXT_STEPS: [(NextStep, &str); 5] = [
+    (NextStep::Book, "book"),
+    (NextStep::WeInvite, "we_invite"),
+    (NextStep::Phone, "phone"),
+    (NextStep::Contact, "contact"),
+    (NextStep::Unknown, "unknown"),
+];
+
+fn word_of<T: PartialEq>(table: &[(T, &'static str)], value: &T) -> &'static str {
+    let found = table.iter().find(|(v, _)| v == value);
+    found.map_or("", |(_, word)| word)
+}
+
+fn value_of<T: Copy>(table: &[(T, &str)], word: &str) -> Option<T> {
+    table.iter().find(|(_, w)| *w == word).map(|(v, _)| *v)
+}
+
+fn service_kind_word(kind: ServiceKind) -> &'static str {
+    word_of(&SERVICE_KINDS, &kind)
+}
+
+fn read_service_kind(word: &str) -> Option<ServiceKind> {
+    value_of(&SERVICE_KINDS, word)
+}
+
+fn closing_kind_word(kind: ClosingKind) -> &'static str {
+    word_of(&CLOSING_KINDS, &kind)
+}
+
+fn read_closing_kind(word: &str) -> Option<ClosingKind> {
+    value_of(&CLOSING_KINDS, word)
+}
+
+fn next_step_word(next: NextStep) -> &'static str {
+    word_of(&NEXT_STEPS, &next)
+}
+
+fn read_next_step(word: &str) -> Option<NextStep> {
+    value_of(&NEXT_STEPS, word)
+}

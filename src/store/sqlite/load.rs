@@ -1,0 +1,355 @@
+//! Brings the rows that an operation concerns into `Tables`: a handful of set-based reads, however
+//! many rows there are.
+
+use serde_json::json;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::cells::{Cells, corrupt, read_ladder};
+use crate::domain::appointment::{BookingKey, Fingerprint, SourceName};
+use crate::domain::brake::Braked;
+use crate::domain::contact::{Contact, Email, Phone, Unusable};
+use crate::domain::directory::{DistrictId, OfficeId, ServiceId};
+use crate::domain::message::{Channel, MessageId, MessageState, Reason, ToldOn};
+use crate::domain::notice::{NoticeId, OnUnknown, Purpose};
+use crate::domain::recipient::Recipient;
+use crate::domain::segments::Encoding;
+use crate::store::tables::{
+    AppointmentId, AppointmentRow, AttemptRow, BatchRow, BatchState, Came, DbTime, MessageRow,
+    NoticeRow, ReportRow, ReportStanding, Size, Tables,
+};
+use crate::store::{AttemptId, BatchId, ReportState, StoreResult};
+
+/// Numbers as the JSON array that `json_each` takes.
+pub(super) fn list(ids: impl IntoIterator<Item = i64>) -> String {
+    json!(ids.into_iter().collect::<Vec<_>>()).to_string()
+}
+
+/// Runs a query with one JSON parameter.
+pub(super) async fn rows(
+    conn: &mut SqliteConnection,
+    sql: &'static str,
+    json: &str,
+) -> StoreResult<Vec<SqliteRow>> {
+    Ok(sqlx::query(sql).bind(json).fetch_all(conn).await?)
+}
+
+/// Runs a query with one JSON parameter whose rows are numbers.
+pub(super) async fn numbers(
+    conn: &mut SqliteConnection,
+    sql: &'static str,
+    json: &str,
+) -> StoreResult<Vec<i64>> {
+    Ok(sqlx::query_scalar(sql).bind(json).fetch_all(conn).await?)
+}
+
+/// The database's own clock.
+pub(super) async fn db_now(conn: &mut SqliteConnection) -> StoreResult<DbTime> {
+    let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+    Ok(DbTime(sqlx::query_scalar(sql).fetch_one(conn).await?))
+}
+
+/// Loads appointments with all their notices and messages, but no personal data.
+pub(super) async fn by_appointments(
+    conn: &mut SqliteConnection,
+    ids: &[i64],
+) -> StoreResult<Tables> {
+    let ids = list(ids.iter().copied());
+    let mut tables = Tables::default();
+    appointments(conn, &mut tables, &ids).await?;
+    let sql = "SELECT n.* FROM json_each(?1) j JOIN notice n ON n.appointment = j.value
+               ORDER BY n.id";
+    notices(&mut tables, &rows(conn, sql, &ids).await?)?;
+    messages(conn, &mut tables).await?;
+    batches(conn, &mut tables).await?;
+    Ok(tables)
+}
+
+/// Loads these notices with all their messages, attempts and reports, and their appointments, but
+/// no personal data.
+pub(super) async fn by_notices(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Tables> {
+    let mut tables = Tables::default();
+    let sql = "SELECT n.* FROM json_each(?1) j JOIN notice n ON n.id = j.value ORDER BY n.id";
+    let found = rows(conn, sql, &list(ids.iter().copied())).await?;
+    let mut owners: Vec<i64> = Vec::new();
+    for row in &found {
+        owners.push(Cells(row).int("appointment")?);
+    }
+    owners.sort_unstable();
+    owners.dedup();
+    appointments(conn, &mut tables, &list(owners)).await?;
+    notices(&mut tables, &found)?;
+    messages(conn, &mut tables).await?;
+    batches(conn, &mut tables).await?;
+    attempts(conn, &mut tables).await?;
+    Ok(tables)
+}
+
+/// Loads what [`by_notices`] loads, for the notices of these messages.
+pub(super) async fn by_messages(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Tables> {
+    let sql = "SELECT DISTINCT m.notice FROM json_each(?1) j JOIN message m ON m.id = j.value";
+    let notices = numbers(conn, sql, &list(ids.iter().copied())).await?;
+    by_notices(conn, &notices).await
+}
+
+async fn appointments(
+    conn: &mut SqliteConnection,
+    tables: &mut Tables,
+    ids: &str,
+) -> StoreResult<()> {
+    let sql = "SELECT a.* FROM json_each(?1) j JOIN appointment a ON a.id = j.value";
+    for row in &rows(conn, sql, ids).await? {
+        let cells = Cells(row);
+        let id = AppointmentId(cells.int("id")?);
+        let appointment = appointment(cells)?;
+        let key = (appointment.source.clone(), appointment.key.clone());
+        tables.keys.insert(key, id);
+        tables.appointments.insert(id, appointment);
+    }
+    Ok(())
+}
+
+fn appointment(cells: Cells<'_>) -> StoreResult<AppointmentRow> {
+    let print = cells.maybe_bytes("fingerprint")?;
+    Ok(AppointmentRow {
+        source: SourceName(cells.text("source")?),
+        key: BookingKey(cells.text("key")?),
+        revision: cells.count("revision")?,
+        state: cells.state(["standing", "start_at", "office"])?,
+        service: ServiceId(cells.text("service")?),
+        base: cells.state(["base_standing", "base_start_at", "base_office"])?,
+        district: cells.maybe_text("district")?.map(DistrictId),
+        fingerprint: print.map(|bytes| fingerprint(&bytes)).transpose()?,
+        absent: cells.count("absent")?,
+        notices: Vec::new(),
+    })
+}
+
+pub(super) fn fingerprint(bytes: &[u8]) -> StoreResult<Fingerprint> {
+    let bytes = <[u8; 16]>::try_from(bytes);
+    let bytes = bytes.map_err(|_| corrupt("fingerprint", "not 16 bytes"))?;
+    Ok(Fingerprint(u128::from_be_bytes(bytes)))
+}
+
+/// Adds the persons of the appointments at hand.
+pub(super) async fn people(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT p.* FROM json_each(?1) j JOIN appointment_person p ON p.appointment = j.value
+               ORDER BY p.appointment, p.place";
+    let ids = list(tables.appointments.keys().map(|id| id.0));
+    for row in &rows(conn, sql, &ids).await? {
+        let cells = Cells(row);
+        let id = AppointmentId(cells.int("appointment")?);
+        tables.people.entry(id).or_default().push(recipient(cells)?);
+    }
+    Ok(())
+}
+
+fn recipient(cells: Cells<'_>) -> StoreResult<Recipient> {
+    let why = |name| cells.maybe_word(name, Unusable::from_word);
+    let phone = cells.maybe_text("phone")?.map(|p| Phone::from_stored(&p));
+    let email = cells.maybe_text("email")?.map(|e| Email::from_stored(&e));
+    Ok(Recipient {
+        role: cells.parsed("role")?,
+        contact: Contact {
+            phone: phone.ok_or(why("phone_unusable")?.unwrap_or(Unusable::Missing)),
+            email: email.ok_or(why("email_unusable")?.unwrap_or(Unusable::Missing)),
+        },
+        language: cells.maybe_parsed("language")?,
+    })
+}
+
+pub(super) fn notices(tables: &mut Tables, rows: &[SqliteRow]) -> StoreResult<()> {
+    for row in rows {
+        let cells = Cells(row);
+        let id = NoticeId(cells.int("id")?);
+        let notice = notice(cells)?;
+        if let Some(appointment) = tables.appointments.get_mut(&notice.appointment) {
+            appointment.notices.push(id);
+        }
+        if let Some(reference) = notice.reference {
+            tables.references.insert(reference, id);
+        }
+        tables.notices.insert(id, notice);
+    }
+    Ok(())
+}
+
+fn notice(cells: Cells<'_>) -> StoreResult<NoticeRow> {
+    Ok(NoticeRow {
+        appointment: AppointmentId(cells.int("appointment")?),
+        revision: cells.count("revision")?,
+        purpose: cells.word("purpose", Purpose::from_word)?,
+        occasion: cells.count("occasion")?,
+        role: cells.parsed("role")?,
+        change: cells.change()?,
+        district: DistrictId(cells.text("district")?),
+        office: OfficeId(cells.text("office")?),
+        ladder: cells.word("ladder", read_ladder)?,
+        on_unknown: cells.word("on_unknown", OnUnknown::from_word)?,
+        reference: cells.maybe_parsed("reference")?,
+        due_by: cells.time("due_by")?,
+        not_after: cells.time("not_after")?,
+        superseded: cells.flag("superseded")?,
+        climb: cells.flag("climb")?,
+        ended_at: cells.maybe_time("ended_at")?,
+        batch: cells.maybe_int("batch")?.map(BatchId),
+        messages: Vec::new(),
+    })
+}
+
+async fn messages(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT m.* FROM json_each(?1) j JOIN message m ON m.notice = j.value
+               ORDER BY m.notice, m.rung";
+    let ids = list(tables.notices.keys().map(|id| id.0));
+    take_messages(tables, &rows(conn, sql, &ids).await?)
+}
+
+pub(super) fn take_messages(tables: &mut Tables, rows: &[SqliteRow]) -> StoreResult<()> {
+    for row in rows {
+        let cells = Cells(row);
+        let id = MessageId(cells.int("id")?);
+        let message = message(cells)?;
+        if let Some(notice) = tables.notices.get_mut(&message.notice) {
+            notice.messages.push(id);
+        }
+        tables.gateway_keys.insert(message.gateway_key.clone(), id);
+        tables.messages.insert(id, message);
+    }
+    Ok(())
+}
+
+fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
+    let encoding = cells.maybe_word("encoding", Encoding::from_word)?;
+    let (units, parts) = (cells.maybe_count("units")?, cells.maybe_count("parts")?);
+    Ok(MessageRow {
+        notice: NoticeId(cells.int("notice")?),
+        rung: cells.count("rung")?,
+        channel: cells.word("channel", Channel::from_word)?,
+        state: cells.word("state", MessageState::from_word)?,
+        reason: cells.maybe_word("reason", Reason::from_word)?,
+        told_on: cells.word("told_on", ToldOn::from_word)?,
+        gateway_key: cells.text("gateway_key")?,
+        sender: cells.text("sender")?,
+        size: encoding.map(|encoding| Size {
+            encoding,
+            units: units.unwrap_or_default(),
+            parts: parts.unwrap_or_default(),
+        }),
+        not_before: cells.time("not_before")?,
+        give_up_at: cells.time("give_up_at")?,
+        fence: cells.int("fence")?,
+        attempts: cells.count("attempts")?,
+        lease_until: cells.maybe_int("lease_until")?.map(DbTime),
+        node: cells.maybe_text("node")?,
+        report_by: cells.maybe_time("report_by")?,
+        first_attempt_at: cells.maybe_time("first_attempt_at")?,
+        told_at: cells.maybe_time("told_at")?,
+        may_be_out: cells.flag("may_be_out")?,
+        accepted: cells.flag("accepted")?,
+        possible_duplicate: cells.flag("possible_duplicate")?,
+        attempt_ids: Vec::new(),
+    })
+}
+
+async fn batches(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+    let ids = tables.notices.values().filter_map(|n| n.batch);
+    let mut ids: Vec<i64> = ids.map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    add_batches(conn, tables, &ids).await
+}
+
+/// Adds the rows of these batches.
+pub(super) async fn add_batches(
+    conn: &mut SqliteConnection,
+    tables: &mut Tables,
+    ids: &[i64],
+) -> StoreResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT b.* FROM json_each(?1) j JOIN batch b ON b.id = j.value";
+    for row in &rows(conn, sql, &list(ids.iter().copied())).await? {
+        let cells = Cells(row);
+        tables.batches.insert(
+            BatchId(cells.int("id")?),
+            BatchRow {
+                source: SourceName(cells.text("source")?),
+                braked: cells.word("braked", Braked::from_word)?,
+                state: cells.word("state", BatchState::from_word)?,
+                version: cells.count("version")?,
+                changes: cells.count("changes")?,
+                known: cells.count("known")?,
+                held_at: cells.time("held_at")?,
+            },
+        );
+    }
+    Ok(())
+}
+
+async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT a.* FROM json_each(?1) j JOIN attempt a ON a.message = j.value
+               ORDER BY a.message, a.no";
+    let ids = list(tables.messages.keys().map(|id| id.0));
+    for row in &rows(conn, sql, &ids).await? {
+        let cells = Cells(row);
+        let id = AttemptId(cells.int("id")?);
+        let message = MessageId(cells.int("message")?);
+        let attempt = AttemptRow {
+            message,
+            no: cells.count("no")?,
+            fence: cells.int("fence")?,
+            gateway: cells.text("gateway")?,
+            node: cells.text("node")?,
+            intent_at: cells.time("intent_at")?,
+            outcome: cells.maybe_word("outcome", Came::from_word)?,
+            cause: cells.maybe_text("cause")?,
+            gateway_id: cells.maybe_text("gateway_id")?,
+            settled_at: cells.maybe_time("settled_at")?,
+        };
+        if let Some(row) = tables.messages.get_mut(&message) {
+            row.attempt_ids.push(id);
+        }
+        tables.attempts.insert(id, attempt);
+    }
+    let ids = list(tables.attempts.keys().map(|id| id.0));
+    reports(conn, tables, &ids).await
+}
+
+/// Adds every report about these attempts.
+pub(super) async fn reports(
+    conn: &mut SqliteConnection,
+    tables: &mut Tables,
+    attempts: &str,
+) -> StoreResult<()> {
+    let sql = "SELECT r.* FROM json_each(?1) j JOIN report r ON r.attempt = j.value";
+    for row in &rows(conn, sql, attempts).await? {
+        let cells = Cells(row);
+        let report = ReportRow {
+            attempt: AttemptId(cells.int("attempt")?),
+            state: cells.word("state", ReportState::from_word)?,
+            detail: cells.text("detail")?,
+            at: cells.time("at")?,
+            standing: cells.word("standing", ReportStanding::from_word)?,
+        };
+        tables.reports.insert(cells.int("id")?, report);
+    }
+    Ok(())
+}
+
+/// Reads the numbers that the next rows get. Nobody else writes while this transaction lives.
+pub(super) async fn next_ids(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT (SELECT coalesce(max(id), 0) + 1 FROM appointment) AS appointment,
+                      (SELECT coalesce(max(id), 0) + 1 FROM notice) AS notice,
+                      (SELECT coalesce(max(id), 0) + 1 FROM message) AS message,
+                      (SELECT coalesce(max(id), 0) + 1 FROM report) AS report,
+                      (SELECT coalesce(max(id), 0) + 1 FROM batch) AS batch";
+    let row = sqlx::query(sql).fetch_one(conn).await?;
+    let next = &mut tables.next;
+    next.appointment = row.try_get("appointment")?;
+    next.notice = row.try_get("notice")?;
+    next.message = row.try_get("message")?;
+    next.report = row.try_get("report")?;
+    next.batch = row.try_get("batch")?;
+    Ok(())
+}

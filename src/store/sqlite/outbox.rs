@@ -1,0 +1,310 @@
+//! What moves messages: claims, settlements, reports, sweeps and erasure as writes.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::SqliteConnection;
+
+use super::cells::Cells;
+use super::load::{self, db_now, list, numbers, rows};
+use super::save::save;
+use super::writer::Write;
+use crate::domain::message::{Channel, MessageId};
+use crate::domain::notice::NoticeId;
+use crate::store::life::{Due, SweepTimes};
+use crate::store::tables::{Hand, Tables};
+use crate::store::{
+    AttemptId, BatchId, Claim, ClaimAsk, Report, ReportEffect, Settlement, StoreResult,
+    SweepLimits, Swept,
+};
+
+/// Picks what may leave, earliest deadline first.
+const PICK: &str = "
+SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
+WHERE m.channel = ?1 AND m.state = 'ready' AND m.not_before <= ?2 AND m.not_after > ?2
+  AND n.superseded = 0
+  AND NOT EXISTS (
+    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
+    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision)
+ORDER BY m.due_by, m.id LIMIT ?3";
+
+/// The intent: `domain::message` allows `claim` in `ready` only, and so does this.
+const TAKE: &str = "
+UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
+  node = ?2, lease_until = ?3, first_attempt_at = coalesce(first_attempt_at, ?4), may_be_out = 1
+WHERE state = 'ready' AND id IN (SELECT value FROM json_each(?1))";
+
+const OPEN_ATTEMPTS: &str = "
+INSERT INTO attempt (message, no, fence, gateway, node, intent_at)
+SELECT m.id, m.attempts, m.fence, ?2, ?3, ?4
+FROM json_each(?1) j JOIN message m ON m.id = j.value ORDER BY j.key";
+
+const WRITE_CLAIMS: &str = "
+INSERT INTO history (at, actor, appointment, notice, message, batch, channel, district, office,
+  event, from_state, to_state, detail)
+SELECT ?2, 'dispatch', n.appointment, n.id, m.id, n.batch, m.channel, n.district, n.office,
+  'claim', 'ready', 'sending', 'attempt ' || m.attempts || ' through ' || ?3
+FROM json_each(?1) j JOIN message m ON m.id = j.value JOIN notice n ON n.id = m.notice
+ORDER BY j.key";
+
+const READ_CLAIMS: &str = "
+SELECT m.id, a.id AS attempt, m.fence, m.attempts, p.address, p.address_kind, p.body, m.sender,
+  m.gateway_key, m.not_after, m.give_up_at
+FROM json_each(?1) j JOIN message m ON m.id = j.value
+  JOIN attempt a ON a.message = m.id AND a.no = m.attempts
+  JOIN message_person p ON p.message = m.id
+ORDER BY j.key";
+
+impl Write for ClaimAsk {
+    type Answer = Vec<Claim>;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Vec<Claim>> {
+        let at = self.now.timestamp_millis();
+        let picked: Vec<i64> = sqlx::query_scalar(PICK)
+            .bind(self.channel.word())
+            .bind(at)
+            .bind(self.limit)
+            .fetch_all(&mut *conn)
+            .await?;
+        if picked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = list(picked);
+        let lease_until = db_now(conn).await?.0 + millis(self.lease);
+        let take = sqlx::query(TAKE).bind(&ids).bind(&self.node);
+        take.bind(lease_until).bind(at).execute(&mut *conn).await?;
+        let open = sqlx::query(OPEN_ATTEMPTS).bind(&ids).bind(&self.gateway);
+        open.bind(&self.node).bind(at).execute(&mut *conn).await?;
+        let line = sqlx::query(WRITE_CLAIMS).bind(&ids).bind(at);
+        line.bind(&self.gateway).execute(&mut *conn).await?;
+        let claims = rows(conn, READ_CLAIMS, &ids).await?;
+        claims.iter().map(|row| claim(Cells(row))).collect()
+    }
+}
+
+fn claim(cells: Cells<'_>) -> StoreResult<Claim> {
+    Ok(Claim {
+        message: MessageId(cells.int("id")?),
+        attempt: AttemptId(cells.int("attempt")?),
+        fence: cells.int("fence")?,
+        attempts: cells.count("attempts")?,
+        address: cells.address()?,
+        body: cells.bytes("body")?,
+        sender: cells.text("sender")?,
+        gateway_key: cells.text("gateway_key")?,
+        not_after: cells.time("not_after")?,
+        give_up_at: cells.time("give_up_at")?,
+    })
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+/// Settlements as one write.
+pub(super) struct Settle(pub(super) Vec<Settlement>);
+
+impl Write for Settle {
+    type Answer = Vec<bool>;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Vec<bool>> {
+        let ids: Vec<_> = self.0.iter().map(|s| s.message.0).collect();
+        let mut tables = load::by_messages(conn, &ids).await?;
+        let moved = self.0.iter().map(|s| tables.settle(s)).collect();
+        save(conn, &tables).await?;
+        Ok(moved)
+    }
+}
+
+/// Reports as one write.
+pub(super) struct TakeReports(pub(super) Vec<Report>);
+
+impl Write for TakeReports {
+    type Answer = Vec<ReportEffect>;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Vec<ReportEffect>> {
+        let attempts = list(self.0.iter().map(|r| r.attempt.0));
+        let mut tables = by_attempts(conn, &attempts).await?;
+        // Reports about attempts that are not known stand in the table too, parked.
+        load::reports(conn, &mut tables, &attempts).await?;
+        let effects = self.0.iter().map(|r| tables.report(r)).collect();
+        save(conn, &tables).await?;
+        Ok(effects)
+    }
+}
+
+async fn by_attempts(conn: &mut SqliteConnection, attempts: &str) -> StoreResult<Tables> {
+    let sql = "SELECT DISTINCT a.message FROM json_each(?1) j JOIN attempt a ON a.id = j.value";
+    let messages = numbers(conn, sql, attempts).await?;
+    let mut tables = load::by_messages(conn, &messages).await?;
+    load::next_ids(conn, &mut tables).await?;
+    Ok(tables)
+}
+
+/// What time asks for.
+pub(super) struct Sweep {
+    pub(super) now: DateTime<Utc>,
+    pub(super) limits: SweepLimits,
+}
+
+/// The messages for which a kind of step may be due; `Tables::due` has the last word.
+fn due_messages(due: Due) -> &'static str {
+    match due {
+        Due::LeaseEnd => {
+            "SELECT id FROM message WHERE state = 'sending' AND lease_until <= ?2
+             ORDER BY lease_until, id LIMIT ?4"
+        }
+        Due::Expiry => {
+            "SELECT id FROM message WHERE state IN ('ready', 'held') AND not_after <= ?1
+             ORDER BY not_after, id LIMIT ?4"
+        }
+        Due::Resolution => {
+            "SELECT id FROM message WHERE state = 'unknown' AND lease_until <= ?3
+             ORDER BY lease_until, id LIMIT ?4"
+        }
+        Due::ReportDeadline => {
+            "SELECT id FROM message WHERE state = 'accepted' AND report_by <= ?1
+             ORDER BY report_by, id LIMIT ?4"
+        }
+    }
+}
+
+impl Write for Sweep {
+    type Answer = Swept;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Swept> {
+        let times = SweepTimes {
+            now: self.now,
+            db_now: db_now(conn).await?,
+            quarantine: self.limits.quarantine,
+        };
+        let mut ids: Vec<i64> = Vec::new();
+        for due in Due::ALL {
+            let found = sqlx::query_scalar::<_, i64>(due_messages(due))
+                .bind(self.now.timestamp_millis())
+                .bind(times.db_now.0)
+                .bind(times.db_now.0 - millis(self.limits.quarantine))
+                .bind(self.limits.batch);
+            ids.extend(found.fetch_all(&mut *conn).await?);
+        }
+        let mut swept = Swept::default();
+        if !ids.is_empty() {
+            let mut tables = load::by_messages(conn, &ids).await?;
+            let ids: Vec<_> = ids.into_iter().map(MessageId).collect();
+            swept = tables.sweep(&ids, &times);
+            save(conn, &tables).await?;
+        }
+        self.unpark(conn).await?;
+        self.end_empty_batches(conn).await?;
+        Ok(swept)
+    }
+}
+
+impl Sweep {
+    /// Tries parked reports again whose attempt is known by now.
+    async fn unpark(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+        let sql = "SELECT DISTINCT r.attempt FROM report r JOIN attempt a ON a.id = r.attempt
+                   WHERE r.standing = 'parked' ORDER BY r.attempt LIMIT ?1";
+        let found: Vec<i64> = sqlx::query_scalar(sql)
+            .bind(self.limits.batch)
+            .fetch_all(&mut *conn)
+            .await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut tables = by_attempts(conn, &list(found)).await?;
+        tables.unpark(&Hand::part("upkeep", self.now));
+        save(conn, &tables).await
+    }
+
+    async fn end_empty_batches(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+        let sql = "SELECT b.id FROM batch b WHERE b.state IN ('held', 'releasing')
+                   AND NOT EXISTS (
+                     SELECT 1 FROM notice n JOIN message m ON m.notice = n.id
+                     WHERE n.batch = b.id AND m.state = 'held' AND m.reason = 'brake')";
+        let empty: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
+        if empty.is_empty() {
+            return Ok(());
+        }
+        let mut tables = Tables::default();
+        load::add_batches(conn, &mut tables, &empty).await?;
+        let ids: Vec<_> = empty.into_iter().map(BatchId).collect();
+        tables.end_empty_batches(&ids, self.now);
+        save(conn, &tables).await
+    }
+}
+
+/// Personal data of what ended before a time.
+pub(super) struct Erase {
+    pub(super) before: DateTime<Utc>,
+    pub(super) limit: u32,
+}
+
+impl Write for Erase {
+    type Answer = u32;
+
+    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<u32> {
+        let before = self.before.timestamp_millis();
+        // What a person was told decides what they must be told next, so a notice stays whole until
+        // its appointment is over too.
+        let sql = "SELECT n.id FROM notice n JOIN appointment a ON a.id = n.appointment
+                   WHERE n.ended_at < ?1 AND n.reference IS NOT NULL AND n.not_after < ?1
+                     AND a.start_at < ?1
+                   ORDER BY n.ended_at, n.id LIMIT ?2";
+        let query = sqlx::query_scalar(sql).bind(before).bind(self.limit);
+        let ended: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        if !ended.is_empty() {
+            let mut tables = load::by_notices(conn, &ended).await?;
+            let ids: Vec<_> = ended.iter().copied().map(NoticeId).collect();
+            let erased = tables.erase(&ids);
+            save(conn, &tables).await?;
+            let sql = "DELETE FROM message_person
+                       WHERE message IN (SELECT value FROM json_each(?1))";
+            let erased = list(erased.iter().map(|m| m.0));
+            sqlx::query(sql).bind(erased).execute(&mut *conn).await?;
+        }
+        self.erase_people(conn).await?;
+        Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
+    }
+}
+
+impl Erase {
+    /// Past appointments whose notices are all erased lose their persons, and with them the
+    /// fingerprint that was made of them.
+    async fn erase_people(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+        let sql = "SELECT a.id FROM appointment a
+                   WHERE a.start_at < ?1 AND a.fingerprint IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM notice n
+                     WHERE n.appointment = a.id AND n.reference IS NOT NULL)
+                   ORDER BY a.start_at LIMIT ?2";
+        let past: Vec<i64> = sqlx::query_scalar(sql)
+            .bind(self.before.timestamp_millis())
+            .bind(self.limit)
+            .fetch_all(&mut *conn)
+            .await?;
+        let past = json!(past).to_string();
+        for sql in [
+            "DELETE FROM appointment_person
+             WHERE appointment IN (SELECT value FROM json_each(?1))",
+            "UPDATE appointment SET fingerprint = NULL
+             WHERE id IN (SELECT value FROM json_each(?1))",
+        ] {
+            sqlx::query(sql).bind(&past).execute(&mut *conn).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The instant at which the next message of a channel may leave.
+pub(super) async fn next_due(
+    conn: &mut SqliteConnection,
+    channel: Channel,
+) -> StoreResult<Option<DateTime<Utc>>> {
+    let sql = "SELECT min(not_before) AS next FROM message WHERE channel = ?1 AND state = 'ready'";
+    let row = sqlx::query(sql)
+        .bind(channel.word())
+        .fetch_one(conn)
+        .await?;
+    Cells(&row).maybe_time("next")
+}

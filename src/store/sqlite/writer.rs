@@ -1,0 +1,185 @@
+//! The one writer: a task with a connection of its own that commits what waits as one group.
+//!
+//! Each request stands in its own savepoint, so that one that fails takes no other with it; one
+//! COMMIT makes them durable; then, and only then, they are answered. No request is ever cancelled:
+//! whoever stops waiting merely misses the answer.
+
+use std::fs::File;
+use std::future::Future;
+use std::pin::Pin;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::durability;
+use crate::store::{StoreError, StoreResult};
+
+/// Requests that may wait for the writer; beyond it callers wait.
+const WAITING_LIMIT: usize = 256;
+/// Requests that one commit carries at most.
+const GROUP_LIMIT: usize = 64;
+
+/// Something to write: one step of one transaction.
+pub(super) trait Write: Send + Sync + 'static {
+    /// What the caller gets once the write is durable.
+    type Answer: Send + 'static;
+
+    /// Does it on the writer's connection.
+    fn write(
+        &self,
+        conn: &mut SqliteConnection,
+    ) -> impl Future<Output = StoreResult<Self::Answer>> + Send;
+}
+
+type Step<'c> = Pin<Box<dyn Future<Output = StoreResult<()>> + Send + 'c>>;
+
+/// A request with its way back, whatever its type.
+trait Request: Send {
+    fn run<'c>(&'c mut self, conn: &'c mut SqliteConnection) -> Step<'c>;
+    fn answer(self: Box<Self>, committed: StoreResult<()>);
+}
+
+struct Pending<W: Write> {
+    work: W,
+    result: Option<StoreResult<W::Answer>>,
+    reply: oneshot::Sender<StoreResult<W::Answer>>,
+}
+
+impl<W: Write> Request for Pending<W> {
+    fn run<'c>(&'c mut self, conn: &'c mut SqliteConnection) -> Step<'c> {
+        Box::pin(async move {
+            let result = self.work.write(conn).await;
+            let failed = result.as_ref().err().map(|e| again(e));
+            self.result = Some(result);
+            failed.map_or(Ok(()), Err)
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: StoreResult<()>) {
+        let result = match (self.result, committed) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(answer)), Ok(())) => Ok(answer),
+            (None, Ok(())) => Err(StoreError::Unavailable(
+                "the write was not tried".to_owned(),
+            )),
+        };
+        // Nobody may be waiting any more; the write stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// The way to the writer's task.
+#[derive(Clone)]
+pub(super) struct Writer {
+    requests: mpsc::Sender<Box<dyn Request>>,
+}
+
+/// What the task holds for as long as it lives.
+pub(super) struct Held {
+    pub(super) options: SqliteConnectOptions,
+    pub(super) conn: SqliteConnection,
+    /// The daemon's exclusive lock: it goes after the connection.
+    pub(super) lock: Option<File>,
+}
+
+impl Writer {
+    /// Starts the task; it ends when the last handle is gone, and then `ended` resolves.
+    pub(super) fn start(held: Held) -> (Self, tokio::task::JoinHandle<()>) {
+        let (requests, waiting) = mpsc::channel(WAITING_LIMIT);
+        let task = tokio::spawn(serve(held, waiting));
+        (Self { requests }, task)
+    }
+
+    /// Has something written and waits until it is durable.
+    pub(super) async fn write<W: Write>(&self, work: W) -> StoreResult<W::Answer> {
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending {
+            work,
+            result: None,
+            reply,
+        };
+        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+        let sent = self.requests.send(Box::new(pending)).await;
+        sent.map_err(|_| gone())?;
+        answer
+            .await
+            .map_err(|_| StoreError::InDoubt("the writer ended".to_owned()))?
+    }
+}
+
+async fn serve(held: Held, mut waiting: mpsc::Receiver<Box<dyn Request>>) {
+    let Held {
+        options,
+        conn,
+        lock,
+    } = held;
+    let mut conn = Some(conn);
+    let mut group = Vec::with_capacity(GROUP_LIMIT);
+    while waiting.recv_many(&mut group, GROUP_LIMIT).await > 0 {
+        if conn.is_none() {
+            conn = reopen(&options).await;
+        }
+        let outcome = match &mut conn {
+            Some(conn) => commit_group(conn, &mut group).await,
+            None => Err(StoreError::Unavailable(
+                "the database cannot be opened again".to_owned(),
+            )),
+        };
+        if outcome.is_err() {
+            // Whatever this connection believes after an error, the file knows better.
+            conn = None;
+        }
+        for request in group.drain(..) {
+            request.answer(outcome.as_ref().map(|()| ()).map_err(again));
+        }
+    }
+    if let Some(conn) = conn {
+        let _ = conn.close().await;
+    }
+    drop(lock);
+}
+
+async fn reopen(options: &SqliteConnectOptions) -> Option<SqliteConnection> {
+    let mut conn = options.connect().await.ok()?;
+    durability(&mut conn).await.ok()?;
+    Some(conn)
+}
+
+/// One transaction for the whole group. An error before COMMIT means that nothing was written; an
+/// error of COMMIT itself means that nobody knows.
+async fn commit_group(
+    conn: &mut SqliteConnection,
+    group: &mut [Box<dyn Request>],
+) -> StoreResult<()> {
+    statement(conn, "BEGIN IMMEDIATE").await?;
+    for request in group.iter_mut() {
+        statement(conn, "SAVEPOINT request").await?;
+        if request.run(conn).await.is_err() {
+            statement(conn, "ROLLBACK TO request").await?;
+        }
+        statement(conn, "RELEASE request").await?;
+    }
+    statement(conn, "COMMIT").await.map_err(|error| {
+        let StoreError::Unavailable(why) = error else {
+            return error;
+        };
+        StoreError::InDoubt(why)
+    })
+}
+
+async fn statement(conn: &mut SqliteConnection, sql: &'static str) -> StoreResult<()> {
+    sqlx::query(sql).execute(conn).await?;
+    Ok(())
+}
+
+/// The same error for one more caller.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
+        StoreError::InDoubt(why) => StoreError::InDoubt(why.clone()),
+        StoreError::Taken(why) => StoreError::Taken(why.clone()),
+        StoreError::Unfit(why) => StoreError::Unfit(why.clone()),
+        StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
+    }
+}
