@@ -185,7 +185,7 @@ impl Tables {
         // What a person threw away does not come back with a new telephone number.
         let discarded = self.batch_of(notice) == Some(BatchState::Discarded);
         if !discarded {
-            self.write_rungs(notice, new, writing);
+            self.write_rungs(notice, new, entry.release, writing);
         }
         self.touched.notices.insert(notice);
         self.review(notice, writing.hand.at);
@@ -271,12 +271,23 @@ impl Tables {
         self.batches.get(&batch).map(|b| b.state)
     }
 
-    fn write_rungs(&mut self, notice: NoticeId, new: &NewNotice, writing: &mut Writing<'_>) {
-        let hold = self.batch_of(notice) == Some(BatchState::Held);
+    fn write_rungs(
+        &mut self,
+        notice: NoticeId,
+        new: &NewNotice,
+        release: bool,
+        writing: &mut Writing<'_>,
+    ) {
+        // Only a person opens the brake: a record may do so once the batch is being released.
+        let brake = match self.batch_of(notice) {
+            Some(BatchState::Held) => Brake::Shut,
+            Some(BatchState::Releasing) if !release => Brake::Kept,
+            Some(_) | None => Brake::Open,
+        };
         for message in &new.messages {
             match self.rung_of(Some(notice), message.rung) {
-                None => self.add_message(notice, message, hold, &writing.hand),
-                Some(id) => self.renew_message(id, message, hold, &writing.hand),
+                None => self.add_message(notice, message, brake, &writing.hand),
+                Some(id) => self.renew_message(id, message, brake, &writing.hand),
             }
         }
         let planned = |rung| new.messages.iter().any(|m| m.rung == rung);
@@ -291,9 +302,9 @@ impl Tables {
         }
     }
 
-    fn add_message(&mut self, notice: NoticeId, new: &NewMessage, hold: bool, hand: &Hand<'_>) {
+    fn add_message(&mut self, notice: NoticeId, new: &NewMessage, brake: Brake, hand: &Hand<'_>) {
         let id = MessageId(draw(&mut self.next.message));
-        let (state, reason) = start(new, hold);
+        let (state, reason) = start(new, brake);
         self.messages.insert(
             id,
             MessageRow {
@@ -343,7 +354,7 @@ impl Tables {
     }
 
     /// Until the first attempt a rung takes the new address, text and times.
-    fn renew_message(&mut self, id: MessageId, new: &NewMessage, hold: bool, hand: &Hand<'_>) {
+    fn renew_message(&mut self, id: MessageId, new: &NewMessage, brake: Brake, hand: &Hand<'_>) {
         let Some(row) = self.messages.get_mut(&id) else {
             return;
         };
@@ -367,12 +378,12 @@ impl Tables {
         self.write_person(id, new);
         self.touched.messages.insert(id);
         self.batch_changed(notice);
-        let (to, reason) = start(new, hold);
+        let (to, reason) = start(new, brake);
         if dropped {
             self.put(id, to, reason, hand, "reopened", "");
-        } else if hold {
+        } else if brake == Brake::Shut {
             self.shift(id, Event::Hold, Some(Reason::Brake), hand, "");
-        } else if braked {
+        } else if brake == Brake::Open && braked {
             self.shift(id, Event::Release, new.reason, hand, "");
         }
     }
@@ -386,11 +397,21 @@ struct Writing<'a> {
     recorded: &'a mut Recorded,
 }
 
-fn start(new: &NewMessage, hold: bool) -> (MessageState, Option<Reason>) {
-    if hold {
-        (MessageState::Held, Some(Reason::Brake))
-    } else {
-        (MessageState::Ready, new.reason)
+/// What the brake does to the messages of one notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Brake {
+    /// Its batch waits for a person: whatever has not left is held.
+    Shut,
+    /// Its batch is being released, but not by this record: what is held stays held.
+    Kept,
+    /// No batch, or a person released it: what was held may leave.
+    Open,
+}
+
+fn start(new: &NewMessage, brake: Brake) -> (MessageState, Option<Reason>) {
+    match brake {
+        Brake::Shut | Brake::Kept => (MessageState::Held, Some(Reason::Brake)),
+        Brake::Open => (MessageState::Ready, new.reason),
     }
 }
 

@@ -175,12 +175,6 @@ pub(crate) struct ReportRow {
     pub(crate) standing: ReportStanding,
 }
 
-words!(ReportState {
-    Delivered => "delivered",
-    Undelivered => "undelivered",
-    Progress => "progress",
-});
-
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReportStanding {

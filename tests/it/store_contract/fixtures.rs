@@ -149,6 +149,7 @@ pub(crate) fn new_booking(n: u32) -> Entry {
         believed: None,
         revision: 0,
         supersede: false,
+        release: false,
         notices: Vec::new(),
     }
 }
@@ -160,6 +161,7 @@ pub(crate) fn change(known: &Known, to: Appointment, notices: Vec<NewNotice>) ->
         believed: Some(known.believed()),
         revision: known.revision + 1,
         supersede: true,
+        release: false,
         notices,
     }
 }
@@ -171,6 +173,7 @@ pub(crate) fn again(known: &Known, notices: Vec<NewNotice>) -> Entry {
         believed: Some(known.believed()),
         revision: known.revision,
         supersede: false,
+        release: false,
         notices,
     }
 }
