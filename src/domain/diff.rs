@@ -30,7 +30,7 @@ pub struct Diff {
     pub newly_absent: Vec<BookingKey>,
     /// Keys missing often enough: to be looked up, and gone if the look-up finds nothing.
     pub missing: Vec<BookingKey>,
-    /// Keys that were missing and are there again, unchanged.
+    /// Keys that were missing and are there again, unchanged or not understood.
     pub back: Vec<BookingKey>,
 }
 
@@ -56,6 +56,9 @@ pub fn diff(
             Some(_) | None => diff.touched.push(row),
         }
     }
+    let was_absent = |key: &&BookingKey| marks.get(*key).is_some_and(|mark| mark.absent > 0);
+    diff.back
+        .extend(unreadable.iter().filter(was_absent).cloned());
     for (key, mark) in marks.iter().filter(|(key, _)| !present.contains(*key)) {
         absent(&mut diff, key, mark);
     }

@@ -441,6 +441,7 @@ fn give_up_at(from: DateTime<Utc>, due_by: DateTime<Utc>, time: &RungTime) -> Da
     let left = (due_by - from).to_std().unwrap_or_default();
     let share = left
         .mul_f64(time.share.clamp(0.0, 1.0))
-        .clamp(time.least, time.most);
+        .max(time.least)
+        .min(time.most);
     (from + share).min(due_by.max(from))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcome::AttemptFacts;
 
@@ -30,6 +30,8 @@ pub fn next_try(
     let wait = range
         .mul_f64(facts.jitter.clamp(0.0, 1.0))
         .max(retry_after.unwrap_or_default());
-    let at = facts.now + wait;
+    // A gateway may ask for any number of seconds; one beyond the calendar is after every deadline.
+    let wait = TimeDelta::from_std(wait).ok()?;
+    let at = facts.now.checked_add_signed(wait)?;
     (at < facts.give_up_at).then_some(at)
 }
