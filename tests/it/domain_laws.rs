@@ -1,1 +1,9 @@
-//! (to come)
+//! The laws of the pure core, on drawn values: what must hold for every appointment, message and
+//! notice, whatever the store, the source or the gateway does.
+
+mod belief;
+mod made;
+mod message_life;
+mod planning;
+mod states_doc;
+mod watching;

@@ -1,0 +1,449 @@
+//! Planning: for any change, person, rule and hour, what is planned keeps the promises.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
+use varsel::domain::calendar::{SendWindow, local_day};
+use varsel::domain::change::{Change, ChangeKind, change};
+use varsel::domain::closing::{Closing, ClosingKind, NextStep};
+use varsel::domain::contact::Contact;
+use varsel::domain::directory::{DigitalRoute, Directory, Office, Service, ServiceId, ServiceKind};
+use varsel::domain::ladder::Ladder;
+use varsel::domain::language::{Language, Texts};
+use varsel::domain::message::Channel;
+use varsel::domain::notice::{OnUnknown, Purpose};
+use varsel::domain::plan::{
+    Circumstances, NoPlan, PlannedNotice, Rule, Rules, RungTime, When, Windows, plan,
+};
+use varsel::domain::recipient::{Recipient, Role};
+
+use super::made::{booking, contacts, instants, notice, now, one_of, states, utc};
+
+const SERVICES: [(&str, ServiceKind); 6] = [
+    ("passport", ServiceKind::Passport),
+    ("id_card", ServiceKind::IdCard),
+    ("both", ServiceKind::PassportAndIdCard),
+    ("residence", ServiceKind::ResidencePermit),
+    ("travel", ServiceKind::TravelDocument),
+    ("citizenship", ServiceKind::Citizenship),
+];
+
+const IMMIGRATION: [&str; 3] = ["residence", "travel", "citizenship"];
+
+const SHORT_NOTICE_HOURS: u64 = 48;
+
+/// Every service has a digital route here, the forbidden ones too: the law must hold even if the
+/// agency writes one down by mistake.
+fn directory() -> Directory {
+    let route = DigitalRoute {
+        steps: Texts::default(),
+        info_phone: String::new(),
+        info_phone_hours: Texts::default(),
+        days: 30,
+    };
+    let service = |(id, kind): (&str, ServiceKind)| {
+        let service = Service {
+            id: id.into(),
+            kind,
+            name: Texts::default(),
+            digital: Some(route.clone()),
+            stay_note: None,
+        };
+        (service.id.clone(), service)
+    };
+    let office = |(id, zone, language): (&str, &str, Language)| {
+        let office = Office {
+            id: id.into(),
+            district: "oslo".into(),
+            name_sms: Texts::default(),
+            name_full: Texts::default(),
+            address: String::new(),
+            zone: zone.parse().unwrap(),
+            city: None,
+            abroad: false,
+            region: "NO".to_owned(),
+            plausible_regions: Vec::new(),
+            language,
+            passport_line: None,
+            immigration_line: None,
+            email: None,
+        };
+        (office.id.clone(), office)
+    };
+    Directory {
+        districts: BTreeMap::new(),
+        offices: [
+            ("gronland", "Europe/Oslo", Language::Nb),
+            ("majorstuen", "Africa/Algiers", Language::En),
+        ]
+        .map(office)
+        .into(),
+        services: SERVICES.map(service).into(),
+    }
+}
+
+fn rule(services: &[&str], when: When, short: Option<bool>, purpose: Purpose) -> Rule {
+    let immigration = !services.is_empty();
+    Rule {
+        services: services.iter().map(|id| ServiceId::from(*id)).collect(),
+        when,
+        short_notice: short,
+        purpose,
+        ladder: match immigration {
+            true => Ladder::new(&[Channel::Email, Channel::Sms]),
+            false => Ladder::new(&[Channel::Sms, Channel::Email]),
+        },
+        together: if short == Some(true) { 2 } else { 1 },
+        on_unknown: match purpose {
+            Purpose::DigitalInvitation => OnUnknown::Hold,
+            Purpose::Cancellation | Purpose::Change | Purpose::Reinstatement => OnUnknown::Retry,
+        },
+    }
+}
+
+fn rules() -> Rules {
+    let clock = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let day = SendWindow::Daily {
+        from: clock(8),
+        to: clock(21),
+    };
+    Rules {
+        rules: vec![
+            rule(
+                &IMMIGRATION,
+                When::Cancelled,
+                Some(true),
+                Purpose::Cancellation,
+            ),
+            rule(
+                &IMMIGRATION,
+                When::Cancelled,
+                Some(false),
+                Purpose::Cancellation,
+            ),
+            rule(
+                &IMMIGRATION,
+                When::Digital,
+                None,
+                Purpose::DigitalInvitation,
+            ),
+            rule(&IMMIGRATION, When::Moved, None, Purpose::Change),
+            rule(&IMMIGRATION, When::Reinstated, None, Purpose::Reinstatement),
+            rule(&[], When::Cancelled, None, Purpose::Cancellation),
+            rule(&[], When::Digital, None, Purpose::DigitalInvitation),
+            rule(&[], When::Moved, None, Purpose::Change),
+            rule(&[], When::Reinstated, None, Purpose::Reinstatement),
+        ],
+        short_notice: Duration::from_secs(SHORT_NOTICE_HOURS * 3600),
+        windows: Windows {
+            sms: day,
+            email: SendWindow::Always,
+            phone: day,
+        },
+        quiet_reserve: Duration::from_secs(2 * 3600),
+        rung_time: RungTime {
+            share: 0.25,
+            least: Duration::from_secs(600),
+            most: Duration::from_secs(86_400),
+        },
+        second_language: Some(Language::En),
+        invitation_within: Duration::from_secs(72 * 3600),
+    }
+}
+
+fn closing() -> Closing {
+    Closing {
+        offices: vec!["gronland".into()],
+        kinds: vec![ServiceKind::Passport, ServiceKind::Citizenship],
+        from: "2021-03-17".parse().unwrap(),
+        to: "2021-03-24".parse().unwrap(),
+        kind: ClosingKind::Reduced,
+        next: NextStep::WeInvite,
+        reason: Texts::default(),
+    }
+}
+
+/// One person of one changed appointment, at one moment.
+#[derive(Clone, Debug)]
+struct Scene {
+    now: DateTime<Utc>,
+    service: &'static str,
+    change: Change,
+    contact: Contact,
+    language: Option<Language>,
+    second: Option<Language>,
+}
+
+impl Scene {
+    fn plan(&self) -> Result<Vec<PlannedNotice>, NoPlan> {
+        let recipient = Recipient {
+            role: Role::Applicant,
+            contact: self.contact.clone(),
+            language: self.language,
+        };
+        let appointment = Appointment {
+            source: SourceName("s".to_owned()),
+            key: BookingKey("1".to_owned()),
+            state: self.change.new.clone(),
+            service: self.service.into(),
+            recipients: vec![recipient.clone()],
+        };
+        let rules = Rules {
+            second_language: self.second,
+            ..rules()
+        };
+        let around = Circumstances {
+            now: self.now,
+            directory: &directory(),
+            closings: &[closing()],
+            rules: &rules,
+        };
+        plan(&appointment, &recipient, &self.change, &[], &around)
+    }
+
+    fn kind(&self) -> ServiceKind {
+        let service = SERVICES.iter().find(|(id, _)| *id == self.service);
+        service.expect("the scene draws from the list").1
+    }
+
+    fn is_short(&self) -> bool {
+        let hours = i64::try_from(SHORT_NOTICE_HOURS).unwrap();
+        self.change.old.start - self.now < TimeDelta::hours(hours)
+    }
+
+    fn not_after(&self) -> DateTime<Utc> {
+        match self.change.kind {
+            ChangeKind::Cancelled => self.change.old.start,
+            ChangeKind::Moved { .. } | ChangeKind::Reinstated => self.change.new.start,
+        }
+    }
+}
+
+fn languages() -> impl Strategy<Value = Option<Language>> {
+    prop::option::of(one_of(&Language::ALL))
+}
+
+fn scenes() -> impl Strategy<Value = Scene> {
+    let changes =
+        (states(), states()).prop_filter_map("nothing changed", |(old, new)| change(&new, &[old]));
+    // Most moments lie near the appointments, where the rules differ.
+    let moments = prop_oneof![
+        1 => instants(),
+        3 => (-200i64..60).prop_map(|hours| utc("2021-03-24T08:00:00Z") + TimeDelta::hours(hours)),
+    ];
+    let services = one_of(&SERVICES.map(|(id, _)| id));
+    (
+        moments,
+        services,
+        changes,
+        contacts(),
+        languages(),
+        languages(),
+    )
+        .prop_map(|(now, service, change, contact, language, second)| Scene {
+            now,
+            service,
+            change,
+            contact,
+            language,
+            second,
+        })
+}
+
+/// Scenes for which there is something to plan, and what is planned.
+fn planned() -> impl Strategy<Value = (Scene, Vec<PlannedNotice>)> {
+    scenes().prop_filter_map("too late to tell anybody", |scene| {
+        scene.plan().ok().map(|notices| (scene, notices))
+    })
+}
+
+fn office_of(state: &BookingState) -> Office {
+    directory().offices[&state.office].clone()
+}
+
+proptest! {
+    #[test]
+    fn nobody_is_told_of_the_past_and_everybody_of_the_future(scene in scenes()) {
+        match scene.plan() {
+            Ok(notices) => {
+                prop_assert!(!notices.is_empty());
+                prop_assert!(scene.not_after() > scene.now);
+                prop_assert!(notices.iter().all(|notice| notice.not_after > scene.now));
+            }
+            Err(why) => {
+                prop_assert_eq!(why, NoPlan::Past);
+                prop_assert!(scene.not_after() <= scene.now);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_notice_tells_the_change_and_the_second_can_only_invite((scene, notices) in planned()) {
+        let purpose = match scene.change.kind {
+            ChangeKind::Cancelled => Purpose::Cancellation,
+            ChangeKind::Moved { .. } => Purpose::Change,
+            ChangeKind::Reinstated => Purpose::Reinstatement,
+        };
+        prop_assert_eq!(notices[0].telling.purpose, purpose);
+        prop_assert_eq!(&notices[0].telling.change, &scene.change);
+        prop_assert_eq!(notices[0].telling.short_notice, scene.is_short());
+        prop_assert!(notices.len() <= 2);
+        let invites = notices.iter().any(|n| n.telling.purpose == Purpose::DigitalInvitation);
+        let expected = scene.change.kind == ChangeKind::Cancelled
+            && scene.is_short()
+            && scene.kind().may_be_digital();
+        prop_assert_eq!(invites, expected);
+        prop_assert_eq!(notices.len() == 2, expected);
+    }
+
+    #[test]
+    fn citizenship_is_never_shown_the_digital_route((scene, notices) in planned()) {
+        for notice in &notices {
+            let shown = notice.telling.digital_until;
+            prop_assert!(shown.is_none() || scene.kind().may_be_digital());
+            // A cancellation at short notice leaves the instructions to the invitation.
+            let short = notice.telling.purpose == Purpose::Cancellation && scene.is_short();
+            prop_assert!(!(short && shown.is_some()));
+            if notice.telling.purpose == Purpose::DigitalInvitation {
+                prop_assert!(shown.is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn deadlines_come_from_the_starts((scene, notices) in planned()) {
+        let first = &notices[0];
+        prop_assert_eq!(first.not_after, scene.not_after());
+        let due_by = match scene.change.kind {
+            ChangeKind::Cancelled => scene.change.old.start,
+            _ => scene.change.old.start.min(scene.change.new.start),
+        };
+        prop_assert_eq!(first.due_by, due_by);
+        prop_assert!(notices.iter().all(|notice| notice.due_by <= notice.not_after));
+    }
+
+    #[test]
+    fn the_persons_language_comes_first_and_none_comes_twice((scene, notices) in planned()) {
+        let office = office_of(&scene.change.new);
+        for notice in &notices {
+            let pair = notice.telling.languages;
+            prop_assert_eq!(pair.first, scene.language.unwrap_or(office.language));
+            prop_assert_ne!(pair.second, Some(pair.first));
+            prop_assert!(scene.second.is_some() || pair.second.is_none());
+            // Two languages are promised; one alone is left only where office and person agree on
+            // the second language anyway.
+            if scene.second.is_some() && pair.second.is_none() {
+                prop_assert_eq!(pair.first, Language::En);
+                prop_assert_eq!(office.language, Language::En);
+            }
+        }
+    }
+
+    #[test]
+    fn a_closing_explains_what_it_covers_and_nothing_else((scene, notices) in planned()) {
+        let old = &scene.change.old;
+        let day = local_day(old.start, office_of(old).zone);
+        let covers = closing().covers(&old.office, scene.kind(), day);
+        for notice in &notices {
+            prop_assert_eq!(notice.telling.closing.is_some(), covers);
+        }
+    }
+
+    #[test]
+    fn a_message_leaves_in_time_on_a_rung_that_reaches_the_person((scene, notices) in planned()) {
+        for notice in &notices {
+            prop_assert!(!notice.messages.is_empty(), "nobody is dropped");
+            for message in &notice.messages {
+                prop_assert_eq!(notice.ladder.channels()[usize::from(message.rung)], message.channel);
+                prop_assert_eq!(&message.address, &scene.contact.address(message.channel));
+                let by_phone = message.channel == Channel::Phone;
+                prop_assert!(by_phone || scene.contact.has(message.channel));
+                prop_assert_eq!(message.reason.is_some(), by_phone);
+                // Waiting never passes the deadline; what is late already leaves at once.
+                prop_assert!(message.not_before >= scene.now);
+                prop_assert!(message.not_before == scene.now || message.not_before < notice.due_by);
+                prop_assert!(message.give_up_at >= message.not_before);
+                prop_assert!(message.give_up_at <= notice.due_by.max(message.not_before));
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_has_no_address_stands_on_the_call_list_at_once((scene, notices) in planned()) {
+        if scene.contact.phone.is_err() && scene.contact.email.is_err() {
+            for notice in &notices {
+                prop_assert_eq!(notice.messages.len(), 1);
+                prop_assert_eq!(notice.messages[0].channel, Channel::Phone);
+                prop_assert_eq!(notice.messages[0].not_before, scene.now);
+            }
+        }
+    }
+}
+
+fn scene(service: &'static str, now: DateTime<Utc>) -> Scene {
+    Scene {
+        now,
+        service,
+        change: notice(vec![]).change,
+        contact: Contact::read(
+            Some("+47 40 00 00 00"),
+            Some("k@example.com"),
+            varsel::domain::contact::Regions {
+                default: "NO",
+                plausible: &[],
+            },
+        ),
+        language: None,
+        second: Some(Language::En),
+    }
+}
+
+#[test]
+fn short_notice_begins_below_its_limit_and_opens_both_channels() {
+    // The appointment is on 24 March, 08:20 UTC.
+    let at = |when: &str| scene("residence", utc(when)).plan().unwrap();
+    let early = at("2021-03-22T08:20:00Z");
+    assert!(!early[0].telling.short_notice);
+    assert_eq!(early[0].messages.len(), 1);
+    let short = at("2021-03-22T08:20:01Z");
+    assert!(short[0].telling.short_notice);
+    let channels: Vec<_> = short[0].messages.iter().map(|m| m.channel).collect();
+    assert_eq!(channels, [Channel::Email, Channel::Sms]);
+    assert_eq!(short[1].telling.purpose, Purpose::DigitalInvitation);
+    assert_eq!(short[1].on_unknown, OnUnknown::Hold);
+    // Both texts say the same last day to submit: thirty days from today.
+    let day = "2021-04-21".parse().unwrap();
+    assert_eq!(short[1].telling.digital_until, Some(day));
+}
+
+#[test]
+fn what_the_directory_or_the_rules_do_not_know_is_said() {
+    let mut lost = scene("passport", now());
+    lost.change.new.office = "nowhere".into();
+    assert_eq!(lost.plan(), Err(NoPlan::UnknownOffice("nowhere".into())));
+    let unknown = scene("wedding", now());
+    assert_eq!(
+        unknown.plan(),
+        Err(NoPlan::UnknownService("wedding".into()))
+    );
+    let said = unknown.plan().unwrap_err().to_string();
+    assert_eq!(said, "service \"wedding\" is not in the directory");
+}
+
+#[test]
+fn a_message_at_night_waits_for_the_morning_unless_there_is_no_time() {
+    let night = scene("passport", utc("2021-03-20T23:00:00Z"));
+    let waits = night.plan().unwrap();
+    assert_eq!(waits[0].messages[0].not_before, utc("2021-03-21T07:00:00Z"));
+    // The night before the appointment at 08:20 UTC: the morning would leave less than two hours.
+    let last = scene("passport", utc("2021-03-23T23:00:00Z"));
+    let leaves = last.plan().unwrap();
+    assert_eq!(leaves[0].messages[0].not_before, last.now);
+    assert_eq!(
+        leaves[0].due_by,
+        booking(Standing::Active, "2021-03-24T08:20:00Z", "x").start
+    );
+}
