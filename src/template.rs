@@ -84,11 +84,12 @@ pub struct Templates {
 #[error("{0}")]
 pub struct RenderError(pub String);
 
-/// A rendering that failed, with its place.
-struct Failed {
-    name: String,
-    line: Option<usize>,
-    problem: String,
+/// Why a rendering failed.
+enum Failed {
+    /// The telling names something the directory does not hold.
+    Facts(RenderError),
+    /// A text could not be made, with its place.
+    Text(TemplateFault),
 }
 
 impl Templates {
@@ -130,7 +131,7 @@ impl Templates {
         directory: &Directory,
         reference: Reference,
     ) -> Result<SmsText, RenderError> {
-        self.sms_of(telling, directory, reference, |_, facts| facts)
+        Ok(self.sms_of(telling, directory, reference, |_, facts| facts)?)
     }
 
     /// The e-mail of a notice.
@@ -143,6 +144,42 @@ impl Templates {
         directory: &Directory,
         reference: Reference,
     ) -> Result<EmailText, RenderError> {
+        Ok(self.email_of(telling, directory, reference)?)
+    }
+
+    /// The SMS with its facts changed, as a check may want them.
+    fn sms_of(
+        &self,
+        telling: &Telling,
+        directory: &Directory,
+        reference: Reference,
+        change: impl Fn(Language, Facts) -> Facts,
+    ) -> Result<SmsText, Failed> {
+        let written = self.written(telling, directory, reference, Channel::Sms)?;
+        let written: Vec<_> = written
+            .into_iter()
+            .map(|(language, facts)| (language, change(language, facts)))
+            .collect();
+        let mut cores = Vec::new();
+        for (language, facts) in &written {
+            cores.push(self.core(telling.purpose, *language, facts)?);
+        }
+        let (language, facts) = &written[0];
+        let tail = one_line(&self.block("tail", *language, facts)?);
+        let text = fold_typography(&format!("{} {tail}", cores.join("\n\n")));
+        Ok(SmsText {
+            segments: segments(&text),
+            text,
+            sender: facts.printed("agency")?,
+        })
+    }
+
+    fn email_of(
+        &self,
+        telling: &Telling,
+        directory: &Directory,
+        reference: Reference,
+    ) -> Result<EmailText, Failed> {
         let written = self.written(telling, directory, reference, Channel::Email)?;
         let mut letters = Vec::new();
         for (language, facts) in &written {
@@ -165,33 +202,6 @@ impl Templates {
         })
     }
 
-    /// As [`Templates::sms`], with the facts changed for a check.
-    fn sms_of(
-        &self,
-        telling: &Telling,
-        directory: &Directory,
-        reference: Reference,
-        change: impl Fn(Language, Facts) -> Facts,
-    ) -> Result<SmsText, RenderError> {
-        let written = self.written(telling, directory, reference, Channel::Sms)?;
-        let written: Vec<_> = written
-            .into_iter()
-            .map(|(language, facts)| (language, change(language, facts)))
-            .collect();
-        let mut cores = Vec::new();
-        for (language, facts) in &written {
-            cores.push(self.core(telling.purpose, *language, facts)?);
-        }
-        let (language, facts) = &written[0];
-        let tail = one_line(&self.block("tail", *language, facts)?);
-        let text = fold_typography(&format!("{} {tail}", cores.join("\n\n")));
-        Ok(SmsText {
-            segments: segments(&text),
-            text,
-            sender: facts.printed("agency")?,
-        })
-    }
-
     /// The languages the message is written in, with the facts of each: never empty.
     fn written(
         &self,
@@ -199,15 +209,15 @@ impl Templates {
         directory: &Directory,
         reference: Reference,
         channel: Channel,
-    ) -> Result<Vec<(Language, Facts)>, RenderError> {
+    ) -> Result<Vec<(Language, Facts)>, Failed> {
         let languages = self.languages(telling.purpose, telling.languages, channel);
         if languages.is_empty() {
-            return Err(RenderError(format!(
+            return Err(Failed::Facts(RenderError(format!(
                 "there is no text for {} by {} in {}",
                 telling.purpose.word(),
                 channel.word(),
                 telling.languages.first
-            )));
+            ))));
         }
         let of = |language: &Language| {
             let facts = facts::facts(telling, directory, reference, *language, &languages)?;
@@ -237,16 +247,9 @@ impl Templates {
     }
 
     /// The text of one language of an SMS, without its tail.
-    fn core(
-        &self,
-        purpose: Purpose,
-        language: Language,
-        facts: &Facts,
-    ) -> Result<String, RenderError> {
+    fn core(&self, purpose: Purpose, language: Language, facts: &Facts) -> Result<String, Failed> {
         let name = source::text_name(purpose, language, Channel::Sms);
-        Ok(one_line(
-            &self.render(&name, facts).map_err(|f| self.error(f))?,
-        ))
+        Ok(one_line(&self.render(&name, facts)?))
     }
 
     fn letter(
@@ -254,25 +257,39 @@ impl Templates {
         purpose: Purpose,
         language: Language,
         facts: &Facts,
-    ) -> Result<Letter, RenderError> {
+    ) -> Result<Letter, Failed> {
         let name = source::text_name(purpose, language, Channel::Email);
-        let rendered = self.render(&name, facts).map_err(|f| self.error(f))?;
-        Letter::read(language, &rendered).map_err(|problem| {
-            let file = self.path(&name);
-            RenderError(format!("{}: {problem}", file.display()))
-        })
+        let rendered = self.render(&name, facts)?;
+        let letter = Letter::read(language, &rendered);
+        letter.map_err(|problem| self.failed(&name, None, problem))
     }
 
-    fn block(&self, block: &str, language: Language, facts: &Facts) -> Result<String, RenderError> {
-        let name = source::block_name(block, language);
-        self.render(&name, facts).map_err(|f| self.error(f))
+    fn block(&self, block: &str, language: Language, facts: &Facts) -> Result<String, Failed> {
+        self.render(&source::block_name(block, language), facts)
     }
 
     fn render(&self, name: &str, facts: &Facts) -> Result<String, Failed> {
         let template = self.engine.get_template(name);
-        template
-            .and_then(|template| template.render(facts.value()))
-            .map_err(|error| Failed::from(&error))
+        let rendered = template.and_then(|template| template.render(facts.value()));
+        rendered.map_err(|error| {
+            let deepest = deepest(&error);
+            let problem = match deepest.kind() {
+                ErrorKind::OutOfFuel => format!("the text takes more than {MAX_STEPS} steps"),
+                kind => deepest
+                    .detail()
+                    .map_or_else(|| kind.to_string(), str::to_owned),
+            };
+            self.failed(deepest.name().unwrap_or(name), deepest.line(), problem)
+        })
+    }
+
+    fn failed(&self, name: &str, line: Option<usize>, problem: String) -> Failed {
+        Failed::Text(TemplateFault {
+            file: self.path(name),
+            line,
+            problem,
+            warning: false,
+        })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -281,41 +298,31 @@ impl Templates {
             .get(name)
             .map_or_else(built_in, |source| source.path.clone())
     }
+}
 
-    fn fault(&self, failed: &Failed) -> TemplateFault {
-        TemplateFault {
-            file: self.path(&failed.name),
-            line: failed.line,
-            problem: failed.problem.clone(),
-            warning: false,
-        }
+/// The innermost error knows the file and line that a person must look at.
+fn deepest(error: &minijinja::Error) -> &minijinja::Error {
+    let mut deepest = error;
+    while let Some(source) = std::error::Error::source(deepest)
+        .and_then(|source| source.downcast_ref::<minijinja::Error>())
+    {
+        deepest = source;
     }
+    deepest
+}
 
-    fn error(&self, failed: Failed) -> RenderError {
-        RenderError(self.fault(&failed).to_string())
+impl From<Failed> for RenderError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Facts(error) => error,
+            Failed::Text(fault) => Self(fault.to_string()),
+        }
     }
 }
 
-impl Failed {
-    /// The innermost error knows the file and line that a person must look at.
-    fn from(error: &minijinja::Error) -> Self {
-        let mut deepest = error;
-        while let Some(source) = std::error::Error::source(deepest)
-            .and_then(|source| source.downcast_ref::<minijinja::Error>())
-        {
-            deepest = source;
-        }
-        let problem = match deepest.kind() {
-            ErrorKind::OutOfFuel => format!("the text takes more than {MAX_STEPS} steps"),
-            _ => deepest
-                .detail()
-                .map_or_else(|| deepest.kind().to_string(), str::to_owned),
-        };
-        Self {
-            name: deepest.name().unwrap_or_default().to_owned(),
-            line: deepest.line(),
-            problem,
-        }
+impl From<RenderError> for Failed {
+    fn from(error: RenderError) -> Self {
+        Self::Facts(error)
     }
 }
 

@@ -1,1 +1,183 @@
-//! (to come)
+//! Everything about the texts that can be wrong before anybody is sent one, with file and line.
+//!
+//! Here stands what the files show by themselves; what only shows in a text is found by rendering
+//! (`inspection`).
+
+use std::collections::BTreeSet;
+
+use self::inspection::{Inspection, any_reference, every_case_of};
+use super::facts;
+use super::limits::{self, Longest};
+use super::source::{self, PURPOSES};
+use super::{SmsText, TemplateFault, Templates};
+use crate::domain::directory::{Directory, Service, ServiceKind};
+use crate::domain::language::{Language, LanguagePair};
+use crate::domain::message::Channel;
+use crate::domain::notice::Purpose;
+use crate::domain::plan::Telling;
+use crate::domain::reference::Reference;
+
+mod inspection;
+mod length;
+
+/// Blocks that messages use of themselves.
+const OWN_BLOCKS: [&str; 2] = ["tail", "pointer"];
+
+/// Names that the template language gives every text.
+const LANGUAGE_NAMES: [&str; 5] = ["loop", "range", "dict", "namespace", "debug"];
+
+impl Templates {
+    /// What is wrong with the texts for messages in these languages and for this directory; only
+    /// warnings leave the daemon free to start.
+    #[must_use]
+    pub fn check(&self, directory: &Directory, languages: LanguagePair) -> Vec<TemplateFault> {
+        let mut faults = self.missing_files(languages);
+        faults.extend(self.unknown_variables());
+        faults.extend(
+            self.sources
+                .values()
+                .filter_map(|source| source.max_parts().err()),
+        );
+        // A text that lacks a file or a variable cannot be rendered; one reason is enough.
+        if faults.is_empty() {
+            let mut inspection = Inspection::new(self, languages);
+            inspection.every_case();
+            inspection.real_directory(directory);
+            faults = inspection.into_faults();
+            faults.extend(self.left_out(directory, languages));
+        }
+        faults.sort();
+        faults
+    }
+
+    /// As [`Templates::sms`], with every date at its longest: what the text can cost.
+    ///
+    /// # Errors
+    /// As [`Templates::sms`].
+    pub fn sms_at_longest(
+        &self,
+        telling: &Telling,
+        directory: &Directory,
+        reference: Reference,
+    ) -> Result<SmsText, super::RenderError> {
+        let longest = Longest::find();
+        let stretch = |language, facts| longest.stretch(language, facts);
+        Ok(self.sms_of(telling, directory, reference, stretch)?)
+    }
+
+    fn missing_files(&self, languages: LanguagePair) -> Vec<TemplateFault> {
+        let mut faults = Vec::new();
+        let mut need = |name: String, language: Language| {
+            if !self.sources.contains_key(&name) {
+                faults.push(TemplateFault {
+                    file: self.path(&name),
+                    line: None,
+                    problem: format!(
+                        "there is no text in {language}; every language in use needs one"
+                    ),
+                    warning: false,
+                });
+            }
+        };
+        for (purpose, channel) in self.written_purposes(languages) {
+            for language in languages.iter() {
+                need(source::text_name(purpose, language, channel), language);
+            }
+        }
+        for block in OWN_BLOCKS {
+            for language in languages.iter() {
+                need(source::block_name(block, language), language);
+            }
+        }
+        faults
+    }
+
+    /// Every purpose and channel that must have texts. An invitation is an e-mail; where somebody
+    /// has written an SMS for it in one language, the other languages need it too.
+    fn written_purposes(&self, languages: LanguagePair) -> Vec<(Purpose, Channel)> {
+        let mut written = Vec::new();
+        for purpose in PURPOSES {
+            for channel in [Channel::Sms, Channel::Email] {
+                let optional = purpose == Purpose::DigitalInvitation && channel == Channel::Sms;
+                let has = |language| {
+                    let name = source::text_name(purpose, language, channel);
+                    self.sources.contains_key(&name)
+                };
+                if !optional || languages.iter().any(has) {
+                    written.push((purpose, channel));
+                }
+            }
+        }
+        written
+    }
+
+    fn unknown_variables(&self) -> Vec<TemplateFault> {
+        let known = known_variables();
+        let mut faults = Vec::new();
+        for (name, source) in &self.sources {
+            let Ok(template) = self.engine.get_template(name) else {
+                continue;
+            };
+            let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+            let unknown = used.iter().filter(|variable| {
+                !known.contains(variable.as_str()) && !LANGUAGE_NAMES.contains(&variable.as_str())
+            });
+            for variable in unknown {
+                let near = source::nearest(variable, known.iter().copied());
+                faults.push(TemplateFault {
+                    file: source.path.clone(),
+                    line: source.line_of_word(variable),
+                    problem: format!("unknown variable \"{variable}\"; did you mean \"{near}\"?"),
+                    warning: false,
+                });
+            }
+        }
+        faults
+    }
+
+    /// What the agency did not give and the texts therefore leave out.
+    fn left_out(&self, directory: &Directory, languages: LanguagePair) -> Vec<TemplateFault> {
+        let file = self.path(&source::block_name("stay", languages.first));
+        let offered =
+            |kind: ServiceKind| directory.offices.values().any(|o| o.line(kind).is_some());
+        let services = directory.services.values().filter(|service| {
+            let lacks = |language| {
+                let note = service.stay_note.as_ref();
+                note.and_then(|note| note.get(language)).is_none()
+            };
+            service.kind.is_immigration() && offered(service.kind) && languages.iter().any(lacks)
+        });
+        let warning = |service: &Service| TemplateFault {
+            file: file.clone(),
+            line: None,
+            problem: format!(
+                "service \"{}\" has no stay_note in every language, so the texts leave out what \
+                 most people will call about",
+                service.id
+            ),
+            warning: true,
+        };
+        services.map(warning).collect()
+    }
+}
+
+/// The names of all variables.
+fn known_variables() -> BTreeSet<&'static str> {
+    let directory = limits::directory();
+    let languages = LanguagePair {
+        first: Language::Nb,
+        second: None,
+    };
+    let cases = every_case_of(&directory, languages);
+    let facts = cases.first().and_then(|telling| {
+        facts::facts(
+            telling,
+            &directory,
+            any_reference(),
+            Language::Nb,
+            &[Language::Nb],
+        )
+        .ok()
+    });
+    facts.map_or_else(BTreeSet::new, |facts| facts.0.into_keys().collect())
+}

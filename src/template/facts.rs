@@ -5,83 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use minijinja::value::{Object, Value};
 
+pub(super) use self::value::{Fact, Facts, Missing};
+use self::value::{bulleted, clean, given_or, lines, numbered};
 use super::RenderError;
 use crate::domain::appointment::BookingState;
 use crate::domain::calendar;
 use crate::domain::change::ChangeKind;
 use crate::domain::closing::{ClosingKind, NextStep};
 use crate::domain::directory::{
-    Directory, District, Line, Office, OfficeId, Service, VisitGuidelines,
+    Directory, District, Line, Office, OfficeId, Service, ServiceKind, VisitGuidelines,
 };
 use crate::domain::language::{Language, Texts};
 use crate::domain::notice::Purpose;
 use crate::domain::plan::Telling;
 use crate::domain::reference::Reference;
 
-/// The variables of one text in one language.
-#[derive(Clone, Debug)]
-pub(super) struct Facts(pub(super) BTreeMap<&'static str, Fact>);
-
-/// One variable.
-#[derive(Clone, Debug)]
-pub(super) enum Fact {
-    /// A text to print.
-    Text(String),
-    /// A condition to ask for.
-    Holds(bool),
-    /// Nothing, and why.
-    Missing(String),
-}
-
-/// The value of a variable without one: false in a condition, an error when printed.
-#[derive(Debug)]
-pub(super) struct Missing(pub(super) String);
-
-impl Object for Missing {
-    fn is_true(self: &Arc<Self>) -> bool {
-        false
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Facts {
-    /// The facts as the template engine takes them.
-    pub(super) fn value(&self) -> Value {
-        let entry = |(name, fact): (&&'static str, &Fact)| (*name, fact.value());
-        let entries: BTreeMap<&'static str, Value> = self.0.iter().map(entry).collect();
-        Value::from(entries)
-    }
-
-    /// Every text replaced by its own name, to see what a text says without its values.
-    pub(super) fn named(&self) -> Self {
-        let name = |(name, fact): (&&'static str, &Fact)| {
-            let fact = match fact {
-                Fact::Text(_) => Fact::Text(format!("\u{27e8}{name}\u{27e9}")),
-                Fact::Holds(_) | Fact::Missing(_) => fact.clone(),
-            };
-            (*name, fact)
-        };
-        Self(self.0.iter().map(name).collect())
-    }
-}
-
-impl Fact {
-    fn value(&self) -> Value {
-        match self {
-            Self::Text(text) => Value::from(text.as_str()),
-            Self::Holds(holds) => Value::from(*holds),
-            Self::Missing(why) => Value::from_object(Missing(why.clone())),
-        }
-    }
-}
+mod value;
 
 /// The facts of one telling in `language`; `all` are the languages of the whole message.
 pub(super) fn facts(
@@ -102,20 +44,6 @@ pub(super) fn facts(
     case.sender(&mut facts);
     case.visit(&mut facts);
     Ok(facts)
-}
-
-impl Facts {
-    fn put(&mut self, name: &'static str, fact: Fact) {
-        self.0.insert(name, fact);
-    }
-
-    fn holds(&mut self, name: &'static str, holds: bool) {
-        self.put(name, Fact::Holds(holds));
-    }
-
-    fn text(&mut self, name: &'static str, text: &str) {
-        self.put(name, Fact::Text(clean(text)));
-    }
 }
 
 /// One telling with everything looked up.
@@ -256,10 +184,7 @@ impl<'a> Case<'a> {
         facts.holds("moved_office", moved.1);
         facts.holds("abroad", self.here().abroad);
         facts.holds("immigration", kind.is_immigration());
-        facts.holds(
-            "citizenship",
-            kind == crate::domain::directory::ServiceKind::Citizenship,
-        );
+        facts.holds("citizenship", kind == ServiceKind::Citizenship);
         facts.holds("critical_line", kind.has_critical_line());
     }
 
@@ -396,45 +321,4 @@ impl<'a> Case<'a> {
             None => self.required(texts, lacks),
         }
     }
-}
-
-/// A text of several lines, each in its form; other texts never hold a line break.
-fn lines(
-    checked: Fact,
-    texts: Option<&Texts>,
-    language: Language,
-    form: fn(usize, &str) -> String,
-) -> Fact {
-    match (checked, texts.and_then(|texts| texts.get(language))) {
-        (Fact::Text(_), Some(text)) => {
-            let lines = text.lines().map(clean).enumerate();
-            let lines: Vec<String> = lines.map(|(at, line)| form(at + 1, &line)).collect();
-            Fact::Text(lines.join("\n"))
-        }
-        (other, _) => other,
-    }
-}
-
-fn numbered(number: usize, line: &str) -> String {
-    format!("{number}. {line}")
-}
-
-fn bulleted(_: usize, line: &str) -> String {
-    format!("- {line}")
-}
-
-fn given_or(text: Option<String>, why: &str) -> Fact {
-    match text {
-        Some(text) => Fact::Text(clean(&text)),
-        None => Fact::Missing(why.to_owned()),
-    }
-}
-
-/// No value can break out of its line: a header stays one header, a sentence one sentence.
-fn clean(text: &str) -> String {
-    let kept: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    kept.trim().to_owned()
 }

@@ -139,6 +139,11 @@ impl Line {
     }
 }
 
+/// Subject and text of one language, for the checks.
+pub(super) fn whole(letter: &Letter) -> String {
+    format!("{}\n{}", letter.subject, letter.text())
+}
+
 /// The text part of one or two languages.
 pub(super) fn text(letters: &[Letter]) -> String {
     let texts: Vec<String> = letters.iter().map(Letter::text).collect();

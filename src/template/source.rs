@@ -34,20 +34,25 @@ impl Source {
         Some(found + 1)
     }
 
-    /// The line from which most of `rendered` comes: the one whose fixed words all occur in it and
-    /// are the longest.
+    /// The line on which `word` stands first as a whole word, counted from 1.
+    pub(super) fn line_of_word(&self, word: &str) -> Option<usize> {
+        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        let holds = |line: &str| line.split(|c: char| !in_word(c)).any(|part| part == word);
+        Some(self.text.lines().position(holds)? + 1)
+    }
+
+    /// The line from which most of `rendered` comes: the one with the most fixed words in it.
     pub(super) fn line_behind(&self, rendered: &str) -> Option<usize> {
         let weight = |line: &str| {
             let words = fixed_words(line);
-            let all_occur = words.iter().all(|word| rendered.contains(word.as_str()));
-            let length: usize = words.iter().map(String::len).sum();
-            if all_occur { length } else { 0 }
+            let (there, missing): (Vec<&String>, Vec<&String>) = words
+                .iter()
+                .partition(|word| rendered.contains(word.as_str()));
+            let length = |words: Vec<&String>| words.into_iter().map(String::len).sum::<usize>();
+            length(there).saturating_sub(length(missing))
         };
-        let weighed = self
-            .text
-            .lines()
-            .enumerate()
-            .map(|(at, line)| (weight(line), at + 1));
+        let weighed = self.text.lines().enumerate();
+        let weighed = weighed.map(|(at, line)| (weight(line), at + 1));
         let heaviest = weighed.max_by_key(|(weight, line)| (*weight, usize::MAX - line))?;
         (heaviest.0 > 0).then_some(heaviest.1)
     }

@@ -46,76 +46,78 @@ fn the_model_case_reads() {
     );
 }
 
+/// What is replaced, by what, and what is said about it.
+const CASES: [(&str, &str, &str); 13] = [
+    (
+        "zone = \"Africa/Algiers\"",
+        "zone = \"Africa/Algier\"",
+        "offices.algiers.zone: time zone \"Africa/Algier\" is not known; did you mean \"Africa/Algiers\"?",
+    ),
+    (
+        "passport_line = \"algiers\"",
+        "passport_line = \"algeirs\"",
+        "offices.algiers.passport_line: line \"algeirs\" is not known; did you mean \"algiers\"?",
+    ),
+    (
+        "district = \"algiers\"",
+        "district = \"paris\"",
+        "offices.algiers.district: district \"paris\" is not known; known are algiers, oslo",
+    ),
+    (
+        "plausible_regions = [\"NO\"]",
+        "plausible_regions = [\"Norway\"]",
+        "offices.algiers.plausible_regions: a region is two capital letters (ISO 3166-1), such as \"NO\"",
+    ),
+    (
+        "agency = \"Politiet\"",
+        "agency = \"Politidistrikt\"",
+        "districts.oslo.agency: \"Politidistrikt\" is longer than 11 characters; operators refuse such senders",
+    ),
+    (
+        "email = \"kontakt@alger",
+        "email = \"kontakt alger",
+        "offices.algiers.email: this is not an e-mail address",
+    ),
+    (
+        "phone = \"+47 23 95 55 00\"",
+        "phone = \"ring oss\"",
+        "lines.algiers.phone: a telephone number has digits, spaces and perhaps a leading +",
+    ),
+    (
+        "name_sms = \"Ryen passkontor\"",
+        "name_sms = \"\"",
+        "offices.ryen.name_sms: the text is empty; leave the key out instead",
+    ),
+    (
+        "city = { nb",
+        "citty = { nb",
+        "offices.algiers.citty: key \"citty\" is not known; did you mean \"city\"?",
+    ),
+    (
+        "days = { nb",
+        "days = { no",
+        "lines.algiers.days: \"no\" is not a language Varsel writes; known are nb, nn and en",
+    ),
+    (
+        "kind = \"passport\"",
+        "kind = \"pass\"",
+        "services.passport.kind: unknown variant `pass`",
+    ),
+    (
+        "until = 2021-06-30",
+        "until = 2021-06-30T10:00:00",
+        "districts.oslo.visit.until: a day is written 2021-06-30, without a time",
+    ),
+    (
+        "kind = \"residence_permit\"",
+        "kind = \"id_card\"",
+        "this kind of case can never be submitted online; remove the table",
+    ),
+];
+
 #[test]
 fn every_fault_names_file_line_and_key() {
-    let cases = [
-        (
-            "zone = \"Africa/Algiers\"",
-            "zone = \"Africa/Algier\"",
-            "offices.algiers.zone: time zone \"Africa/Algier\" is not known; did you mean \"Africa/Algiers\"?",
-        ),
-        (
-            "passport_line = \"algiers\"",
-            "passport_line = \"algeirs\"",
-            "offices.algiers.passport_line: line \"algeirs\" is not known; did you mean \"algiers\"?",
-        ),
-        (
-            "district = \"algiers\"",
-            "district = \"paris\"",
-            "offices.algiers.district: district \"paris\" is not known; known are algiers, oslo",
-        ),
-        (
-            "plausible_regions = [\"NO\"]",
-            "plausible_regions = [\"Norway\"]",
-            "offices.algiers.plausible_regions: a region is two capital letters (ISO 3166-1), such as \"NO\"",
-        ),
-        (
-            "agency = \"Politiet\"",
-            "agency = \"Politidistrikt\"",
-            "districts.oslo.agency: \"Politidistrikt\" is longer than 11 characters; operators refuse such senders",
-        ),
-        (
-            "email = \"kontakt@alger",
-            "email = \"kontakt alger",
-            "offices.algiers.email: this is not an e-mail address",
-        ),
-        (
-            "phone = \"+47 23 95 55 00\"",
-            "phone = \"ring oss\"",
-            "lines.algiers.phone: a telephone number has digits, spaces and perhaps a leading +",
-        ),
-        (
-            "name_sms = \"Ryen passkontor\"",
-            "name_sms = \"\"",
-            "offices.ryen.name_sms: the text is empty; leave the key out instead",
-        ),
-        (
-            "city = { nb",
-            "citty = { nb",
-            "offices.algiers.citty: key \"citty\" is not known; did you mean \"city\"?",
-        ),
-        (
-            "days = { nb",
-            "days = { no",
-            "lines.algiers.days: \"no\" is not a language Varsel writes; known are nb, nn and en",
-        ),
-        (
-            "kind = \"passport\"",
-            "kind = \"pass\"",
-            "services.passport.kind: unknown variant `pass`",
-        ),
-        (
-            "until = 2021-06-30",
-            "until = 2021-06-30T10:00:00",
-            "districts.oslo.visit.until: a day is written 2021-06-30, without a time",
-        ),
-        (
-            "kind = \"residence_permit\"",
-            "kind = \"id_card\"",
-            "this kind of case can never be submitted online; remove the table",
-        ),
-    ];
-    for (from, to, expected) in cases {
+    for (from, to, expected) in CASES {
         let found = faults(from, to);
         assert!(found[0].contains(expected), "{from} gave {found:?}");
         assert!(found[0].starts_with("offices.toml:"), "{found:?}");

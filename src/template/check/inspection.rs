@@ -1,0 +1,278 @@
+//! One round of checks by rendering: every case there can be, with each placeholder at its limit;
+//! then the agency's own directory, to see what it lacks and what its names add.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::length::{fits_at_limits, keep_longest, too_long};
+use crate::domain::directory::{Directory, Office, Service};
+use crate::domain::language::{Language, LanguagePair};
+use crate::domain::message::Channel;
+use crate::domain::notice::Purpose;
+use crate::domain::plan::Telling;
+use crate::domain::reference::Reference;
+use crate::domain::segments::fold_typography;
+use crate::template::facts::{self, Facts};
+use crate::template::limits::{self, Longest};
+use crate::template::source::{self, Source};
+use crate::template::{Failed, SmsText, TemplateFault, Templates, letter, samples};
+
+/// Endings that make a word look like a link.
+const LINK_ENDINGS: [&str; 9] = [
+    "no", "com", "net", "org", "eu", "io", "info", "app", "example",
+];
+
+/// A moment for the sample cases; any will do, since every date is stretched.
+const MOMENT_UNIX_SECONDS: i64 = 1_615_899_600;
+
+/// A reference like any other: every one has six characters.
+const ANY_REFERENCE: u64 = 0;
+
+/// One round of checks.
+pub(super) struct Inspection<'a> {
+    pub(super) templates: &'a Templates,
+    pub(super) languages: LanguagePair,
+    pub(super) longest: Longest,
+    /// Each fault once, however many cases show it.
+    faults: BTreeSet<TemplateFault>,
+    /// The longest text of each line that is too long, with its length.
+    pub(super) too_long: BTreeMap<(PathBuf, Option<usize>), (usize, TemplateFault)>,
+}
+
+impl<'a> Inspection<'a> {
+    pub(super) fn new(templates: &'a Templates, languages: LanguagePair) -> Self {
+        Self {
+            templates,
+            languages,
+            longest: Longest::find(),
+            faults: BTreeSet::new(),
+            too_long: BTreeMap::new(),
+        }
+    }
+
+    /// Every case there can be, at the limits.
+    pub(super) fn every_case(&mut self) {
+        let directory = limits::directory();
+        for telling in every_case_of(&directory, self.languages) {
+            let both = self.facts(&telling, &directory);
+            for (purpose, channel) in self.templates.written_purposes(self.languages) {
+                if purpose == telling.purpose {
+                    self.same_in_both_languages(purpose, channel, &both);
+                }
+            }
+            if telling.purpose != Purpose::DigitalInvitation && fits_at_limits(&telling) {
+                self.sms_length(&telling, &both);
+            }
+        }
+    }
+
+    fn facts(&mut self, telling: &Telling, directory: &Directory) -> Vec<(Language, Facts)> {
+        let all: Vec<Language> = self.languages.iter().collect();
+        let mut both = Vec::new();
+        for language in &all {
+            match facts::facts(telling, directory, any_reference(), *language, &all) {
+                Ok(facts) => both.push((*language, facts)),
+                Err(error) => self.failed(Failed::Facts(error)),
+            }
+        }
+        both
+    }
+
+    /// Both languages must say the same: the same placeholders, case by case.
+    fn same_in_both_languages(
+        &mut self,
+        purpose: Purpose,
+        channel: Channel,
+        both: &[(Language, Facts)],
+    ) {
+        let mut said: Vec<(Language, BTreeSet<String>)> = Vec::new();
+        for (language, facts) in both {
+            let named = facts.named();
+            let rendered = match channel {
+                Channel::Sms => self.templates.core(purpose, *language, &named),
+                Channel::Email | Channel::Phone => {
+                    let letter = self.templates.letter(purpose, *language, &named);
+                    letter.map(|letter| letter::whole(&letter))
+                }
+            };
+            match rendered {
+                Ok(text) => {
+                    if channel == Channel::Sms {
+                        self.links(purpose, *language, &text);
+                    }
+                    said.push((*language, placeholders(&text)));
+                }
+                Err(failed) => self.failed(failed),
+            }
+        }
+        if let [(first, one), (second, other)] = said.as_slice() {
+            self.compare(purpose, channel, (*first, one), (*second, other));
+        }
+    }
+
+    fn compare(
+        &mut self,
+        purpose: Purpose,
+        channel: Channel,
+        one: (Language, &BTreeSet<String>),
+        other: (Language, &BTreeSet<String>),
+    ) {
+        for ((language, said), (silent, lacks)) in [(one, other), (other, one)] {
+            for name in said.difference(lacks) {
+                let speaking = self.source(purpose, language, channel);
+                let line = speaking.and_then(|source| source.line_of_word(name));
+                let place = line
+                    .map(|line| format!(" (line {line})"))
+                    .unwrap_or_default();
+                let file = source::text_name(purpose, silent, channel);
+                self.faults.insert(TemplateFault {
+                    file: self.templates.path(&file),
+                    line: None,
+                    problem: format!(
+                        "{silent} never says {{{{ {name} }}}} where {language}{place} does; both \
+                         languages must say the same"
+                    ),
+                    warning: false,
+                });
+            }
+        }
+    }
+
+    /// No link and nothing that a phone would make one of.
+    fn links(&mut self, purpose: Purpose, language: Language, core: &str) {
+        let core = fold_typography(core);
+        let Some(word) = core.split(' ').find(|word| looks_like_a_link(word)) else {
+            return;
+        };
+        let name = source::text_name(purpose, language, Channel::Sms);
+        self.faults.insert(TemplateFault {
+            file: self.templates.path(&name),
+            line: self.source(purpose, language, Channel::Sms).and_then(|s| s.line_of(word)),
+            problem: format!(
+                "\"{word}\" looks like a link; no SMS holds one, so that people can tell ours from fraud"
+            ),
+            warning: false,
+        });
+    }
+
+    /// The agency's own offices and services: what a text lacks is an error, what a long name adds
+    /// is a warning.
+    pub(super) fn real_directory(&mut self, directory: &Directory) {
+        let mut costs: BTreeMap<(PathBuf, String), (usize, TemplateFault)> = BTreeMap::new();
+        for telling in cases_of(directory, self.languages, samples::main_cases) {
+            let email = self
+                .templates
+                .email_of(&telling, directory, any_reference());
+            email
+                .err()
+                .into_iter()
+                .for_each(|failed| self.failed(failed));
+            if telling.purpose == Purpose::DigitalInvitation {
+                continue;
+            }
+            let Some(sms) = self.sms(&telling, directory) else {
+                continue;
+            };
+            if sms.segments.parts > self.allowed(telling.purpose, telling.languages.iter()) {
+                let warning = self.long_name(&telling, &sms);
+                let key = (warning.file.clone(), telling.service.to_string());
+                keep_longest(&mut costs, key, sms.segments.units, warning);
+            }
+        }
+        self.faults
+            .extend(costs.into_values().map(|(_, warning)| warning));
+    }
+
+    fn long_name(&self, telling: &Telling, sms: &SmsText) -> TemplateFault {
+        let (service, office) = (&telling.service, &telling.change.new.office);
+        let allowed = self.allowed(telling.purpose, telling.languages.iter());
+        let cost = too_long(&sms.segments, allowed);
+        let problem = format!("with service \"{service}\" at office \"{office}\", {cost}");
+        let (purpose, language) = (telling.purpose, telling.languages.first);
+        let text = (sms.text.as_str(), &sms.segments);
+        TemplateFault {
+            warning: true,
+            ..self.length_fault(purpose, language, text, problem)
+        }
+    }
+
+    pub(super) fn source(
+        &self,
+        purpose: Purpose,
+        language: Language,
+        channel: Channel,
+    ) -> Option<&'a Source> {
+        let name = source::text_name(purpose, language, channel);
+        self.templates.sources.get(&name)
+    }
+
+    pub(super) fn into_faults(self) -> Vec<TemplateFault> {
+        let too_long = self.too_long.into_values().map(|(_, fault)| fault);
+        self.faults.into_iter().chain(too_long).collect()
+    }
+
+    pub(super) fn failed(&mut self, failed: Failed) {
+        self.faults.insert(match failed {
+            Failed::Text(fault) => fault,
+            Failed::Facts(error) => TemplateFault {
+                file: PathBuf::from("offices.toml"),
+                line: None,
+                problem: error.0,
+                warning: false,
+            },
+        });
+    }
+}
+
+pub(super) fn every_case_of(directory: &Directory, languages: LanguagePair) -> Vec<Telling> {
+    cases_of(directory, languages, samples::every_case)
+}
+
+/// The cases of every service at every office that offers it.
+fn cases_of(
+    directory: &Directory,
+    languages: LanguagePair,
+    cases: fn(&Directory, &Office, &Service, LanguagePair, DateTime<Utc>) -> Vec<Telling>,
+) -> Vec<Telling> {
+    let mut found = Vec::new();
+    for office in directory.offices.values() {
+        for service in directory.services.values() {
+            if office.line(service.kind).is_some() {
+                found.extend(cases(directory, office, service, languages, moment()));
+            }
+        }
+    }
+    found
+}
+
+fn moment() -> DateTime<Utc> {
+    DateTime::from_timestamp(MOMENT_UNIX_SECONDS, 0).unwrap_or_default()
+}
+
+/// The names between the marks of [`Facts::named`].
+fn placeholders(text: &str) -> BTreeSet<String> {
+    let parts = text.split('\u{27e8}').skip(1);
+    parts
+        .filter_map(|part| part.split_once('\u{27e9}'))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn looks_like_a_link(word: &str) -> bool {
+    let word = word
+        .trim_matches(|c: char| !c.is_alphanumeric())
+        .to_lowercase();
+    let ending = word
+        .split('/')
+        .next()
+        .and_then(|host| host.rsplit_once('.'));
+    word.contains("://")
+        || word.starts_with("www.")
+        || ending.is_some_and(|(host, ending)| !host.is_empty() && LINK_ENDINGS.contains(&ending))
+}
+
+pub(super) fn any_reference() -> Reference {
+    Reference::draw(ANY_REFERENCE)
+}

@@ -1,0 +1,124 @@
+//! The values behind the variables: a text, a condition, or nothing and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Object, Value};
+
+use crate::domain::language::{Language, Texts};
+
+/// The variables of one text in one language.
+#[derive(Clone, Debug)]
+pub(in crate::template) struct Facts(pub(in crate::template) BTreeMap<&'static str, Fact>);
+
+/// One variable.
+#[derive(Clone, Debug)]
+pub(in crate::template) enum Fact {
+    /// A text to print.
+    Text(String),
+    /// A condition to ask for.
+    Holds(bool),
+    /// Nothing, and why.
+    Missing(String),
+}
+
+/// The value of a variable without one: false in a condition, an error when printed.
+#[derive(Debug)]
+pub(in crate::template) struct Missing(pub(in crate::template) String);
+
+impl Object for Missing {
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Facts {
+    /// The facts as the template engine takes them.
+    pub(in crate::template) fn value(&self) -> Value {
+        let entry = |(name, fact): (&&'static str, &Fact)| (*name, fact.value());
+        let entries: BTreeMap<&'static str, Value> = self.0.iter().map(entry).collect();
+        Value::from(entries)
+    }
+
+    /// Every text replaced by its own name, to see what a text says without its values.
+    pub(in crate::template) fn named(&self) -> Self {
+        let name = |(name, fact): (&&'static str, &Fact)| {
+            let fact = match fact {
+                Fact::Text(_) => Fact::Text(format!("\u{27e8}{name}\u{27e9}")),
+                Fact::Holds(_) | Fact::Missing(_) => fact.clone(),
+            };
+            (*name, fact)
+        };
+        Self(self.0.iter().map(name).collect())
+    }
+}
+
+impl Fact {
+    fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::Holds(holds) => Value::from(*holds),
+            Self::Missing(why) => Value::from_object(Missing(why.clone())),
+        }
+    }
+}
+
+impl Facts {
+    pub(super) fn put(&mut self, name: &'static str, fact: Fact) {
+        self.0.insert(name, fact);
+    }
+
+    pub(super) fn holds(&mut self, name: &'static str, holds: bool) {
+        self.put(name, Fact::Holds(holds));
+    }
+
+    pub(super) fn text(&mut self, name: &'static str, text: &str) {
+        self.put(name, Fact::Text(clean(text)));
+    }
+}
+
+/// A text of several lines, each in its form; other texts never hold a line break.
+pub(super) fn lines(
+    checked: Fact,
+    texts: Option<&Texts>,
+    language: Language,
+    form: fn(usize, &str) -> String,
+) -> Fact {
+    match (checked, texts.and_then(|texts| texts.get(language))) {
+        (Fact::Text(_), Some(text)) => {
+            let lines = text.lines().map(clean).enumerate();
+            let lines: Vec<String> = lines.map(|(at, line)| form(at + 1, &line)).collect();
+            Fact::Text(lines.join("\n"))
+        }
+        (other, _) => other,
+    }
+}
+
+pub(super) fn numbered(number: usize, line: &str) -> String {
+    format!("{number}. {line}")
+}
+
+pub(super) fn bulleted(_: usize, line: &str) -> String {
+    format!("- {line}")
+}
+
+pub(super) fn given_or(text: Option<String>, why: &str) -> Fact {
+    match text {
+        Some(text) => Fact::Text(clean(&text)),
+        None => Fact::Missing(why.to_owned()),
+    }
+}
+
+/// No value can break out of its line: a header stays one header, a sentence one sentence.
+pub(super) fn clean(text: &str) -> String {
+    let kept: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    kept.trim().to_owned()
+}

@@ -1,0 +1,220 @@
+//! The stage of a sample: an office, a service, a closing, and what happens to the appointment.
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+
+use crate::domain::appointment::{BookingState, Standing};
+use crate::domain::calendar;
+use crate::domain::change::{Change, ChangeKind};
+use crate::domain::closing::{Closing, ClosingKind, NextStep};
+use crate::domain::directory::{Directory, Office, Service, ServiceKind};
+use crate::domain::language::{Language, LanguagePair, Texts};
+use crate::domain::notice::Purpose;
+use crate::domain::plan::Telling;
+use crate::domain::recipient::Role;
+
+/// A directory at a moment.
+pub(super) struct Scene<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl<'a> Scene<'a> {
+    /// The first office that serves this kind of case, abroad or not.
+    pub(super) fn stage(&self, kind: ServiceKind, abroad: bool) -> Option<Stage<'a>> {
+        let service = self.directory.services.values().find(|s| s.kind == kind)?;
+        let fits = |office: &&Office| office.abroad == abroad && office.line(kind).is_some();
+        // The office with the longest name costs most, and is the one worth looking at.
+        let length = |office: &&Office| {
+            let names = office.name_sms.0.values();
+            names.map(|name| name.chars().count()).max()
+        };
+        let office = self
+            .directory
+            .offices
+            .values()
+            .filter(fits)
+            .max_by_key(length)?;
+        Some(self.at(office, service))
+    }
+
+    /// From another passport office to the first one.
+    pub(super) fn two_offices(&self) -> Option<Stage<'a>> {
+        let mut stage = self.stage(ServiceKind::Passport, false)?;
+        let other = |office: &&Office| {
+            office.id != stage.new.id && !office.abroad && office.passport_line.is_some()
+        };
+        stage.old = self.directory.offices.values().find(other)?;
+        Some(stage)
+    }
+
+    /// The longest name of an office with the longest name of a service it offers.
+    pub(super) fn longest_names(&self) -> Option<Stage<'a>> {
+        let length = |texts: &Texts| texts.0.values().map(|name| name.chars().count()).max();
+        let services = self.directory.services.values();
+        let service = services
+            .filter(|service| !service.kind.is_immigration())
+            .max_by_key(|service| length(&service.name))?;
+        let offices = self.directory.offices.values();
+        let office = offices
+            .filter(|office| office.line(service.kind).is_some())
+            .max_by_key(|office| length(&office.name_sms))?;
+        Some(self.at(office, service))
+    }
+
+    pub(super) fn at(&self, office: &'a Office, service: &'a Service) -> Stage<'a> {
+        let other = match office.language {
+            Language::En => Language::Nb,
+            Language::Nb | Language::Nn => Language::En,
+        };
+        Stage {
+            now: self.now,
+            old: office,
+            new: office,
+            service,
+            days_left: 8,
+            closing: None,
+            online: false,
+            beside_email: false,
+            languages: LanguagePair {
+                first: office.language,
+                second: Some(other),
+            },
+        }
+    }
+}
+
+/// One appointment before something happens to it.
+#[derive(Clone)]
+pub(super) struct Stage<'a> {
+    now: DateTime<Utc>,
+    old: &'a Office,
+    new: &'a Office,
+    service: &'a Service,
+    days_left: u64,
+    closing: Option<(ClosingKind, NextStep)>,
+    online: bool,
+    beside_email: bool,
+    languages: LanguagePair,
+}
+
+impl Stage<'_> {
+    pub(super) fn closed(mut self, next: NextStep) -> Self {
+        self.closing = Some((ClosingKind::Reduced, next));
+        self
+    }
+
+    pub(super) fn shut(mut self) -> Self {
+        self.closing = Some((ClosingKind::Closed, NextStep::Book));
+        self
+    }
+
+    pub(super) fn soon(mut self) -> Self {
+        self.days_left = 1;
+        self
+    }
+
+    pub(super) fn online(mut self) -> Self {
+        self.online = true;
+        self
+    }
+
+    /// Whether the case can be submitted online, by law and by the directory.
+    pub(super) fn may_be_online(&self) -> bool {
+        self.service.kind.may_be_digital() && self.service.digital.is_some()
+    }
+
+    pub(super) fn by_email(mut self) -> Self {
+        self.beside_email = true;
+        self
+    }
+
+    pub(super) fn read_in(mut self, first: Language, second: Option<Language>) -> Self {
+        self.languages = LanguagePair { first, second };
+        self
+    }
+
+    pub(super) fn cancelled(self) -> Telling {
+        self.telling(Purpose::Cancellation, ChangeKind::Cancelled)
+    }
+
+    pub(super) fn invited(self) -> Telling {
+        self.telling(Purpose::DigitalInvitation, ChangeKind::Cancelled)
+    }
+
+    pub(super) fn reinstated(self) -> Telling {
+        let sent = self.now - TimeDelta::hours(3);
+        let telling = self.telling(Purpose::Reinstatement, ChangeKind::Reinstated);
+        Telling {
+            cancellation_sent_at: Some(sent),
+            ..telling
+        }
+    }
+
+    pub(super) fn moved(self, time: bool, office: bool) -> Telling {
+        self.telling(Purpose::Change, ChangeKind::Moved { time, office })
+    }
+
+    fn telling(self, purpose: Purpose, kind: ChangeKind) -> Telling {
+        let old = BookingState {
+            standing: match kind {
+                ChangeKind::Reinstated => Standing::Cancelled,
+                ChangeKind::Cancelled | ChangeKind::Moved { .. } => Standing::Active,
+            },
+            start: self.start(self.old, self.days_left, (9, 20)),
+            office: self.old.id.clone(),
+        };
+        let new_start = match kind {
+            ChangeKind::Moved { time: true, .. } => self.start(self.new, 30, (10, 0)),
+            _ => old.start,
+        };
+        let new = BookingState {
+            standing: match kind {
+                ChangeKind::Cancelled => Standing::Cancelled,
+                ChangeKind::Reinstated | ChangeKind::Moved { .. } => Standing::Active,
+            },
+            start: new_start,
+            office: self.new.id.clone(),
+        };
+        let online = self.online && self.may_be_online();
+        Telling {
+            purpose,
+            change: Change { kind, old, new },
+            service: self.service.id.clone(),
+            role: Role::Applicant,
+            short_notice: self.days_left < 2,
+            closing: self.closing(),
+            digital_until: Some(self.day(self.old, 14)).filter(|_| online),
+            cancellation_sent_at: None,
+            beside_email: self.beside_email,
+            languages: self.languages,
+        }
+    }
+
+    fn closing(&self) -> Option<Closing> {
+        let (kind, next) = self.closing?;
+        Some(Closing {
+            offices: vec![self.old.id.clone()],
+            kinds: Vec::new(),
+            from: self.day(self.old, 1),
+            to: self.day(self.old, 24),
+            kind,
+            next,
+            reason: Texts::from([
+                (Language::Nb, "smittesituasjonen i Oslo og Viken"),
+                (Language::Nn, "smittesituasjonen i Oslo og Viken"),
+                (Language::En, "the infection situation in Oslo and Viken"),
+            ]),
+        })
+    }
+
+    fn day(&self, office: &Office, days: u64) -> NaiveDate {
+        let today = calendar::local_day(self.now, office.zone);
+        today.checked_add_days(Days::new(days)).unwrap_or(today)
+    }
+
+    fn start(&self, office: &Office, days: u64, at: (u32, u32)) -> DateTime<Utc> {
+        let day = self.day(office, days);
+        day.and_hms_opt(at.0, at.1, 0)
+            .map_or(self.now, |local| calendar::instant(local, office.zone))
+    }
+}
