@@ -1,1 +1,172 @@
-//! (to come)
+//! The verbs: what a person types, what each one calls, and the exit code it ends with.
+//!
+//! A verb loads the configuration, calls the rooms below and prints what they say; it decides
+//! nothing that they decide. An error is shown once, here.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::telemetry::{self, Detail, LogFormat};
+
+mod check;
+mod config;
+mod demo;
+mod exit;
+mod explain;
+mod findings;
+mod moment;
+mod out;
+mod preview;
+mod run;
+mod signals;
+mod status;
+
+pub use exit::{Exit, Failure};
+
+const EXITS: &str = "\
+Exit codes:
+  0   done (check: nothing worse than a warning)
+  1   the answer is no: nothing found, or somebody still waits
+  2   the command line is wrong
+  69  something needed is not there: a port is taken, the database is down, a second daemon runs
+  75  try again
+  78  the configuration, a template, the directory or a mapping is wrong
+
+VARSEL_LOG sets what is logged to standard error, such as VARSEL_LOG=varsel=debug.";
+
+/// Tells people, in time, that their appointment is cancelled or moved
+#[derive(Debug, Parser)]
+#[command(name = "varsel", version, max_term_width = 100, after_long_help = EXITS)]
+#[command(disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    everywhere: Everywhere,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Clone, Debug, Args)]
+struct Everywhere {
+    /// The configuration file; without it, the built-in default
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    json: bool,
+    /// Do it without asking
+    #[arg(long, global = true)]
+    yes: bool,
+}
+
+/// What reading verbs understand beside that.
+#[derive(Clone, Debug, Args)]
+struct Reading {
+    /// Look as if it were this time: 2021-03-16T14:00, in the agency's zone unless it has an offset
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the daemon
+    #[command(after_help = run::HELP)]
+    Run,
+    /// Show everything at work on this machine; nothing leaves it
+    #[command(after_help = demo::HELP)]
+    Demo(demo::Options),
+    /// Check configuration, directory and templates
+    #[command(after_help = check::HELP)]
+    Check(Reading),
+    /// Show messages as people will read them
+    #[command(after_help = preview::HELP)]
+    Preview(preview::Options),
+    /// Say who is told, who waits and who must be phoned
+    #[command(after_help = status::HELP)]
+    Status(Reading),
+    /// Say why somebody did, or did not, get a message
+    #[command(after_help = explain::HELP)]
+    Explain(explain::Options),
+    /// Print the configuration
+    #[command(subcommand)]
+    Config(config::Verb),
+}
+
+impl Everywhere {
+    fn load(&self) -> Result<Config, Failure> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+/// Runs one command line to its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version come here too; a closed pipe is no reason to fail.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::USAGE));
+        }
+    };
+    show_errors_as(std::io::stderr().is_terminal());
+    match perform(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            out::error(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Lines and colours for eyes, plain characters for files.
+fn show_errors_as(terminal: bool) {
+    // It can be set only once; the first one stays.
+    let _ = miette::set_hook(Box::new(move |_| {
+        let options = miette::MietteHandlerOpts::new();
+        Box::new(if terminal {
+            options.build()
+        } else {
+            options.unicode(false).color(false).width(100).build()
+        })
+    }));
+}
+
+fn perform(cli: Cli) -> Result<Exit, Failure> {
+    let everywhere = &cli.everywhere;
+    match cli.verb {
+        Verb::Config(verb) => config::perform(everywhere, &verb),
+        Verb::Check(reading) => {
+            telemetry::start(LogFormat::Text, Detail::Trouble);
+            check::perform(everywhere, &reading)
+        }
+        Verb::Preview(options) => preview::perform(everywhere, &options),
+        Verb::Run => {
+            let config = everywhere.load()?;
+            telemetry::start(config.file.log.format, Detail::Work);
+            wait_for(run::perform(config))
+        }
+        Verb::Demo(options) => {
+            telemetry::start(LogFormat::Text, Detail::Trouble);
+            wait_for(demo::perform(everywhere.json, options))
+        }
+        Verb::Status(reading) => wait_for(status::perform(everywhere, &reading)),
+        Verb::Explain(options) => wait_for(explain::perform(everywhere, &options)),
+    }
+}
+
+/// Runs a verb that waits for sockets and files.
+fn wait_for(verb: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            let help = "the system may have too few threads or file descriptors left";
+            Failure::new(Exit::Unavailable, format!("cannot start: {error}"), help)
+        })?;
+    runtime.block_on(verb)
+}

@@ -15,8 +15,24 @@ mod metrics;
 
 pub use metrics::Metrics;
 
-/// What is logged where nothing else is asked for: our own lines, and only trouble of others.
-const DEFAULT_FILTER: &str = "warn,varsel=info";
+/// What is logged where [`FILTER_VARIABLE`] asks for nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What the daemon does, and trouble of the libraries.
+    Work,
+    /// Trouble only.
+    Trouble,
+}
+
+impl Detail {
+    /// A slow statement of sqlx is no trouble of ours to tell, and its line is long.
+    const fn filter(self) -> &'static str {
+        match self {
+            Self::Work => "warn,sqlx=error,varsel=info",
+            Self::Trouble => "error,varsel=warn",
+        }
+    }
+}
 
 /// The variable that overrides the filter, such as `VARSEL_LOG=varsel=debug`.
 const FILTER_VARIABLE: &str = "VARSEL_LOG";
@@ -34,9 +50,9 @@ pub enum LogFormat {
 
 /// Starts logging to standard error and replaces the panic hook. Called once; a second call changes
 /// nothing.
-pub fn start(format: LogFormat) {
-    let filter =
-        EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+pub fn start(format: LogFormat, detail: Detail) {
+    let filter = EnvFilter::try_from_env(FILTER_VARIABLE)
+        .unwrap_or_else(|_| EnvFilter::new(detail.filter()));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -13,7 +13,6 @@ mod nodes;
 mod outbox;
 mod save;
 mod tally;
-mod words;
 mod writer;
 
 use std::fs::File;

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
-use super::cells::{address_cells, hex, kind_word, ladder_text};
-use super::words;
+use super::cells::{address_cells, hex, kind_word, ladder_text, standing_word};
 use crate::domain::appointment::BookingState;
 use crate::domain::language::Language;
 use crate::domain::message::MessageId;
@@ -45,7 +44,7 @@ fn maybe_ms(at: Option<DateTime<Utc>>) -> Option<i64> {
 
 fn state(state: &BookingState) -> [Value; 3] {
     [
-        json!(words::standing(state.standing)),
+        json!(standing_word(state.standing)),
         json!(ms(state.start)),
         json!(state.office.0),
     ]
@@ -60,7 +59,7 @@ async fn batches(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<()
                 id.0,
                 b.source.0,
                 b.braked.word(),
-                words::batch_state(b.state),
+                b.state.word(),
                 b.version,
                 b.changes,
                 b.known,
@@ -290,7 +289,7 @@ async fn attempts(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<(
     let rows: Vec<_> = touched
         .filter_map(|id| Some((id, tables.attempts.get(id)?)))
         .map(|(id, a)| {
-            let outcome = a.outcome.map(words::came);
+            let outcome = a.outcome.map(|o| o.word());
             json!([id.0, outcome, a.cause, a.gateway_id, maybe_ms(a.settled_at)])
         })
         .collect();
@@ -311,7 +310,7 @@ async fn reports(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<()
                 r.state.word(),
                 r.detail,
                 ms(r.at),
-                words::report_standing(r.standing)
+                r.standing.word()
             ])
         })
         .collect();

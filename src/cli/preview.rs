@@ -1,0 +1,243 @@
+//! `preview`: messages as people will read them, from the agency's own directory and templates.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::findings::{Looked, look};
+use super::{Everywhere, Exit, Failure, Reading, check, out};
+use crate::config::did_you_mean;
+use crate::domain::directory::Directory;
+use crate::domain::message::Channel;
+use crate::domain::reference::Reference;
+use crate::domain::segments::{Encoding, Segments};
+use crate::template::samples::{Sample, samples};
+use crate::template::{EmailText, SmsText, Templates};
+
+pub(super) const HELP: &str = "\
+Renders invented cases with your directory and your templates, as of now or of --at. An SMS stands in
+its bubble, with the number of parts an operator bills.
+
+Examples:
+  varsel preview --list
+  varsel preview passport-cancelled
+  varsel -c varsel.toml preview passport-cancelled --channel sms --at 2021-03-16T14:00";
+
+/// The width of a bubble's text, in characters.
+const BUBBLE: usize = 44;
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The case, or the beginning of its name; without it, all of them
+    case: Option<String>,
+    /// Only this channel
+    #[arg(long, value_name = "CHANNEL", value_parser = ["sms", "email"])]
+    channel: Option<String>,
+    /// Only the names of the cases
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
+    let config = everywhere.load()?;
+    let now = options.reading.now(config.file.agency.zone.0)?;
+    let looked = look(&config);
+    let (Some(directory), Some(templates)) = (&looked.directory, &looked.templates) else {
+        return Ok(broken(&looked));
+    };
+    let cases = chosen(directory, now, options.case.as_deref())?;
+    if options.list {
+        cases.iter().for_each(|sample| out::line(sample.name));
+        return Ok(Exit::Done);
+    }
+    let mut shown = Vec::new();
+    for sample in &cases {
+        let preview = Preview::render(sample, directory, templates, options)?;
+        if everywhere.json {
+            shown.push(preview.as_json());
+        } else {
+            preview.show();
+        }
+    }
+    if everywhere.json {
+        out::json(&Value::Array(shown));
+    }
+    Ok(Exit::Done)
+}
+
+fn broken(looked: &Looked) -> Exit {
+    looked
+        .findings
+        .iter()
+        .filter(|f| !f.warning)
+        .for_each(check::show);
+    Exit::Config
+}
+
+fn chosen(
+    directory: &Directory,
+    now: DateTime<Utc>,
+    case: Option<&str>,
+) -> Result<Vec<Sample>, Failure> {
+    let mut cases = samples(directory, now);
+    let Some(case) = case else {
+        return Ok(cases);
+    };
+    let names: Vec<&str> = cases.iter().map(|sample| sample.name).collect();
+    let exact = names.contains(&case);
+    let help = did_you_mean(case, &names);
+    cases.retain(|sample| match exact {
+        true => sample.name == case,
+        false => sample.name.starts_with(case),
+    });
+    if cases.is_empty() {
+        return Err(Failure::new(
+            Exit::No,
+            format!("there is no case \"{case}\""),
+            help,
+        ));
+    }
+    Ok(cases)
+}
+
+struct Preview {
+    name: &'static str,
+    sms: Option<SmsText>,
+    email: Option<EmailText>,
+}
+
+impl Preview {
+    fn render(
+        sample: &Sample,
+        directory: &Directory,
+        templates: &Templates,
+        options: &Options,
+    ) -> Result<Self, Failure> {
+        // Any reference will do: nobody is sent this one.
+        let reference = Reference::draw(0);
+        let wanted = |channel: Channel| {
+            options
+                .channel
+                .as_deref()
+                .is_none_or(|only| only == channel.word())
+        };
+        let failed = |error: crate::template::RenderError| {
+            let problem = format!("{}: {error}", sample.name);
+            Failure::new(
+                Exit::Config,
+                problem,
+                "`varsel check` names the template and its line",
+            )
+        };
+        let sms = wanted(Channel::Sms)
+            .then(|| templates.sms(&sample.telling, directory, reference))
+            .transpose()
+            .map_err(failed)?;
+        let email = wanted(Channel::Email)
+            .then(|| templates.email(&sample.telling, directory, reference))
+            .transpose()
+            .map_err(failed)?;
+        Ok(Self {
+            name: sample.name,
+            sms,
+            email,
+        })
+    }
+
+    fn show(&self) {
+        out::line(out::styled(out::BOLD, self.name));
+        if let Some(sms) = &self.sms {
+            show_sms(sms);
+        }
+        if let Some(email) = &self.email {
+            show_email(email);
+        }
+        out::line("");
+    }
+
+    fn as_json(&self) -> Value {
+        let sms = self.sms.as_ref().map(|sms| {
+            json!({
+                "sender": sms.sender,
+                "text": sms.text,
+                "encoding": sms.segments.encoding.word(),
+                "units": sms.segments.units,
+                "parts": sms.segments.parts,
+            })
+        });
+        let email = self.email.as_ref().map(|email| {
+            json!({
+                "from_name": email.from_name,
+                "from_address": email.from_address,
+                "subject": email.subject,
+                "text": email.text,
+                "html": email.html,
+            })
+        });
+        json!({ "case": self.name, "sms": sms, "email": email })
+    }
+}
+
+fn show_sms(sms: &SmsText) {
+    out::line(format_args!("  {}", out::styled(out::DIM, &sms.sender)));
+    out::line(format_args!("  ╭{}╮", "─".repeat(BUBBLE + 2)));
+    for line in sms.text.lines().flat_map(wrapped) {
+        let space = " ".repeat(BUBBLE.saturating_sub(line.chars().count()));
+        out::line(format_args!("  │ {line}{space} │"));
+    }
+    out::line(format_args!("  ╰{}╯", "─".repeat(BUBBLE + 2)));
+    out::line(format_args!(
+        "  {}",
+        out::styled(out::DIM, size(&sms.segments))
+    ));
+}
+
+fn show_email(email: &EmailText) {
+    out::line(format_args!(
+        "  {}",
+        out::styled(
+            out::DIM,
+            format_args!("{} <{}>", email.from_name, email.from_address)
+        ),
+    ));
+    out::line(format_args!("  {}", out::styled(out::BOLD, &email.subject)));
+    out::line("");
+    for line in email.text.lines() {
+        out::line(format!("  {line}").trim_end());
+    }
+}
+
+/// "1 part, GSM-7, 152 of 160".
+fn size(segments: &Segments) -> String {
+    // 3GPP TS 23.040: a part of several loses six bytes to its header.
+    let (name, alone, each) = match segments.encoding {
+        Encoding::Gsm7 => ("GSM-7", 160, 153),
+        Encoding::Ucs2 => ("UCS-2", 70, 67),
+    };
+    let room = match segments.parts {
+        0 | 1 => alone,
+        parts => parts * each,
+    };
+    let parts = out::plural(segments.parts, "part");
+    format!("{parts}, {name}, {} of {room}", segments.units)
+}
+
+/// A line broken between words, so that it fits into the bubble; an empty one stays.
+fn wrapped(line: &str) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in line.split(' ') {
+        let last = rows.last_mut().expect("there is always one row");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= BUBBLE {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            rows.push(word.to_owned());
+        }
+    }
+    rows
+}

@@ -1,0 +1,170 @@
+//! `status`: who is told, who waits, who must be phoned. It reads the store beside a running daemon.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde_json::json;
+
+use super::{Everywhere, Exit, Failure, Reading, moment, out};
+use crate::store::sqlite::{Access, Sqlite};
+use crate::store::{Batch, Desk, Tally};
+
+pub(super) const HELP: &str = "\
+Counts people, each once for every appointment that changed. The five words add up to all of them:
+  Told            they know
+  Waiting         a message may still reach them in time
+  Must be phoned  nothing else is left: they stand on the call list
+  Left out        rightly, because what changed was changed back or is void
+  Too late        nobody told them in time
+
+Works while the daemon runs and when it does not.
+
+Examples:
+  varsel -c varsel.toml status
+  varsel -c varsel.toml status --json
+  varsel -c varsel.toml status --at 2021-03-17T08:00";
+
+pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Result<Exit, Failure> {
+    let config = everywhere.load()?;
+    let zone = config.file.agency.zone.0;
+    let now = reading.now(zone)?;
+    let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
+    let tally = store.tally(now).await?;
+    if everywhere.json {
+        out::json(&as_json(&tally));
+    } else {
+        let batches = store.batches().await?;
+        show(&tally);
+        batches
+            .iter()
+            .for_each(|batch| show_batch(batch, now, zone));
+    }
+    Ok(Exit::Done)
+}
+
+/// The tally's keys, for programs.
+fn as_json(tally: &Tally) -> serde_json::Value {
+    let mut keys = short_json(tally);
+    keys["held"] = json!(tally.held);
+    keys["unknown"] = json!(tally.unknown);
+    keys["possible_duplicates"] = json!(tally.possible_duplicates);
+    keys["late"] = json!(tally.late);
+    keys
+}
+
+/// The keys that every tally has.
+pub(super) fn short_json(tally: &Tally) -> serde_json::Value {
+    json!({
+        "told": tally.told,
+        "waiting": tally.waiting,
+        "must_be_phoned": tally.must_be_phoned,
+        "left_out": tally.left_out,
+        "too_late": tally.too_late,
+        "sms": tally.sms,
+        "email": tally.email,
+    })
+}
+
+/// The tally, for people.
+pub(super) fn show(tally: &Tally) {
+    let row = |style, name: &str, number: u32, note: String| {
+        let number = out::count(number);
+        let line = format!("{name:<16}{number:>8}{note}");
+        out::line(out::styled(style, line.trim_end()));
+    };
+    let note = |number: u32, word: &str| match number {
+        0 => String::new(),
+        _ => format!("   {} {word}", out::count(number)),
+    };
+    let alarming = |number: u32, style| if number == 0 { out::DIM } else { style };
+    row(out::GOOD, "Told", tally.told, note(tally.late, "late"));
+    row(
+        alarming(tally.waiting, out::NOTE),
+        "Waiting",
+        tally.waiting,
+        note(tally.held, "held"),
+    );
+    row(
+        alarming(tally.must_be_phoned, out::BAD),
+        "Must be phoned",
+        tally.must_be_phoned,
+        String::new(),
+    );
+    row(
+        out::DIM,
+        "Left out",
+        tally.left_out,
+        note(tally.trial, "messages on trial"),
+    );
+    row(
+        alarming(tally.too_late, out::BAD),
+        "Too late",
+        tally.too_late,
+        String::new(),
+    );
+    row(out::BOLD, "People", tally.people(), String::new());
+    let handed_over = format!(
+        "Accepted by gateways: {} SMS, {} e-mails{}{}",
+        out::count(tally.sms),
+        out::count(tally.email),
+        note(tally.unknown, "unknown"),
+        note(tally.possible_duplicates, "possible duplicates"),
+    );
+    out::line(handed_over);
+}
+
+fn show_batch(batch: &Batch, now: DateTime<Utc>, zone: Tz) {
+    let style = if batch.releasing { out::DIM } else { out::NOTE };
+    let standing = if batch.releasing {
+        "is being released"
+    } else {
+        "is held"
+    };
+    let mut line = format!(
+        "Batch {} of {} {standing} since {}: {} people ({})",
+        batch.id.0,
+        batch.source,
+        moment::minute(batch.held_at, zone),
+        out::count(batch.people),
+        batch.braked.word().replace('_', " "),
+    );
+    if let Some(due) = batch.first_due_by {
+        let left = (due - now).num_minutes().max(0);
+        line.push_str(&format!(
+            ", the first deadline in {} h {:02} min",
+            left / 60,
+            left % 60
+        ));
+    }
+    out::line(out::styled(style, line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_has_exactly_the_tallys_keys() {
+        let json = as_json(&Tally::default());
+        let keys: Vec<&str> = json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut expected = vec![
+            "told",
+            "waiting",
+            "must_be_phoned",
+            "left_out",
+            "too_late",
+            "sms",
+            "email",
+            "held",
+            "unknown",
+            "possible_duplicates",
+            "late",
+        ];
+        expected.sort_unstable();
+        assert_eq!(keys, expected);
+    }
+}
