@@ -13,6 +13,7 @@ mod deploy;
 mod domain_laws;
 mod email;
 mod inbound;
+mod interop_kannel;
 mod interop_postfix;
 mod journeys;
 mod pages;

@@ -1,4 +1,6 @@
 //! What several integration tests share: real parts that can misbehave, never stand-ins of our own code.
 
+pub(crate) mod http_fault;
 pub(crate) mod servers;
+pub(crate) mod smpp;
 pub(crate) mod smtp_fault;
