@@ -25,11 +25,13 @@ use std::time::Duration;
 use lettre::Address as MailAddress;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 pub use self::letter::{ComposeError, Letter, compose};
 pub use self::wire::Unfit;
 
 use self::envelope::Mail;
+use self::outcome::{Phase, Stop, Why};
 use self::session::Session;
 use self::tls::Tls;
 use super::{Channel, Outgoing, Sending, may_start};
@@ -98,6 +100,8 @@ pub struct Timeouts {
     pub command: Duration,
     /// Writing the body.
     pub body: Duration,
+    /// All of the above together, for one mail: the connection included where there is none yet.
+    pub before_dot: Duration,
     /// The reply to the final dot: never shorter than the relay's content filter.
     pub dot: Duration,
 }
@@ -109,20 +113,24 @@ impl Default for Timeouts {
             tls: Duration::from_secs(15),
             greeting: Duration::from_secs(30),
             command: Duration::from_secs(30),
-            body: Duration::from_secs(60),
+            body: Duration::from_secs(30),
+            before_dot: Duration::from_secs(60),
             dot: Duration::from_secs(120),
         }
     }
 }
 
 impl Timeouts {
-    /// The longest time from the first byte of MAIL to the end: one write and three replies, the
-    /// body, the dot and its reply. A lease must outlast it.
+    /// The longest a hand-over takes once it has its place among the connections. Whoever cuts it
+    /// off earlier loses the outcome; a lease must outlast it.
     #[must_use]
     pub fn longest_send(&self) -> Duration {
-        self.command * 5 + self.body + self.dot
+        self.before_dot + self.dot + SCHEDULING
     }
 }
+
+/// What a busy machine may add to a limit of time before somebody notices that it has passed.
+const SCHEDULING: Duration = Duration::from_secs(5);
 
 /// What is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -239,55 +247,77 @@ impl Smtp {
             Ok(mail) => mail,
             Err(outcome) => return outcome,
         };
-        let _place = self
-            .places
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
-        let mut rested = self.rested().await;
-        loop {
-            let reused = rested.is_some();
-            let mut session = match rested.take() {
-                Some(session) => session,
-                None => match Session::open(&self.settings, self.tls.as_ref()).await {
-                    Ok(session) => session,
-                    Err(stop) => return stop.outcome(),
-                },
-            };
-            // The last moment: behind it stands the first byte of MAIL.
-            if !may_start(message) {
+        let place = self.places.acquire().await;
+        let _place = place.expect("the semaphore is never closed");
+        let written = self.up_to_the_dot(&mail, message);
+        let mut session = match timeout(self.settings.timeouts.before_dot, written).await {
+            Ok(Ok(session)) => session,
+            Ok(Err(outcome)) => return outcome,
+            Err(_) => return outcome::too_slow(),
+        };
+        // The point of no return: from the first byte of the dot on, only its reply is certain.
+        match session.dot().await {
+            Ok(reply) => {
                 self.rest(session);
-                return outcome::too_late();
+                outcome::of_reply(Phase::Dot, &reply)
             }
-            let stop = match session.hand_over(&mail).await {
-                Ok(outcome) => {
-                    self.rest(session);
-                    return outcome;
-                }
-                Err(stop) => stop,
-            };
-            // The relay had closed a resting connection: once, a new one is tried at once. Nothing
-            // was accepted on the old one, and the new one is not reused.
-            if reused && stop.is_stale() {
-                continue;
-            }
-            if stop.usable {
-                self.rest(session);
-            }
-            return stop.outcome();
+            Err(stop) => self.stopped(session, &stop),
         }
     }
 
-    /// A session that has rested and is awake again. Those that did not last are replaced.
-    async fn rested(&self) -> Option<Session> {
-        loop {
-            let mut session = self.resting().pop()?;
-            if session.is_worn(&self.settings) {
-                session.quit().await;
-            } else if session.wake().await.is_ok() {
-                return Some(session);
+    /// Writes everything but the final dot. Whatever goes wrong in here, or cuts it off: nothing
+    /// was handed over.
+    async fn up_to_the_dot(&self, mail: &Mail, message: &Outgoing) -> Result<Session, Outcome> {
+        if let Some(mut session) = self.rested().await {
+            match self.write(&mut session, mail, message).await {
+                Ok(()) => return Ok(session),
+                // The relay had closed it while it rested: a new one is tried at once, and once.
+                Err(stop) if stop.is_stale() => {}
+                Err(stop) => return Err(self.stopped(session, &stop)),
             }
         }
+        let opened = Session::open(&self.settings, self.tls.as_ref()).await;
+        let mut session = opened.map_err(|stop| stop.outcome())?;
+        match self.write(&mut session, mail, message).await {
+            Ok(()) => Ok(session),
+            Err(stop) => Err(self.stopped(session, &stop)),
+        }
+    }
+
+    async fn write(
+        &self,
+        session: &mut Session,
+        mail: &Mail,
+        message: &Outgoing,
+    ) -> Result<(), Stop> {
+        // The last moment: behind it stands the first byte of MAIL.
+        match may_start(message) {
+            true => session.write(mail).await,
+            false => Err(Stop::unwritten(Why::TooLate)),
+        }
+    }
+
+    /// The outcome of a transaction that ended early; its session goes on where nothing is unclear.
+    fn stopped(&self, session: Session, stop: &Stop) -> Outcome {
+        if stop.usable {
+            self.rest(session);
+        }
+        stop.outcome()
+    }
+
+    /// A session that has rested and is awake again, if there is one. One that does not wake is
+    /// dropped, and so are the others: what ended it has probably ended them.
+    async fn rested(&self) -> Option<Session> {
+        let mut session = self.resting().pop()?;
+        if session.is_worn(&self.settings) {
+            session.quit().await;
+            return None;
+        }
+        if session.wake().await.is_err() {
+            self.resting().clear();
+            return None;
+        }
+        Some(session)
     }
 
     /// Lets a session whose every reply was read wait for the next mail. It never waits itself: an

@@ -403,6 +403,9 @@ pub struct Timeouts {
     /// Writing the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Length>,
+    /// All of these together, for one mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_dot: Option<Length>,
     /// The reply to the final dot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dot: Option<Length>,

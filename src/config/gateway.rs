@@ -226,6 +226,7 @@ impl Entry<'_> {
             greeting: or(given.greeting, usual.greeting),
             command: or(given.command, usual.command),
             body: or(given.body, usual.body),
+            before_dot: or(given.before_dot, usual.before_dot),
             dot: or(given.dot, usual.dot),
         }
     }

@@ -208,7 +208,13 @@ pub fn next(state: MessageState, event: Event) -> Next {
     use MessageState as S;
     match event {
         Event::Claim => only(state, &[S::Ready], S::Sending),
-        Event::Accepted => evidence(state, &[S::Sending, S::Unknown], S::Accepted),
+        // A late "accepted" also stops a repetition that was already allowed: what is known to be
+        // handed over is never handed over again.
+        Event::Accepted => evidence(
+            state,
+            &[S::Sending, S::Unknown, S::Ready, S::Held],
+            S::Accepted,
+        ),
         Event::NotSent => evidence(state, &[S::Sending, S::Unknown], S::Ready),
         Event::GaveUp | Event::Refused => evidence(state, &[S::Sending, S::Unknown], S::Failed),
         Event::Unclear => evidence(state, &[S::Sending], S::Unknown),

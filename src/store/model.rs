@@ -1,1 +1,404 @@
-//! (to come)
+//! The store as plain maps in memory: the meaning of every store, for the contract suite and the
+//! simulator. It loses everything with its process and must never serve a real one.
+//!
+//! It is deterministic. Its own clock, on which leases are measured, stands still until it is
+//! told to move.
+
+mod reads;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::life::{Due, SweepTimes};
+use super::tables::{
+    AppointmentId, AttemptRow, BatchState, DbTime, Hand, HistoryRow, MessageRow, NoticeRow, Tables,
+    draw,
+};
+use super::{
+    Act, ActError, Acted, AttemptId, Batch, BatchId, Claim, ClaimAsk, Cluster, Deed, Desk, Gauges,
+    Known, Ledger, Marks, Outbox, Record, Recorded, Report, ReportEffect, Settlement, SnapshotMark,
+    StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+};
+use crate::domain::appointment::{BookingKey, SourceName};
+use crate::domain::closing::Closing;
+use crate::domain::message::{Channel, Event, MessageId, MessageState, Next, next};
+use crate::domain::notice::NoticeId;
+
+/// A store in memory. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tables: Tables,
+    sources: BTreeMap<SourceName, SourceRow>,
+    closings: Vec<Closing>,
+    acts: BTreeMap<String, u32>,
+    next_attempt: i64,
+    db_now: DbTime,
+}
+
+/// What is remembered of a source; `snapshot` also means that its baseline is complete.
+#[derive(Clone, Debug, Default)]
+struct SourceRow {
+    snapshot: Option<(SnapshotMark, DateTime<Utc>)>,
+}
+
+impl Model {
+    /// Moves the clock on which leases and quarantines are measured.
+    pub fn advance(&self, length: Duration) {
+        self.state().db_now.0 += millis(length);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic in another test's thread leaves whole rows behind, never half of one.
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn most(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+impl Ledger for Model {
+    async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
+        Ok(self.state().marks(source, floor))
+    }
+
+    async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {
+        let state = self.state();
+        let find = |key: &BookingKey| state.tables.keys.get(&(source.clone(), key.clone()));
+        let mut ids: Vec<AppointmentId> = keys.iter().filter_map(find).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(state.known(ids))
+    }
+
+    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
+        let state = self.state();
+        let batches = state.tables.batches.iter();
+        let releasing = batches.filter(|(_, b)| b.state == BatchState::Releasing);
+        let held = releasing.flat_map(|(id, _)| state.tables.braked(*id));
+        let owner = |m: &MessageRow| Some(state.tables.notices.get(&m.notice)?.appointment);
+        let mut ids: Vec<_> = held.filter_map(|(_, m)| owner(m)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(most(limit));
+        Ok(state.known(ids))
+    }
+
+    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
+        let state = self.state();
+        let notices = state.tables.notices.values().filter(|n| n.climb);
+        let mut ids: Vec<_> = notices.map(|n| n.appointment).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(most(limit));
+        Ok(state.known(ids))
+    }
+
+    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Closing>> {
+        let day = (now - chrono::TimeDelta::days(1)).date_naive();
+        let state = self.state();
+        let open = state.closings.iter().filter(|c| c.to >= day);
+        Ok(open.cloned().collect())
+    }
+
+    async fn record(&self, record: Record) -> StoreResult<Recorded> {
+        Ok(self.state().record(&record))
+    }
+}
+
+impl State {
+    fn known(&self, ids: impl IntoIterator<Item = AppointmentId>) -> Vec<Known> {
+        ids.into_iter()
+            .filter_map(|id| self.tables.known(id))
+            .collect()
+    }
+
+    fn record(&mut self, record: &Record) -> Recorded {
+        let source = self.sources.entry(record.source.clone()).or_default();
+        let baseline = source.snapshot.is_some();
+        if let Some(snapshot) = record.snapshot {
+            source.snapshot = Some((snapshot, record.at));
+        }
+        for key in &record.absent {
+            self.set_absent(record, key, |absent| absent.saturating_add(1));
+        }
+        for key in &record.back {
+            self.set_absent(record, key, |_| 0);
+        }
+        let recorded = self.tables.record(record, baseline);
+        self.done();
+        recorded
+    }
+
+    fn set_absent(&mut self, record: &Record, key: &BookingKey, next: fn(u8) -> u8) {
+        let id = self.tables.keys.get(&(record.source.clone(), key.clone()));
+        if let Some(row) = id.and_then(|id| self.tables.appointments.get_mut(id)) {
+            row.absent = next(row.absent);
+        }
+    }
+
+    /// Ends an operation: nothing is left to be saved.
+    fn done(&mut self) {
+        self.tables.touched = super::tables::Touched::default();
+    }
+}
+
+impl Outbox for Model {
+    async fn claim(&self, ask: &ClaimAsk) -> StoreResult<Vec<Claim>> {
+        let mut state = self.state();
+        let claims = state.claim(ask);
+        state.done();
+        Ok(claims)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
+        let mut state = self.state();
+        let moved = settlements.iter().map(|s| state.tables.settle(s)).collect();
+        state.done();
+        Ok(moved)
+    }
+
+    async fn report(&self, reports: &[Report]) -> StoreResult<Vec<ReportEffect>> {
+        let mut state = self.state();
+        let effects = reports.iter().map(|r| state.tables.report(r)).collect();
+        state.done();
+        Ok(effects)
+    }
+
+    async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
+        let mut state = self.state();
+        let swept = state.sweep(now, limits);
+        state.done();
+        Ok(swept)
+    }
+
+    async fn erase(&self, before: DateTime<Utc>, limit: u32) -> StoreResult<u32> {
+        let mut state = self.state();
+        let erased = state.erase(before, most(limit));
+        state.done();
+        Ok(erased)
+    }
+
+    async fn next_due(&self, channel: Channel) -> StoreResult<Option<DateTime<Utc>>> {
+        let state = self.state();
+        let ready = |m: &&MessageRow| m.channel == channel && m.state == MessageState::Ready;
+        let ready = state.tables.messages.values().filter(ready);
+        Ok(ready.map(|m| m.not_before).min())
+    }
+
+    async fn secret(&self, name: &str) -> StoreResult<[u8; 32]> {
+        Ok(Sha256::digest(name.as_bytes()).into())
+    }
+}
+
+impl State {
+    fn claim(&mut self, ask: &ClaimAsk) -> Vec<Claim> {
+        let messages = self.tables.messages.iter();
+        let mut picked: Vec<_> = messages
+            .filter_map(|(id, m)| Some((*id, m, self.tables.notices.get(&m.notice)?)))
+            .filter(|(_, m, n)| self.may_leave(m, n, ask))
+            .map(|(id, _, n)| (n.due_by, id))
+            .collect();
+        picked.sort_unstable();
+        picked.truncate(most(ask.limit));
+        let claims = picked.into_iter().filter_map(|(_, id)| self.take(id, ask));
+        claims.collect()
+    }
+
+    fn may_leave(&self, message: &MessageRow, notice: &NoticeRow, ask: &ClaimAsk) -> bool {
+        let older_is_sending = |n: &NoticeRow| {
+            let mut messages = n
+                .messages
+                .iter()
+                .filter_map(|m| self.tables.messages.get(m));
+            (n.appointment, &n.role) == (notice.appointment, &notice.role)
+                && n.revision < notice.revision
+                && messages.any(|m| m.state == MessageState::Sending)
+        };
+        message.channel == ask.channel
+            && matches!(next(message.state, Event::Claim), Next::To(_))
+            && message.not_before <= ask.now
+            && ask.now < notice.not_after
+            && !notice.superseded
+            && !self.tables.notices.values().any(older_is_sending)
+    }
+
+    fn take(&mut self, id: MessageId, ask: &ClaimAsk) -> Option<Claim> {
+        let attempt = AttemptId(1 + draw(&mut self.next_attempt));
+        let hand = Hand::part("dispatch", ask.now);
+        let row = self.tables.messages.get_mut(&id)?;
+        row.fence += 1;
+        row.attempts += 1;
+        row.node = Some(ask.node.clone());
+        row.lease_until = Some(DbTime(self.db_now.0 + millis(ask.lease)));
+        row.first_attempt_at = row.first_attempt_at.or(Some(ask.now));
+        row.may_be_out = true;
+        row.attempt_ids.push(attempt);
+        let (fence, attempts) = (row.fence, row.attempts);
+        self.tables.attempts.insert(attempt, AttemptRow::of(id));
+        let detail = format!("attempt {attempts} through {}", ask.gateway);
+        self.tables.shift(id, Event::Claim, None, &hand, &detail);
+        let row = self.tables.messages.get(&id)?;
+        let person = self.tables.message_people.get(&id)?;
+        Some(Claim {
+            message: id,
+            attempt,
+            fence,
+            attempts,
+            address: person.address.clone(),
+            body: person.body.clone(),
+            sender: row.sender.clone(),
+            gateway_key: row.gateway_key.clone(),
+            not_after: self.tables.notices.get(&row.notice)?.not_after,
+            give_up_at: row.give_up_at,
+        })
+    }
+
+    fn sweep(&mut self, now: DateTime<Utc>, limits: SweepLimits) -> Swept {
+        let times = SweepTimes {
+            now,
+            db_now: self.db_now,
+            quarantine: limits.quarantine,
+        };
+        let mut ids = Vec::new();
+        for due in Due::ALL {
+            let messages = self.tables.messages.keys();
+            let found = messages.filter(|id| self.tables.due(**id, &times) == Some(due));
+            ids.extend(found.take(most(limits.batch)).copied());
+        }
+        let swept = self.tables.sweep(&ids, &times);
+        self.tables.unpark(&Hand::part("upkeep", now));
+        let batches = self.tables.batches.iter();
+        let open =
+            batches.filter(|(_, b)| matches!(b.state, BatchState::Held | BatchState::Releasing));
+        let empty: Vec<BatchId> = open
+            .map(|(id, _)| *id)
+            .filter(|id| self.tables.braked(*id).next().is_none())
+            .collect();
+        self.tables.end_empty_batches(&empty, now);
+        swept
+    }
+
+    fn erase(&mut self, before: DateTime<Utc>, limit: usize) -> u32 {
+        let past = |n: &NoticeRow| {
+            let appointment = self.tables.appointments.get(&n.appointment);
+            n.ended_at.is_some_and(|at| at < before)
+                && n.reference.is_some()
+                && n.not_after < before
+                && appointment.is_some_and(|a| a.state.start < before)
+        };
+        let notices = self.tables.notices.iter();
+        let mut ended: Vec<(_, NoticeId)> = notices
+            .filter(|(_, n)| past(n))
+            .map(|(id, n)| (n.ended_at, *id))
+            .collect();
+        ended.sort_unstable();
+        ended.truncate(limit);
+        let ended: Vec<_> = ended.into_iter().map(|(_, id)| id).collect();
+        self.tables.erase(&ended);
+        self.erase_people(before, limit);
+        count(ended.len())
+    }
+
+    fn erase_people(&mut self, before: DateTime<Utc>, limit: usize) {
+        let live = |n: &NoticeId| {
+            let notice = self.tables.notices.get(n);
+            notice.is_some_and(|n| n.reference.is_some())
+        };
+        let appointments = self.tables.appointments.iter();
+        let past: Vec<_> = appointments
+            .filter(|(_, a)| a.state.start < before && a.fingerprint.is_some())
+            .filter(|(_, a)| !a.notices.iter().any(live))
+            .map(|(id, _)| *id)
+            .take(limit)
+            .collect();
+        for id in past {
+            self.tables.people.remove(&id);
+            if let Some(row) = self.tables.appointments.get_mut(&id) {
+                row.fingerprint = None;
+            }
+        }
+    }
+}
+
+impl Desk for Model {
+    async fn act(&self, act: &Act) -> Result<Acted, ActError> {
+        let mut state = self.state();
+        if let Some(count) = state.acts.get(&act.idempotency_key) {
+            return Ok(Acted { count: *count });
+        }
+        let acted = state.act(act)?;
+        state.acts.insert(act.idempotency_key.clone(), acted.count);
+        state.done();
+        Ok(acted)
+    }
+
+    async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
+        Ok(self.state().tally(now))
+    }
+
+    async fn batches(&self) -> StoreResult<Vec<Batch>> {
+        Ok(self.state().batches())
+    }
+
+    async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
+        Ok(self.state().explain(name))
+    }
+
+    async fn gauges(&self, now: DateTime<Utc>) -> StoreResult<Gauges> {
+        Ok(self.state().gauges(now))
+    }
+}
+
+impl State {
+    fn act(&mut self, act: &Act) -> Result<Acted, ActError> {
+        let Deed::AddClosing(closing) = &act.deed else {
+            return self.tables.act_on_batch(act);
+        };
+        self.closings.push(closing.clone());
+        let line = HistoryRow::of_act(act, "closing_added");
+        self.tables.history.push(line);
+        Ok(Acted { count: 1 })
+    }
+}
+
+impl Cluster for Model {
+    async fn join(&self, node: &str) -> StoreResult<u32> {
+        let mut state = self.state();
+        let now = state.db_now;
+        let held = state.tables.messages.values_mut().filter(|m| {
+            m.state == MessageState::Sending
+                && m.node.as_deref() == Some(node)
+                && m.lease_until > Some(now)
+        });
+        let mut ended = 0;
+        for message in held {
+            message.lease_until = Some(now);
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    async fn beat(&self, _node: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

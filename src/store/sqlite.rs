@@ -13,6 +13,7 @@ mod nodes;
 mod outbox;
 mod save;
 mod tally;
+mod words;
 mod writer;
 
 use std::fs::File;

@@ -17,7 +17,7 @@ use crate::domain::contact::{Address, Contact, Unusable};
 use crate::domain::directory::{DistrictId, OfficeId, ServiceId};
 use crate::domain::ladder::Ladder;
 use crate::domain::message::{
-    self, Channel, Event, MessageBrief, MessageId, MessageState, Next, Reason, ToldOn, words,
+    self, Channel, Event, MessageBrief, MessageId, MessageState, Next, Reason, ToldOn,
 };
 use crate::domain::notice::{NoticeBrief, NoticeId, OnUnknown, Purpose};
 use crate::domain::recipient::{Recipient, Role};
@@ -124,14 +124,11 @@ pub(crate) struct MessagePerson {
     pub(crate) body: Vec<u8>,
 }
 
+/// What came of an attempt. Its intent (who, when, through which gateway) is written once by the
+/// claim and never looked at here.
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptRow {
     pub(crate) message: MessageId,
-    pub(crate) no: u32,
-    pub(crate) fence: i64,
-    pub(crate) gateway: String,
-    pub(crate) node: String,
-    pub(crate) intent_at: DateTime<Utc>,
     pub(crate) outcome: Option<Came>,
     pub(crate) cause: Option<String>,
     pub(crate) gateway_id: Option<String>,
@@ -148,15 +145,18 @@ pub(crate) enum Came {
     Withheld,
 }
 
-words!(Came {
-    Accepted => "accepted",
-    NotSent => "not_sent",
-    Refused => "refused",
-    Unknown => "unknown",
-    Withheld => "withheld",
-});
-
 impl AttemptRow {
+    /// An attempt of which nothing is known but its intent.
+    pub(crate) fn of(message: MessageId) -> Self {
+        Self {
+            message,
+            outcome: None,
+            cause: None,
+            gateway_id: None,
+            settled_at: None,
+        }
+    }
+
     /// Whether the attempt may have reached the person, as far as its outcome says.
     pub(crate) fn may_be_out(&self) -> bool {
         match self.outcome {
@@ -186,8 +186,6 @@ pub(crate) enum ReportStanding {
     Used,
 }
 
-words!(ReportStanding { Parked => "parked", Waiting => "waiting", Used => "used" });
-
 #[derive(Clone, Debug)]
 pub(crate) struct BatchRow {
     pub(crate) source: SourceName,
@@ -213,14 +211,6 @@ pub(crate) enum BatchState {
     /// Nothing of it was left to be held.
     Dissolved,
 }
-
-words!(BatchState {
-    Held => "held",
-    Releasing => "releasing",
-    Released => "released",
-    Discarded => "discarded",
-    Dissolved => "dissolved",
-});
 
 /// One line of the history before it is written. It never holds personal data.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ const PATIENT: Timeouts = Timeouts {
     greeting: Duration::from_secs(60),
     command: Duration::from_secs(60),
     body: Duration::from_secs(60),
+    before_dot: Duration::from_secs(60),
     dot: Duration::from_secs(60),
 };
 

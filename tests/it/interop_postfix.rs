@@ -131,6 +131,48 @@ fn mail_to(to: &str, token: &str) -> Outgoing {
 
 const CITIZENS: usize = 500;
 
+/// The mail of citizen `n`, and after every tenth those that Postfix refuses, each in another way:
+/// they travel on the same connections as the others.
+fn citizen_and_refused(n: usize) -> Vec<(Outgoing, char)> {
+    let to = |name: &str, expected| {
+        let address = format!("{name}{n}@sink.example");
+        (mail_to(&address, &format!("{name}-{n}")), expected)
+    };
+    let mut mails = vec![to("citizen", 'A')];
+    if n % 10 == 5 {
+        mails.extend([
+            to("nosuch", 'R'),
+            to("full", 'R'),
+            to("busy", 'N'),
+            to("shutdown", 'N'),
+        ]);
+        mails.push((mail_to("kari@example.net", "abroad"), 'R'));
+        let (rejected, expected) = to("citizen", 'R');
+        let body = [b"X-Test-Reject: yes\r\n", rejected.body.0.as_slice()].concat();
+        mails.push((
+            Outgoing {
+                body: Body(body),
+                ..rejected
+            },
+            expected,
+        ));
+        let (large, expected) = to("citizen", 'R');
+        let body = [
+            b"Subject: large\r\n\r\n",
+            b"0123456789abcdef\r\n".repeat(20_000).as_slice(),
+        ]
+        .concat();
+        mails.push((
+            Outgoing {
+                body: Body(body),
+                ..large
+            },
+            expected,
+        ));
+    }
+    mails
+}
+
 #[tokio::test]
 #[ignore = "needs tests/servers/fetch"]
 async fn postfix_gets_500_mails_once_each_and_refusals_have_their_class() {
@@ -146,61 +188,18 @@ async fn postfix_gets_500_mails_once_each_and_refusals_have_their_class() {
     );
 
     let mut sends = JoinSet::new();
-    let mut send = |message: Outgoing, expected: char, name: String| {
+    for (message, expected) in (0..CITIZENS).flat_map(citizen_and_refused) {
         let smtp = Arc::clone(&smtp);
         sends.spawn(async move {
             let outcome = smtp.send(&message).await;
-            assert_eq!(letter(&outcome), expected, "{name}: {outcome:?}");
+            let to = &message.address;
+            assert_eq!(letter(&outcome), expected, "{to:?}: {outcome:?}");
             assert!(
                 !format!("{outcome:?}").contains("sink.example"),
                 "{outcome:?}"
             );
         });
-    };
-    for n in 0..CITIZENS {
-        send(
-            mail_to(&format!("citizen{n}@sink.example"), &format!("c{n}")),
-            'A',
-            format!("citizen {n}"),
-        );
-        // The refused ones stand between the others, on the same connections.
-        if n % 10 == 5 {
-            for (name, expected) in [
-                ("nosuch", 'R'),
-                ("full", 'R'),
-                ("busy", 'N'),
-                ("shutdown", 'N'),
-            ] {
-                let to = format!("{name}{n}@sink.example");
-                send(mail_to(&to, &format!("{name}{n}")), expected, to);
-            }
-            send(
-                mail_to("kari@example.net", "abroad"),
-                'R',
-                "another domain".to_owned(),
-            );
-            let rejected = [
-                b"X-Test-Reject: yes\r\n",
-                mail_to("citizen@sink.example", "x").body.0.as_slice(),
-            ]
-            .concat();
-            send(
-                outgoing("citizen@sink.example", &rejected),
-                'R',
-                "after the dot".to_owned(),
-            );
-        }
     }
-    let large = [
-        b"Subject: large\r\n\r\n",
-        b"0123456789abcdef\r\n".repeat(20_000).as_slice(),
-    ]
-    .concat();
-    send(
-        outgoing("citizen@sink.example", &large),
-        'R',
-        "too large".to_owned(),
-    );
     while let Some(send) = sends.join_next().await {
         send.unwrap();
     }
@@ -226,7 +225,9 @@ fn check(bytes: &[u8]) -> String {
         .unwrap()
         .to_owned();
     let header = |name: &str| mail.header_raw(name).unwrap().trim().to_owned();
-    let token = to.replace("citizen", "c").replace("@sink.example", "");
+    let token = to
+        .replace("citizen", "citizen-")
+        .replace("@sink.example", "");
     assert_eq!(header("Delivered-To"), to);
     assert_eq!(
         header("Return-Path"),

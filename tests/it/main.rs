@@ -10,6 +10,7 @@ mod architecture;
 mod cli;
 mod config;
 mod deploy;
+mod documents;
 mod domain_laws;
 mod email;
 mod inbound;

@@ -52,15 +52,25 @@ impl Link {
 
     /// Writes and flushes.
     pub(super) async fn write(&mut self, bytes: &[u8], within: Duration) -> Result<(), Broken> {
-        let write = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
+        let written = self.write_all(bytes);
+        timeout(within, written)
+            .await
+            .unwrap_or(Err(Broken::Silent))
+    }
+
+    async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        let lost = |error: std::io::Error| Broken::Lost(error.kind());
+        self.stream.write_all(bytes).await.map_err(lost)?;
+        self.stream.flush().await.map_err(lost)
+    }
+
+    /// Writes, and reads the next whole reply: both within one limit.
+    pub(super) async fn ask(&mut self, bytes: &[u8], within: Duration) -> Result<Reply, Broken> {
+        let asked = async {
+            self.write_all(bytes).await?;
+            self.read_reply().await
         };
-        match timeout(within, write).await {
-            Err(_) => Err(Broken::Silent),
-            Ok(Err(error)) => Err(Broken::Lost(error.kind())),
-            Ok(Ok(())) => Ok(()),
-        }
+        timeout(within, asked).await.unwrap_or(Err(Broken::Silent))
     }
 
     /// Whether nothing has come that nobody asked for, the end of the stream included. A reply that

@@ -99,6 +99,8 @@ pub(super) enum Why {
     Broken(Broken),
     /// This mail cannot be carried by this relay; nothing was written.
     Unfit(&'static str),
+    /// The lease would be over before the end; nothing was written.
+    TooLate,
 }
 
 /// Where and why it ended.
@@ -120,6 +122,16 @@ impl Stop {
         }
     }
 
+    /// Nothing of the transaction was written: the session is as good as before.
+    pub(super) fn unwritten(why: Why) -> Self {
+        let phase = Phase::Mail;
+        Self {
+            phase,
+            why,
+            usable: true,
+        }
+    }
+
     /// A reply that ends the transaction; 421 announces that the relay closes (RFC 5321, 3.8).
     pub(super) fn replied(phase: Phase, reply: Reply) -> Self {
         let usable = reply.code != 421 && matches!(reply.class(), 4 | 5);
@@ -133,7 +145,7 @@ impl Stop {
         let died = match &self.why {
             Why::Broken(broken) => matches!(broken, Broken::Closed | Broken::Lost(_)),
             Why::Replied(reply) => reply.code == 421,
-            Why::Unfit(_) => false,
+            Why::Unfit(_) | Why::TooLate => false,
         };
         died && self.phase == Phase::Mail
     }
@@ -144,6 +156,10 @@ impl Stop {
             Why::Unfit(what) => Outcome::Refused {
                 cause: (*what).to_owned(),
             },
+            Why::TooLate => {
+                let cause = "too late to start: the lease would end before the mail is written";
+                not_sent(cause.to_owned(), false)
+            }
             Why::Broken(broken) => {
                 let cause = format!("{}: {broken}", self.phase);
                 match self.phase == Phase::Dot {
@@ -208,12 +224,10 @@ fn not_sent(cause: String, pause: bool) -> Outcome {
     }
 }
 
-/// Nothing was written, because the lease would be over before the end.
-pub(super) fn too_late() -> Outcome {
-    not_sent(
-        "too late to start: the lease ends too soon".to_owned(),
-        false,
-    )
+/// The relay answered every step in time, but not all of them.
+pub(super) fn too_slow() -> Outcome {
+    let cause = "the relay was too slow: the time for everything before the final dot is over";
+    not_sent(cause.to_owned(), false)
 }
 
 /// The bytes cannot go through SMTP.

@@ -12,12 +12,11 @@ use tokio::time::timeout;
 
 use super::envelope::{Mail, Offers};
 use super::link::{Link, Stream};
-use super::outcome::{Broken, Phase, Stop, Why, of_reply};
+use super::outcome::{Broken, Phase, Stop, Why};
 use super::reply::Reply;
 use super::tls::Tls;
 use super::{Login, Settings, Timeouts, TlsMode};
 use crate::clock::Mono;
-use crate::domain::outcome::Outcome;
 
 /// A greeted (and where configured encrypted and authenticated) session between two mails.
 pub(super) struct Session {
@@ -113,31 +112,23 @@ impl Session {
         Ok(())
     }
 
-    /// Hands one mail over. What an error means follows from its phase.
-    pub(super) async fn hand_over(&mut self, mail: &Mail) -> Result<Outcome, Stop> {
+    /// Writes one mail up to its last byte, without the final dot.
+    pub(super) async fn write(&mut self, mail: &Mail) -> Result<(), Stop> {
         if let Some(what) = mail.obstacle(&self.offers) {
-            let why = Why::Unfit(what);
-            return Err(Stop {
-                phase: Phase::Mail,
-                why,
-                usable: true,
-            });
+            return Err(Stop::unwritten(Why::Unfit(what)));
         }
         self.mails += 1;
         self.open_transaction = true;
         self.envelope(mail).await?;
         let body = self.link.write(&mail.stuffed, self.timeouts.body).await;
-        body.map_err(|broken| Stop::broken(Phase::Body, broken))?;
-        // The point of no return: from the first byte of the dot on, only a reply is certain.
-        let dot = self.link.write(b".\r\n", self.timeouts.command).await;
-        dot.map_err(|broken| Stop::broken(Phase::Dot, broken))?;
-        let reply = self.link.reply(self.timeouts.dot).await;
-        let reply = reply.map_err(|broken| Stop::broken(Phase::Dot, broken))?;
+        body.map_err(|broken| Stop::broken(Phase::Body, broken))
+    }
+
+    /// Writes the final dot and reads what became of the mail: 2yz, or an error of phase dot.
+    pub(super) async fn dot(&mut self) -> Result<Reply, Stop> {
+        let reply = self.link.ask(b".\r\n", self.timeouts.dot).await;
         self.open_transaction = false;
-        match reply.class() {
-            2 => Ok(of_reply(Phase::Dot, &reply)),
-            _ => Err(Stop::replied(Phase::Dot, reply)),
-        }
+        expect(Phase::Dot, reply)
     }
 
     /// MAIL, RCPT and DATA, each with its reply read and right.
@@ -199,12 +190,8 @@ impl Session {
 
     /// One command and its reply.
     async fn ask(&mut self, phase: Phase, command: &str) -> Result<Reply, Stop> {
-        let written = self
-            .link
-            .write(command.as_bytes(), self.timeouts.command)
-            .await;
-        written.map_err(|broken| Stop::broken(phase, broken))?;
-        expect(phase, self.link.reply(self.timeouts.command).await)
+        let limit = self.timeouts.command;
+        expect(phase, self.link.ask(command.as_bytes(), limit).await)
     }
 
     /// Says goodbye without waiting for the answer.

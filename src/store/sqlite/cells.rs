@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::domain::appointment::{BookingState, Standing};
+use crate::domain::appointment::BookingState;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::contact::{Address, Email, Phone};
 use crate::domain::directory::OfficeId;
@@ -110,7 +110,7 @@ impl Cells<'_> {
     pub(super) fn state(&self, names: [&str; 3]) -> StoreResult<BookingState> {
         let [standing, start, office] = names;
         Ok(BookingState {
-            standing: self.word(standing, read_standing)?,
+            standing: self.word(standing, super::words::read_standing)?,
             start: self.time(start)?,
             office: OfficeId(self.text(office)?),
         })
@@ -138,21 +138,6 @@ impl Cells<'_> {
 /// data.
 pub(super) fn corrupt(name: &str, problem: &str) -> StoreError {
     StoreError::Corrupt(format!("column {name}: {problem}"))
-}
-
-pub(super) fn standing_word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Active => "active",
-        Standing::Cancelled => "cancelled",
-    }
-}
-
-fn read_standing(word: &str) -> Option<Standing> {
-    match word {
-        "active" => Some(Standing::Active),
-        "cancelled" => Some(Standing::Cancelled),
-        _ => None,
-    }
 }
 
 pub(super) fn kind_word(kind: ChangeKind) -> &'static str {

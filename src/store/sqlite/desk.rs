@@ -10,6 +10,7 @@ use super::ledger::{add_closing, known};
 use super::load::{self, list};
 use super::save::{history, save};
 use super::tally::people;
+use super::words;
 use super::writer::Write;
 use crate::domain::appointment::SourceName;
 use crate::domain::brake::Braked;
@@ -110,7 +111,7 @@ fn batch(cells: Cells<'_>) -> StoreResult<Batch> {
         held_at: cells.time("held_at")?,
         first_due_by: None,
         offices: BTreeMap::new(),
-        releasing: cells.word("state", BatchState::from_word)? == BatchState::Releasing,
+        releasing: cells.word("state", words::read_batch_state)? == BatchState::Releasing,
         samples: Vec::new(),
     })
 }

@@ -6,14 +6,15 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
 use sqlx::SqliteConnection;
 
-use super::cells::{Cells, corrupt, standing_word};
+use super::cells::{Cells, corrupt};
 use super::load::{self, rows};
 use super::save::save;
+use super::words;
 use super::writer::Write;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
-use crate::domain::closing::{Closing, ClosingKind, NextStep};
+use crate::domain::closing::Closing;
 use crate::domain::diff::Mark;
-use crate::domain::directory::{OfficeId, ServiceKind};
+use crate::domain::directory::OfficeId;
 use crate::domain::language::{Language, Texts};
 use crate::domain::message::MessageId;
 use crate::domain::notice::NoticeId;
@@ -48,7 +49,7 @@ pub(super) async fn marks(
         let mark = Mark {
             fingerprint: print.unwrap_or(Fingerprint(0)),
             absent: cells.count("absent")?,
-            cancelled: cells.text("standing")? == standing_word(Standing::Cancelled),
+            cancelled: cells.text("standing")? == words::standing(Standing::Cancelled),
         };
         marks.insert(BookingKey(cells.text("key")?), mark);
     }
@@ -204,7 +205,10 @@ fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
         serde_json::from_str(&cells.text(name)?).map_err(|e| corrupt(name, &e.to_string()))
     };
     let kinds = list("kinds")?;
-    let kinds: Option<_> = kinds.iter().map(|word| read_service_kind(word)).collect();
+    let kinds: Option<_> = kinds
+        .iter()
+        .map(|word| words::read_service_kind(word))
+        .collect();
     let reason: BTreeMap<String, String> = serde_json::from_str(&cells.text("reason")?)
         .map_err(|e| corrupt("reason", &e.to_string()))?;
     let reason = reason.into_iter().map(|(tag, text)| {
@@ -219,8 +223,8 @@ fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
         kinds: kinds.ok_or_else(|| corrupt("kinds", "unknown kind"))?,
         from: cells.parsed::<NaiveDate>("first_day")?,
         to: cells.parsed::<NaiveDate>("last_day")?,
-        kind: cells.word("kind", read_closing_kind)?,
-        next: cells.word("next", read_next_step)?,
+        kind: cells.word("kind", words::read_closing_kind)?,
+        next: cells.word("next", words::read_next_step)?,
         reason: Texts(reason.collect::<StoreResult<_>>()?),
     })
 }
@@ -237,7 +241,7 @@ pub(super) async fn add_closing(
         .kinds
         .iter()
         .copied()
-        .map(service_kind_word)
+        .map(words::service_kind)
         .collect();
     let reason = closing.reason.0.iter();
     let reason: BTreeMap<_, _> = reason.map(|(l, text)| (l.tag(), text)).collect();
@@ -249,67 +253,12 @@ pub(super) async fn add_closing(
         .bind(json!(kinds).to_string())
         .bind(closing.from.to_string())
         .bind(closing.to.to_string())
-        .bind(closing_kind_word(closing.kind))
-        .bind(next_step_word(closing.next))
+        .bind(words::closing_kind(closing.kind))
+        .bind(words::next_step(closing.next))
         .bind(json!(reason).to_string())
         .bind(actor)
         .bind(at.timestamp_millis())
         .execute(conn)
         .await?;
     Ok(())
-}
-
-const SERVICE_KINDS: [(ServiceKind, &str); 6] = [
-    (ServiceKind::Passport, "passport"),
-    (ServiceKind::IdCard, "id_card"),
-    (ServiceKind::PassportAndIdCard, "passport_and_id_card"),
-    (ServiceKind::ResidencePermit, "residence_permit"),
-    (ServiceKind::TravelDocument, "travel_document"),
-    (ServiceKind::Citizenship, "citizenship"),
-];
-
-const CLOSING_KINDS: [(ClosingKind, &str); 2] = [
-    (ClosingKind::Closed, "closed"),
-    (ClosingKind::Reduced, "reduced"),
-];
-
-const NEXT_STEPS: [(NextStep, &str); 5] = [
-    (NextStep::Book, "book"),
-    (NextStep::WeInvite, "we_invite"),
-    (NextStep::Phone, "phone"),
-    (NextStep::Contact, "contact"),
-    (NextStep::Unknown, "unknown"),
-];
-
-fn word_of<T: PartialEq>(table: &[(T, &'static str)], value: &T) -> &'static str {
-    let found = table.iter().find(|(v, _)| v == value);
-    found.map_or("", |(_, word)| word)
-}
-
-fn value_of<T: Copy>(table: &[(T, &str)], word: &str) -> Option<T> {
-    table.iter().find(|(_, w)| *w == word).map(|(v, _)| *v)
-}
-
-fn service_kind_word(kind: ServiceKind) -> &'static str {
-    word_of(&SERVICE_KINDS, &kind)
-}
-
-fn read_service_kind(word: &str) -> Option<ServiceKind> {
-    value_of(&SERVICE_KINDS, word)
-}
-
-fn closing_kind_word(kind: ClosingKind) -> &'static str {
-    word_of(&CLOSING_KINDS, &kind)
-}
-
-fn read_closing_kind(word: &str) -> Option<ClosingKind> {
-    value_of(&CLOSING_KINDS, word)
-}
-
-fn next_step_word(next: NextStep) -> &'static str {
-    word_of(&NEXT_STEPS, &next)
-}
-
-fn read_next_step(word: &str) -> Option<NextStep> {
-    value_of(&NEXT_STEPS, word)
 }

@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::cells::{Cells, corrupt, read_ladder};
+use super::words;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::contact::{Contact, Email, Phone, Unusable};
@@ -15,8 +16,8 @@ use crate::domain::notice::{NoticeId, OnUnknown, Purpose};
 use crate::domain::recipient::Recipient;
 use crate::domain::segments::Encoding;
 use crate::store::tables::{
-    AppointmentId, AppointmentRow, AttemptRow, BatchRow, BatchState, Came, DbTime, MessageRow,
-    NoticeRow, ReportRow, ReportStanding, Size, Tables,
+    AppointmentId, AppointmentRow, AttemptRow, BatchRow, DbTime, MessageRow, NoticeRow, ReportRow,
+    Size, Tables,
 };
 use crate::store::{AttemptId, BatchId, ReportState, StoreResult};
 
@@ -276,7 +277,7 @@ pub(super) async fn add_batches(
             BatchRow {
                 source: SourceName(cells.text("source")?),
                 braked: cells.word("braked", Braked::from_word)?,
-                state: cells.word("state", BatchState::from_word)?,
+                state: cells.word("state", words::read_batch_state)?,
                 version: cells.count("version")?,
                 changes: cells.count("changes")?,
                 known: cells.count("known")?,
@@ -297,12 +298,7 @@ async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResu
         let message = MessageId(cells.int("message")?);
         let attempt = AttemptRow {
             message,
-            no: cells.count("no")?,
-            fence: cells.int("fence")?,
-            gateway: cells.text("gateway")?,
-            node: cells.text("node")?,
-            intent_at: cells.time("intent_at")?,
-            outcome: cells.maybe_word("outcome", Came::from_word)?,
+            outcome: cells.maybe_word("outcome", words::read_came)?,
             cause: cells.maybe_text("cause")?,
             gateway_id: cells.maybe_text("gateway_id")?,
             settled_at: cells.maybe_time("settled_at")?,
@@ -330,7 +326,7 @@ pub(super) async fn reports(
             state: cells.word("state", ReportState::from_word)?,
             detail: cells.text("detail")?,
             at: cells.time("at")?,
-            standing: cells.word("standing", ReportStanding::from_word)?,
+            standing: cells.word("standing", words::read_report_standing)?,
         };
         tables.reports.insert(cells.int("id")?, report);
     }

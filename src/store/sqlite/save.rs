@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
-use super::cells::{address_cells, hex, kind_word, ladder_text, standing_word};
+use super::cells::{address_cells, hex, kind_word, ladder_text};
+use super::words;
 use crate::domain::appointment::BookingState;
 use crate::domain::language::Language;
 use crate::domain::message::MessageId;
@@ -44,7 +45,7 @@ fn maybe_ms(at: Option<DateTime<Utc>>) -> Option<i64> {
 
 fn state(state: &BookingState) -> [Value; 3] {
     [
-        json!(standing_word(state.standing)),
+        json!(words::standing(state.standing)),
         json!(ms(state.start)),
         json!(state.office.0),
     ]
@@ -59,7 +60,7 @@ async fn batches(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<()
                 id.0,
                 b.source.0,
                 b.braked.word(),
-                b.state.word(),
+                words::batch_state(b.state),
                 b.version,
                 b.changes,
                 b.known,
@@ -289,7 +290,7 @@ async fn attempts(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<(
     let rows: Vec<_> = touched
         .filter_map(|id| Some((id, tables.attempts.get(id)?)))
         .map(|(id, a)| {
-            let outcome = a.outcome.map(|o| o.word());
+            let outcome = a.outcome.map(words::came);
             json!([id.0, outcome, a.cause, a.gateway_id, maybe_ms(a.settled_at)])
         })
         .collect();
@@ -310,7 +311,7 @@ async fn reports(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<()
                 r.state.word(),
                 r.detail,
                 ms(r.at),
-                r.standing.word()
+                words::report_standing(r.standing)
             ])
         })
         .collect();

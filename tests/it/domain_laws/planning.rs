@@ -1,170 +1,23 @@
 //! Planning: for any change, person, rule and hour, what is planned keeps the promises.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod house;
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
-use varsel::domain::calendar::{SendWindow, local_day};
+use varsel::domain::calendar::local_day;
 use varsel::domain::change::{Change, ChangeKind, change};
-use varsel::domain::closing::{Closing, ClosingKind, NextStep};
 use varsel::domain::contact::Contact;
-use varsel::domain::directory::{DigitalRoute, Directory, Office, Service, ServiceId, ServiceKind};
-use varsel::domain::ladder::Ladder;
-use varsel::domain::language::{Language, Texts};
+use varsel::domain::directory::{Office, ServiceKind};
+use varsel::domain::language::Language;
 use varsel::domain::message::Channel;
 use varsel::domain::notice::{OnUnknown, Purpose};
-use varsel::domain::plan::{
-    Circumstances, NoPlan, PlannedNotice, Rule, Rules, RungTime, When, Windows, plan,
-};
+use varsel::domain::plan::{Circumstances, NoPlan, PlannedNotice, Rules, plan};
 use varsel::domain::recipient::{Recipient, Role};
 
+use house::{SERVICES, SHORT_NOTICE_HOURS, closing, directory, rules};
+
 use super::made::{booking, contacts, instants, notice, now, one_of, states, utc};
-
-const SERVICES: [(&str, ServiceKind); 6] = [
-    ("passport", ServiceKind::Passport),
-    ("id_card", ServiceKind::IdCard),
-    ("both", ServiceKind::PassportAndIdCard),
-    ("residence", ServiceKind::ResidencePermit),
-    ("travel", ServiceKind::TravelDocument),
-    ("citizenship", ServiceKind::Citizenship),
-];
-
-const IMMIGRATION: [&str; 3] = ["residence", "travel", "citizenship"];
-
-const SHORT_NOTICE_HOURS: u64 = 48;
-
-/// Every service has a digital route here, the forbidden ones too: the law must hold even if the
-/// agency writes one down by mistake.
-fn directory() -> Directory {
-    let route = DigitalRoute {
-        steps: Texts::default(),
-        info_phone: String::new(),
-        info_phone_hours: Texts::default(),
-        days: 30,
-    };
-    let service = |(id, kind): (&str, ServiceKind)| {
-        let service = Service {
-            id: id.into(),
-            kind,
-            name: Texts::default(),
-            digital: Some(route.clone()),
-            stay_note: None,
-        };
-        (service.id.clone(), service)
-    };
-    let office = |(id, zone, language): (&str, &str, Language)| {
-        let office = Office {
-            id: id.into(),
-            district: "oslo".into(),
-            name_sms: Texts::default(),
-            name_full: Texts::default(),
-            address: String::new(),
-            zone: zone.parse().unwrap(),
-            city: None,
-            abroad: false,
-            region: "NO".to_owned(),
-            plausible_regions: Vec::new(),
-            language,
-            passport_line: None,
-            immigration_line: None,
-            email: None,
-        };
-        (office.id.clone(), office)
-    };
-    Directory {
-        districts: BTreeMap::new(),
-        offices: [
-            ("gronland", "Europe/Oslo", Language::Nb),
-            ("majorstuen", "Africa/Algiers", Language::En),
-        ]
-        .map(office)
-        .into(),
-        services: SERVICES.map(service).into(),
-    }
-}
-
-fn rule(services: &[&str], when: When, short: Option<bool>, purpose: Purpose) -> Rule {
-    let immigration = !services.is_empty();
-    Rule {
-        services: services.iter().map(|id| ServiceId::from(*id)).collect(),
-        when,
-        short_notice: short,
-        purpose,
-        ladder: match immigration {
-            true => Ladder::new(&[Channel::Email, Channel::Sms]),
-            false => Ladder::new(&[Channel::Sms, Channel::Email]),
-        },
-        together: if short == Some(true) { 2 } else { 1 },
-        on_unknown: match purpose {
-            Purpose::DigitalInvitation => OnUnknown::Hold,
-            Purpose::Cancellation | Purpose::Change | Purpose::Reinstatement => OnUnknown::Retry,
-        },
-    }
-}
-
-fn rules() -> Rules {
-    let clock = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    let day = SendWindow::Daily {
-        from: clock(8),
-        to: clock(21),
-    };
-    Rules {
-        rules: vec![
-            rule(
-                &IMMIGRATION,
-                When::Cancelled,
-                Some(true),
-                Purpose::Cancellation,
-            ),
-            rule(
-                &IMMIGRATION,
-                When::Cancelled,
-                Some(false),
-                Purpose::Cancellation,
-            ),
-            rule(
-                &IMMIGRATION,
-                When::Digital,
-                None,
-                Purpose::DigitalInvitation,
-            ),
-            rule(&IMMIGRATION, When::Moved, None, Purpose::Change),
-            rule(&IMMIGRATION, When::Reinstated, None, Purpose::Reinstatement),
-            rule(&[], When::Cancelled, None, Purpose::Cancellation),
-            rule(&[], When::Digital, None, Purpose::DigitalInvitation),
-            rule(&[], When::Moved, None, Purpose::Change),
-            rule(&[], When::Reinstated, None, Purpose::Reinstatement),
-        ],
-        short_notice: Duration::from_secs(SHORT_NOTICE_HOURS * 3600),
-        windows: Windows {
-            sms: day,
-            email: SendWindow::Always,
-            phone: day,
-        },
-        quiet_reserve: Duration::from_secs(2 * 3600),
-        rung_time: RungTime {
-            share: 0.25,
-            least: Duration::from_secs(600),
-            most: Duration::from_secs(86_400),
-        },
-        second_language: Some(Language::En),
-        invitation_within: Duration::from_secs(72 * 3600),
-    }
-}
-
-fn closing() -> Closing {
-    Closing {
-        offices: vec!["gronland".into()],
-        kinds: vec![ServiceKind::Passport, ServiceKind::Citizenship],
-        from: "2021-03-17".parse().unwrap(),
-        to: "2021-03-24".parse().unwrap(),
-        kind: ClosingKind::Reduced,
-        next: NextStep::WeInvite,
-        reason: Texts::default(),
-    }
-}
 
 /// One person of one changed appointment, at one moment.
 #[derive(Clone, Debug)]

@@ -85,6 +85,55 @@ async fn every_fault_in_every_phase_has_its_class() {
     }
 }
 
+/// What a person reads in the log and on the console: where, what, and what it means.
+#[tokio::test]
+async fn causes_say_where_and_what_it_means() {
+    let cases = [
+        (At::Greeting, Act::Say("554 5.7.1 go away\r\n")),
+        (At::Greeting, Act::Silence),
+        (At::Mail, Act::Say("421 4.3.2 closing\r\n")),
+        (At::Mail, Act::Say("550 5.1.8 who are you\r\n")),
+        (At::Rcpt, Act::Say("550 5.1.1 <a@example.org> unknown\r\n")),
+        (At::Rcpt, Act::Say("452 4.2.2 full\r\n")),
+        (At::Data, Act::Say("HTTP/1.1 400 Bad Request\r\n")),
+        (At::Dot, Act::Say("550 5.7.1 a@example.org writes spam\r\n")),
+        (At::Dot, Act::Say("334 what\r\n")),
+        (At::Dot, Act::Silence),
+    ];
+    let mut causes = Vec::new();
+    for (at, act) in cases {
+        let timeouts = timeouts(at, &act);
+        let server = FaultServer::start(Script::default().then(at, act)).await;
+        let smtp = Smtp::new(Settings {
+            timeouts,
+            ..plain(&server)
+        })
+        .unwrap();
+        let outcome = send(&smtp, "a@example.org").await;
+        causes.push(format!("{} {}", letter(&outcome), outcome.cause().unwrap()));
+    }
+    insta::assert_snapshot!(causes.join("\n"));
+}
+
+#[tokio::test]
+async fn the_time_before_the_dot_is_limited_as_a_whole() {
+    let script = Script::offering(&["PIPELINING"]).then(At::Rcpt, Act::Silence);
+    let server = FaultServer::start(script).await;
+    let timeouts = Timeouts {
+        before_dot: SHORT,
+        ..PATIENT
+    };
+    let smtp = Smtp::new(Settings {
+        timeouts,
+        ..plain(&server)
+    })
+    .unwrap();
+    let outcome = send(&smtp, "a@example.org").await;
+    assert_eq!(letter(&outcome), 'N', "{outcome:?}");
+    server.closed().await;
+    assert!(server.seen().bodies.is_empty());
+}
+
 #[tokio::test]
 async fn a_reply_stream_cut_anywhere_never_makes_an_accepted() {
     for offers in [&["PIPELINING"][..], &[]] {
@@ -376,11 +425,7 @@ async fn starttls_is_demanded_and_trusts_nothing_said_before_it() {
         (&["PIPELINING"][..], None, 'P'),
         (&["starttls"], None, 'N'),
         (&["STARTTLS"], Some(Act::Say(buffered)), 'N'),
-        (
-            &["STARTTLS"],
-            Some(Act::Say("220 2.0.0 ready\r\nnot TLS\r\n")),
-            'N',
-        ),
+        (&["STARTTLS"], Some(Act::Say("220 2.0.0 ready\r\n2")), 'N'),
         (
             &["STARTTLS"],
             Some(Act::SayAndClose("220 2.0.0 ready\r\n")),
@@ -388,6 +433,7 @@ async fn starttls_is_demanded_and_trusts_nothing_said_before_it() {
         ),
         (&["STARTTLS"], Some(Act::Say("502 5.5.1 no\r\n")), 'P'),
     ] {
+        let said_more = matches!(act, Some(Act::Say(text)) if text.lines().count() > 1);
         let mut script = Script::offering(offers);
         if let Some(act) = act.clone() {
             script = script.then(At::StartTls, act);
@@ -403,6 +449,8 @@ async fn starttls_is_demanded_and_trusts_nothing_said_before_it() {
         .unwrap();
         let outcome = send(&smtp, "a@example.org").await;
         assert_eq!(letter(&outcome), expected, "{act:?}: {outcome:?}");
+        let unasked = outcome.cause().unwrap().contains("unasked");
+        assert_eq!(unasked, said_more, "{act:?}: {outcome:?}");
         let seen = server.seen();
         let said = seen.verbs();
         assert!(

@@ -1,0 +1,202 @@
+//! What the model's rows say: marks, the tally, batches, stories and gauges.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{State, count};
+use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
+use crate::domain::diff::Mark;
+use crate::domain::message::{Channel, MessageId, MessageState};
+use crate::domain::notice::NoticeBrief;
+use crate::domain::recipient::Role;
+use crate::domain::reference::Reference;
+use crate::domain::verdict::{self, Word};
+use crate::store::deeds::{sample, story};
+use crate::store::tables::{
+    AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow,
+};
+use crate::store::{Batch, BatchId, Gauges, Marks, Story, StoryLine, Tally};
+
+impl State {
+    pub(super) fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> Marks {
+        let snapshot = self.sources.get(source).and_then(|s| s.snapshot);
+        let rows = self.tables.appointments.values();
+        let future = rows.filter(|a| a.source == *source && a.state.start >= floor);
+        let marks = future.map(|a| {
+            let mark = Mark {
+                fingerprint: a.fingerprint.unwrap_or(Fingerprint(0)),
+                absent: a.absent,
+                cancelled: a.state.standing == Standing::Cancelled,
+            };
+            (a.key.clone(), mark)
+        });
+        Marks {
+            baseline: snapshot.is_some(),
+            snapshot_at: snapshot.map(|(_, at)| at),
+            marks: marks.collect(),
+        }
+    }
+
+    fn people(&self) -> BTreeMap<(AppointmentId, Role), Vec<NoticeBrief>> {
+        let mut people: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, row) in &self.tables.notices {
+            let person = (row.appointment, row.role.clone());
+            people
+                .entry(person)
+                .or_default()
+                .extend(self.tables.brief(*id));
+        }
+        people
+    }
+
+    pub(super) fn tally(&self, now: DateTime<Utc>) -> Tally {
+        let mut tally = Tally::default();
+        for notices in self.people().values() {
+            tally.add_person(notices, now);
+        }
+        for message in self.tables.messages.values() {
+            tally.add_message(&message.facts());
+        }
+        tally
+    }
+
+    pub(super) fn batches(&self) -> Vec<Batch> {
+        let batches = self.tables.batches.iter();
+        let mut open: Vec<_> = batches
+            .filter(|(_, b)| matches!(b.state, BatchState::Held | BatchState::Releasing))
+            .collect();
+        open.sort_by_key(|(id, b)| (b.held_at, **id));
+        open.into_iter().map(|(id, b)| self.batch(*id, b)).collect()
+    }
+
+    fn batch(&self, id: BatchId, row: &BatchRow) -> Batch {
+        let held: Vec<_> = self
+            .tables
+            .braked(id)
+            .filter_map(|(id, m)| Some((id, m, self.tables.notices.get(&m.notice)?)))
+            .collect();
+        let people: BTreeSet<_> = held
+            .iter()
+            .map(|(_, _, n)| (&n.office, n.appointment, &n.role))
+            .collect();
+        let mut offices = BTreeMap::new();
+        for (office, _, _) in people {
+            *offices.entry(office.clone()).or_insert(0) += 1;
+        }
+        Batch {
+            id,
+            version: row.version,
+            people: self.tables.people_in(id),
+            source: row.source.clone(),
+            braked: row.braked,
+            held_at: row.held_at,
+            first_due_by: held.iter().map(|(_, _, n)| n.due_by).min(),
+            offices,
+            releasing: row.state == BatchState::Releasing,
+            samples: self.samples(&held),
+        }
+    }
+
+    /// Up to three texts: of each purpose, channel and office the earliest.
+    fn samples(&self, held: &[(MessageId, &MessageRow, &NoticeRow)]) -> Vec<String> {
+        let mut first = BTreeMap::new();
+        for (id, m, n) in held.iter().filter(|(_, m, _)| m.channel != Channel::Phone) {
+            let kind = (n.purpose, m.channel, &n.office);
+            let earliest = first.entry(kind).or_insert((n.due_by, *id));
+            *earliest = (*earliest).min((n.due_by, *id));
+        }
+        let mut chosen: Vec<_> = first.into_iter().map(|(kind, at)| (at, kind.1)).collect();
+        chosen.sort_unstable();
+        let chosen = chosen.into_iter().take(3);
+        chosen
+            .filter_map(|((_, id), channel)| {
+                let person = self.tables.message_people.get(&id)?;
+                Some(sample(channel, &person.body))
+            })
+            .collect()
+    }
+
+    pub(super) fn explain(&self, name: &str) -> Vec<Story> {
+        let stories = self.find(name).into_iter().filter_map(|id| {
+            let known = self.tables.known(id)?;
+            Some(story(known, self.lines(id)))
+        });
+        stories.collect()
+    }
+
+    fn find(&self, name: &str) -> Vec<AppointmentId> {
+        let reference = name.parse::<Reference>().ok();
+        let notice = reference.and_then(|r| self.tables.references.get(&r));
+        if let Some(notice) = notice.and_then(|id| self.tables.notices.get(id)) {
+            return vec![notice.appointment];
+        }
+        let full = name
+            .split_once('/')
+            .map(|(source, key)| (SourceName(source.to_owned()), BookingKey(key.to_owned())));
+        let rows = self.tables.appointments.iter();
+        rows.filter(|(_, a)| {
+            let own = (&a.source, &a.key);
+            a.key.0 == name || full.as_ref().is_some_and(|(s, k)| (s, k) == own)
+        })
+        .map(|(id, _)| *id)
+        .collect()
+    }
+
+    fn lines(&self, id: AppointmentId) -> Vec<StoryLine> {
+        let notices = self.tables.notices.values();
+        let batches: BTreeSet<_> = notices
+            .filter(|n| n.appointment == id)
+            .filter_map(|n| n.batch)
+            .collect();
+        let concerns = |line: &&HistoryRow| match line.appointment {
+            Some(appointment) => appointment == id,
+            None => line.batch.is_some_and(|b| batches.contains(&b)),
+        };
+        let lines = self.tables.history.iter().filter(concerns);
+        lines.map(line).collect()
+    }
+
+    pub(super) fn gauges(&self, now: DateTime<Utc>) -> Gauges {
+        let until = now + TimeDelta::hours(24);
+        let untold = |notices: &&Vec<NoticeBrief>| {
+            verdict::standing_notice(notices).is_some_and(|n| {
+                let near = n.due_by > now && n.due_by <= until;
+                near && !matches!(verdict::word(n, now), Word::Told | Word::LeftOut)
+            })
+        };
+        let waiting = self.tables.messages.values().filter(|m| {
+            let notice = self.tables.notices.get(&m.notice);
+            m.state == MessageState::Ready
+                && m.channel != Channel::Phone
+                && m.not_before <= now
+                && notice.is_some_and(|n| n.not_after > now)
+        });
+        let first = waiting.map(|m| m.not_before).min();
+        let batches = self.tables.batches.values();
+        let held = batches.filter(|b| b.state == BatchState::Held).count();
+        let ages = self.sources.iter().filter_map(|(name, source)| {
+            let (_, at) = source.snapshot?;
+            Some((name.clone(), (now - at).as_seconds_f64()))
+        });
+        Gauges {
+            untold_people_24h: count(self.people().values().filter(untold).count()),
+            oldest_due_seconds: first.map_or(0.0, |first| (now - first).as_seconds_f64()),
+            held_batches: count(held),
+            snapshot_age_seconds: ages.collect(),
+        }
+    }
+}
+
+fn line(row: &HistoryRow) -> StoryLine {
+    StoryLine {
+        at: row.at,
+        actor: row.actor.clone(),
+        notice: row.notice,
+        channel: row.channel,
+        event: row.event.to_owned(),
+        from: row.from,
+        to: row.to,
+        detail: row.detail.clone(),
+    }
+}
