@@ -113,7 +113,7 @@ pub async fn run_story<S: Desk>(
     clock: Clock,
     pace: Pace,
 ) -> Result<(), StoryError> {
-    let mut stage = Stage::new(sandbox, desk, clock);
+    let mut stage = Stage::new(sandbox, desk, clock, pace);
     let eyes = Eyes {
         desk,
         clock,

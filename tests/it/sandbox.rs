@@ -1,6 +1,8 @@
 //! The sandbox beside the daemon's own edges: the register read by the real source, the gateway and
 //! the mail server written to by the real channels, and nothing that leaves the machine.
 
+pub(crate) mod show;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,6 +27,7 @@ use varsel::domain::outcome::{Outcome, ReportState};
 use varsel::sandbox::gateway::{GatewayMode, SmsState};
 use varsel::sandbox::mail::{MailMode, ReadMail};
 use varsel::sandbox::register::{Booking, BookingQuery};
+use varsel::sandbox::story::Pace;
 use varsel::sandbox::{BOOKINGS, Sandbox, SandboxError, SandboxSettings, start};
 use varsel::source::sql::{Meaning, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
 use varsel::source::{Look, Snapshot, Source};
@@ -493,4 +496,23 @@ pub(crate) fn client() -> reqwest::Client {
         .timeout(Duration::from_secs(60))
         .build()
         .unwrap()
+}
+
+// ── The story ───────────────────────────────────────────────────────────────────────────────────
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_is_told_to_its_end_and_nobody_waits() {
+    let show = show::open().await;
+    show.tell(Pace::Once).await;
+    let tally = show.settled().await;
+    assert!(tally.told > 200, "{tally:?}");
+    // No number and no address, or none that works.
+    assert!(tally.must_be_phoned > 0, "{tally:?}");
+    // Taken back while the batch was held.
+    assert_eq!(tally.left_out, 1, "{tally:?}");
+    assert_eq!((tally.too_late, tally.unknown), (0, 0), "{tally:?}");
+    let gateway = &show.sandbox.gateway;
+    assert_eq!(gateway.taken().duplicates, 0);
+    assert_eq!(gateway.taken().messages, u64::from(tally.sms));
+    assert_eq!(show.sandbox.mailbox.taken(), u64::from(tally.email));
 }

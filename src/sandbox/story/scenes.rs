@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::{Step, StoryError};
+use super::{Pace, Step, StoryError};
 use crate::clock::Clock;
 use crate::domain::calendar;
 use crate::domain::closing::{Closing, ClosingKind, NextStep};
@@ -19,6 +19,8 @@ use crate::store::{Act, ActError, Batch, Deed, Desk, SeenBatch};
 const FEW: usize = 6;
 /// The closing's length after its first day: 17 March to 9 April.
 const CLOSING_DAYS: i64 = 23;
+/// The days of the closing that are cancelled at once when nobody watches: enough for the brake.
+const SHORT_DAYS: i64 = 5;
 /// Of so many passport appointments one stands: the offices receive fewer, not nobody.
 const ONE_STANDS_OF: usize = 4;
 /// Who acts, in the history.
@@ -31,6 +33,7 @@ pub(super) struct Stage<'a, S> {
     pub(super) sandbox: &'a Sandbox,
     desk: &'a S,
     clock: Clock,
+    pace: Pace,
     /// The booking that is cancelled and, once its person knows, taken back.
     pub(super) told: String,
     /// The booking that is taken back while its batch is held.
@@ -40,11 +43,12 @@ pub(super) struct Stage<'a, S> {
 }
 
 impl<'a, S> Stage<'a, S> {
-    pub(super) fn new(sandbox: &'a Sandbox, desk: &'a S, clock: Clock) -> Self {
+    pub(super) fn new(sandbox: &'a Sandbox, desk: &'a S, clock: Clock, pace: Pace) -> Self {
         Self {
             sandbox,
             desk,
             clock,
+            pace,
             told: String::new(),
             held: String::new(),
             cast: Vec::new(),
@@ -276,7 +280,11 @@ impl<S: Desk> Stage<'_, S> {
 
     async fn cancel_most(&mut self) -> Result<(), StoryError> {
         let from = self.start_of(self.first_day() + TimeDelta::days(1));
-        let until = self.start_of(self.first_day() + TimeDelta::days(CLOSING_DAYS + 1));
+        let days = match self.pace {
+            Pace::Watched => CLOSING_DAYS,
+            Pace::Once => SHORT_DAYS,
+        };
+        let until = self.start_of(self.first_day() + TimeDelta::days(days + 1));
         let in_oslo = |one: &Booking| {
             self.office(&one.office)
                 .is_some_and(|office| !office.abroad)
