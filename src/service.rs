@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::channel::Channel as Gate;
 use crate::clock::{Clock, Mono};
+use crate::domain::appointment::SourceName;
 use crate::domain::brake::BrakeLimits;
 use crate::domain::contact::Address;
 use crate::domain::directory::Directory;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub node: String,
     /// Domain time.
     pub clock: Clock,
+    /// The booking systems, by name.
+    pub sources: Vec<SourceName>,
     /// The agency's directory.
     pub directory: Arc<Directory>,
     /// The texts.

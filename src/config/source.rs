@@ -7,18 +7,10 @@ use super::error::ConfigError;
 use super::file::{File, Source, Start, Status};
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::{OfficeId, ServiceId};
-use crate::service::settings::SourceSettings;
 use crate::source::sql::{Meaning, Settings, StartFormat};
 
 /// The settings of one source of a checked file.
-pub(super) fn settings(source: &Source) -> SourceSettings {
-    SourceSettings {
-        every: source.every.0,
-        sql: sql(source),
-    }
-}
-
-fn sql(source: &Source) -> Settings {
+pub(super) fn settings(source: &Source) -> Settings {
     Settings {
         name: SourceName(source.name.clone()),
         path: source.path.clone(),

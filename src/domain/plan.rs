@@ -5,19 +5,23 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::appointment::Appointment;
-use super::calendar::{self, SendWindow};
+use super::calendar::SendWindow;
 use super::change::{Change, ChangeKind};
 use super::closing::Closing;
 use super::contact::Address;
-use super::directory::{Directory, Office, OfficeId, Service, ServiceId};
+use super::directory::{Directory, OfficeId, ServiceId};
 use super::ladder::{Ladder, Rung};
 use super::language::{Language, LanguagePair};
 use super::message::{Channel, Reason, words};
 use super::notice::{NoticeBrief, OnUnknown, Purpose};
 use super::recipient::{Recipient, Role};
+
+use self::case::Case;
+
+mod case;
 
 /// The kind of change a rule speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -263,185 +267,4 @@ fn deadlines(change: &Change) -> (DateTime<Utc>, DateTime<Utc>) {
             (change.old.start.min(change.new.start), change.new.start)
         }
     }
-}
-
-/// One recipient of one changed appointment, with everything looked up.
-struct Case<'a> {
-    appointment: &'a Appointment,
-    recipient: &'a Recipient,
-    change: &'a Change,
-    around: &'a Circumstances<'a>,
-    office: &'a Office,
-    service: &'a Service,
-}
-
-impl<'a> Case<'a> {
-    fn new(
-        appointment: &'a Appointment,
-        recipient: &'a Recipient,
-        change: &'a Change,
-        around: &'a Circumstances<'a>,
-    ) -> Result<Self, NoPlan> {
-        let directory = around.directory;
-        let find = |id: &OfficeId| {
-            directory
-                .offices
-                .get(id)
-                .ok_or_else(|| NoPlan::UnknownOffice(id.clone()))
-        };
-        let office = find(&change.new.office)?;
-        find(&change.old.office)?;
-        let service = directory.services.get(&appointment.service);
-        let service = service.ok_or_else(|| NoPlan::UnknownService(appointment.service.clone()))?;
-        Ok(Self {
-            appointment,
-            recipient,
-            change,
-            around,
-            office,
-            service,
-        })
-    }
-
-    fn short_notice(&self) -> bool {
-        let left = self.change.old.start - self.around.now;
-        left < TimeDelta::from_std(self.around.rules.short_notice).unwrap_or(TimeDelta::MAX)
-    }
-
-    fn rule(&self, when: When) -> Result<&'a Rule, NoPlan> {
-        let short = self.short_notice();
-        let fits = |rule: &&Rule| {
-            rule.when == when
-                && (rule.services.is_empty() || rule.services.contains(&self.service.id))
-                && rule.short_notice.is_none_or(|only| only == short)
-        };
-        let missing = || NoPlan::NoRule {
-            service: self.service.id.clone(),
-            when,
-        };
-        self.around
-            .rules
-            .rules
-            .iter()
-            .find(fits)
-            .ok_or_else(missing)
-    }
-
-    fn closing(&self) -> Option<Closing> {
-        let old = &self.change.old;
-        let zone = self.around.directory.offices.get(&old.office)?.zone;
-        let day = calendar::local_day(old.start, zone);
-        let covers = |closing: &&Closing| closing.covers(&old.office, self.service.kind, day);
-        self.around.closings.iter().find(covers).cloned()
-    }
-
-    fn languages(&self) -> LanguagePair {
-        let first = self.recipient.language.unwrap_or(self.office.language);
-        let other = |second: Language| match second == first {
-            true if first == Language::En => Some(self.office.language).filter(|l| *l != first),
-            true => Some(Language::En),
-            false => Some(second),
-        };
-        LanguagePair {
-            first,
-            second: self.around.rules.second_language.and_then(other),
-        }
-    }
-
-    /// The last day to submit online, where the law and the directory open the digital route.
-    fn digital_until(&self) -> Option<NaiveDate> {
-        let route = self
-            .service
-            .digital
-            .as_ref()
-            .filter(|_| self.service.kind.may_be_digital())?;
-        let today = calendar::local_day(self.around.now, self.office.zone);
-        today.checked_add_days(Days::new(route.days.into()))
-    }
-
-    fn telling(&self, purpose: Purpose) -> Telling {
-        let short_notice = self.short_notice();
-        let digital_until = match purpose {
-            Purpose::Cancellation if short_notice => None,
-            Purpose::Cancellation | Purpose::DigitalInvitation => self.digital_until(),
-            Purpose::Change | Purpose::Reinstatement => None,
-        };
-        Telling {
-            purpose,
-            change: self.change.clone(),
-            service: self.appointment.service.clone(),
-            role: self.recipient.role.clone(),
-            short_notice,
-            closing: self.closing(),
-            digital_until,
-            cancellation_sent_at: None,
-            beside_email: false,
-            languages: self.languages(),
-        }
-    }
-
-    /// At short notice the cancellation does not wait for instructions: the invitation to submit
-    /// online follows as a notice of its own.
-    fn invitation(&self) -> Option<PlannedNotice> {
-        let cancelled = self.change.kind == ChangeKind::Cancelled && self.short_notice();
-        let until = self.digital_until().filter(|_| cancelled)?;
-        let rule = self.rule(When::Digital).ok()?;
-        let within = TimeDelta::from_std(self.around.rules.invitation_within).ok()?;
-        let not_after = calendar::instant(until.and_hms_opt(23, 59, 59)?, self.office.zone);
-        let due_by = (self.around.now + within).min(not_after);
-        Some(self.notice(rule, self.telling(rule.purpose), due_by, not_after))
-    }
-
-    fn notice(
-        &self,
-        rule: &Rule,
-        mut telling: Telling,
-        due_by: DateTime<Utc>,
-        not_after: DateTime<Utc>,
-    ) -> PlannedNotice {
-        let rungs = rule.ladder.first(&self.recipient.contact, rule.together);
-        telling.beside_email = rungs.iter().any(|rung| rung.channel == Channel::Email);
-        PlannedNotice {
-            telling,
-            ladder: rule.ladder.clone(),
-            on_unknown: rule.on_unknown,
-            due_by,
-            not_after,
-            messages: rungs
-                .into_iter()
-                .map(|rung| self.message(rung, due_by))
-                .collect(),
-        }
-    }
-
-    fn message(&self, rung: Rung, due_by: DateTime<Utc>) -> PlannedMessage {
-        let rules = self.around.rules;
-        let window = rules.windows.of(rung.channel);
-        let now = self.around.now;
-        let not_before = match rung.channel {
-            // The call list shows a person at once; when to call is the caller's to see.
-            Channel::Phone => now,
-            Channel::Sms | Channel::Email => {
-                calendar::send_time(window, self.office.zone, now, due_by, rules.quiet_reserve)
-            }
-        };
-        PlannedMessage {
-            rung: rung.number,
-            channel: rung.channel,
-            address: self.recipient.contact.address(rung.channel),
-            reason: rung.reason,
-            not_before,
-            give_up_at: give_up_at(not_before, due_by, &rules.rung_time),
-        }
-    }
-}
-
-/// A rung has a share of the time that is left, within its bounds and never past `due_by`.
-fn give_up_at(from: DateTime<Utc>, due_by: DateTime<Utc>, time: &RungTime) -> DateTime<Utc> {
-    let left = (due_by - from).to_std().unwrap_or_default();
-    let share = left
-        .mul_f64(time.share.clamp(0.0, 1.0))
-        .max(time.least)
-        .min(time.most);
-    (from + share).min(due_by.max(from))
 }

@@ -10,19 +10,15 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::replan::{Replan, Undecided};
-use crate::domain::appointment::{Appointment, BookingKey, Standing};
+use crate::domain::appointment::{Appointment, BookingKey};
 use crate::domain::brake::{PollCounts, brake};
-use crate::domain::change::change;
-use crate::domain::closing::Closing;
-use crate::domain::contact::Unusable;
 use crate::domain::diff::{Diff, diff, same_again};
-use crate::domain::notice::beliefs;
-use crate::domain::plan::{self, NoPlan};
 use crate::source::{Look, RowFault, Snapshot, Source, SourceError};
-use crate::store::{
-    Entry, Known, Ledger, Marks, NewBatch, Record, Recorded, SnapshotMark, StoreError,
-};
+use crate::store::{Entry, Ledger, Marks, NewBatch, Record, Recorded, SnapshotMark, StoreError};
+
+use self::decide::{DECISION, Decide, quiet_entry};
+
+mod decide;
 
 /// How many appointments one transaction of the baseline writes.
 const BASELINE_CHUNK: usize = 2_000;
@@ -292,134 +288,6 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         let source = self.source.name();
         tracing::error!(source = %source, "nobody's state changed: {error}");
         self.shared.metrics.fault(source);
-    }
-}
-
-/// The pseudo-column of faults that concern the decision, not the row.
-const DECISION: &str = "(decision)";
-
-/// Decides, row by row, what is recorded.
-struct Decide<'a> {
-    shared: &'a Shared,
-    closings: &'a [Closing],
-    now: DateTime<Utc>,
-}
-
-impl Decide<'_> {
-    fn all(
-        &self,
-        rows: Vec<Appointment>,
-        known: &[Known],
-        keys: &[BookingKey],
-        faults: &mut Vec<RowFault>,
-    ) -> Vec<Entry> {
-        let known: std::collections::BTreeMap<&BookingKey, &Known> = known
-            .iter()
-            .map(|known| (&known.appointment.key, known))
-            .collect();
-        let mut rows: std::collections::BTreeMap<BookingKey, Appointment> =
-            rows.into_iter().map(|row| (row.key.clone(), row)).collect();
-        let mut entries = Vec::new();
-        for key in keys {
-            let known = known.get(key).copied();
-            let decided = match (rows.remove(key), known) {
-                (Some(row), Some(known)) => self.row(keep_contact(row, known), known),
-                (Some(row), None) => Ok(quiet_entry(row, None, 0)),
-                (None, Some(known)) => self.row(gone(known), known),
-                (None, None) => continue,
-            };
-            match decided {
-                Ok(entry) => entries.push(entry),
-                Err(problem) => faults.push(RowFault {
-                    key: Some(key.clone()),
-                    column: DECISION.to_owned(),
-                    problem: format!("{problem}; nobody was told, and it will be tried again"),
-                }),
-            }
-        }
-        entries
-    }
-
-    fn row(&self, mut row: Appointment, known: &Known) -> Result<Entry, Undecided> {
-        let old = &known.appointment.state;
-        if row.state.standing == Standing::Cancelled && old.standing == Standing::Cancelled {
-            // A cancelled booking has no time or place that anybody could be told.
-            row.state = old.clone();
-        }
-        let replan = Replan {
-            shared: self.shared,
-            closings: self.closings,
-            now: self.now,
-        };
-        if row.state == *old {
-            let notices = replan.refresh(known, &row)?;
-            return Ok(Entry {
-                notices,
-                ..quiet_entry(row, Some(known), known.revision)
-            });
-        }
-        let mut notices = Vec::new();
-        for recipient in &row.recipients {
-            let believed = beliefs(&known.base, &known.notices, &recipient.role);
-            let Some(change) = change(&row.state, &believed) else {
-                continue;
-            };
-            match plan::plan(&row, recipient, &change, &known.notices, &replan.around()) {
-                Ok(planned) => {
-                    for planned in planned {
-                        notices.push(replan.writing().notice(&row, planned, None)?);
-                    }
-                }
-                Err(NoPlan::Past) => {}
-                Err(problem) => return Err(problem.into()),
-            }
-        }
-        let entry = quiet_entry(row, Some(known), known.revision + 1);
-        Ok(Entry {
-            supersede: true,
-            notices,
-            ..entry
-        })
-    }
-}
-
-/// A booking whose row is gone from the source is cancelled; everything else is as we last saw it.
-fn gone(known: &Known) -> Appointment {
-    let mut copy = known.appointment.clone();
-    copy.state.standing = Standing::Cancelled;
-    copy
-}
-
-/// Systems that cancel often erase the contact in the same breath: the newest copy known is kept.
-fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
-    if row.state.standing == Standing::Active {
-        return row;
-    }
-    for recipient in &mut row.recipients {
-        let old = known
-            .appointment
-            .recipients
-            .iter()
-            .find(|old| old.role == recipient.role);
-        let Some(old) = old else { continue };
-        if recipient.contact.phone == Err(Unusable::Missing) {
-            recipient.contact.phone.clone_from(&old.contact.phone);
-        }
-        if recipient.contact.email == Err(Unusable::Missing) {
-            recipient.contact.email.clone_from(&old.contact.email);
-        }
-    }
-    row
-}
-
-fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32) -> Entry {
-    Entry {
-        appointment: row,
-        believed: known.map(Known::believed),
-        revision: known.map_or(revision, |known| revision.max(known.revision)),
-        supersede: false,
-        release: false,
-        notices: Vec::new(),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Settings {
     /// Where health, metrics and reports are served.
     pub http: HttpSettings,
     /// The booking systems.
-    pub sources: Vec<SourceSettings>,
+    pub sources: Vec<crate::source::sql::Settings>,
     /// The gateways.
     pub gateways: Vec<GatewaySettings>,
     /// The rules of planning.
@@ -62,15 +62,6 @@ pub struct HttpSettings {
     pub read_timeout: Duration,
     /// No request body is longer, in bytes.
     pub max_body_bytes: usize,
-}
-
-/// One booking system.
-#[derive(Clone, Debug)]
-pub struct SourceSettings {
-    /// How it is read and mapped.
-    pub sql: crate::source::sql::Settings,
-    /// How often it is looked at.
-    pub every: Duration,
 }
 
 /// One gateway.

@@ -87,7 +87,7 @@ pub async fn start<S: Store>(
 ) -> Result<Service<S>, StartError> {
     let mut sources = Vec::new();
     for source in &settings.sources {
-        let open = SqlSource::open(source.sql.clone(), Arc::clone(&directory)).await?;
+        let open = SqlSource::open(source.clone(), Arc::clone(&directory)).await?;
         sources.push((open, source.every));
     }
     let told_on = told_on(&settings.gateways);
@@ -106,6 +106,11 @@ pub async fn start<S: Store>(
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
+        sources: settings
+            .sources
+            .into_iter()
+            .map(|source| source.name)
+            .collect(),
         directory,
         templates,
         rules: settings.rules,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Pulse, Shared};
+use crate::domain::appointment::SourceName;
 use crate::inbound::routes::{Answering, Vital};
 use crate::store::Desk;
 
@@ -39,7 +40,23 @@ impl<D: Desk + 'static> Health<D> {
         Self { shared, desk }
     }
 
-    async fn figures(&self) -> Result<(), String> {
+    async fn ready_for_work(&self) -> Result<(), String> {
+        let seen = self.figures().await?;
+        let blind = self
+            .shared
+            .sources
+            .iter()
+            .find(|source| !seen.contains(source));
+        match blind {
+            None => Ok(()),
+            Some(source) => Err(format!(
+                "source \"{source}\" has not been read completely yet"
+            )),
+        }
+    }
+
+    /// Refreshes the figures; returns the sources whose baseline is complete.
+    async fn figures(&self) -> Result<Vec<SourceName>, String> {
         let now = self.shared.clock.now();
         let gauges = self
             .desk
@@ -53,7 +70,7 @@ impl<D: Desk + 'static> Health<D> {
         for (source, seconds) in &gauges.snapshot_age_seconds {
             metrics.snapshot_age(source, *seconds);
         }
-        Ok(())
+        Ok(gauges.snapshot_age_seconds.into_keys().collect())
     }
 }
 
@@ -63,7 +80,7 @@ impl<D: Desk + 'static> Vital for Health<D> {
     }
 
     fn ready(&self) -> Answering<'_, Result<(), String>> {
-        Box::pin(self.figures())
+        Box::pin(self.ready_for_work())
     }
 
     fn metrics(&self) -> Answering<'_, String> {

@@ -201,7 +201,7 @@ fn the_rooms_get_settings_that_say_what_the_file_says() {
     };
     let config = Config::parse(Some(layer), folder.path()).unwrap();
     let settings = config.service(Clock::system()).unwrap();
-    assert_eq!(settings.sources[0].sql.name.0, "oslo");
+    assert_eq!(settings.sources[0].name.0, "oslo");
     let gateway = &settings.gateways[0];
     assert_eq!((gateway.name.as_str(), gateway.claim_ahead), ("sms", 64));
     let Mode::Trial(allowed) = &gateway.mode else {

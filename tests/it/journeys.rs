@@ -1,1 +1,18 @@
-//! (to come)
+//! Journeys: one file per case, from a row in the register to the words on a phone.
+
+mod brake;
+mod cancelled_immigration_email;
+mod cancelled_passport_sms;
+mod cancelled_then_reinstated;
+mod contact_changes;
+mod expired;
+mod gateway_down_and_back;
+mod invitation;
+mod ladder;
+mod moved;
+mod no_contact;
+mod reports;
+mod row_vanishes;
+mod short_notice;
+mod trial_mode;
+mod unknown_outcome;

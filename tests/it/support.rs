@@ -1,6 +1,9 @@
 //! What several integration tests share: real parts that can misbehave, never stand-ins of our own code.
 
+pub(crate) mod gateway;
 pub(crate) mod http_fault;
+pub(crate) mod mailbox;
 pub(crate) mod servers;
 pub(crate) mod smpp;
 pub(crate) mod smtp_fault;
+pub(crate) mod world;

@@ -1,0 +1,146 @@
+//! What one snapshot's rows mean for the people behind them, row by row, as entries to record.
+//!
+//! It looks at nothing but what it is given, and writes nothing.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::appointment::{Appointment, BookingKey, Standing};
+use crate::domain::change::change;
+use crate::domain::closing::Closing;
+use crate::domain::contact::Unusable;
+use crate::domain::notice::beliefs;
+use crate::domain::plan::{self, NoPlan};
+use crate::service::Shared;
+use crate::service::replan::{Replan, Undecided};
+use crate::source::RowFault;
+use crate::store::{Entry, Known};
+
+/// The pseudo-column of faults that concern the decision, not the row.
+pub(super) const DECISION: &str = "(decision)";
+
+/// Decides, row by row, what is recorded.
+pub(super) struct Decide<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) closings: &'a [Closing],
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Decide<'_> {
+    pub(super) fn all(
+        &self,
+        rows: Vec<Appointment>,
+        known: &[Known],
+        keys: &[BookingKey],
+        faults: &mut Vec<RowFault>,
+    ) -> Vec<Entry> {
+        let known: BTreeMap<&BookingKey, &Known> = known
+            .iter()
+            .map(|known| (&known.appointment.key, known))
+            .collect();
+        let mut rows: BTreeMap<BookingKey, Appointment> =
+            rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let mut entries = Vec::new();
+        for key in keys {
+            let known = known.get(key).copied();
+            let decided = match (rows.remove(key), known) {
+                (Some(row), Some(known)) => self.row(keep_contact(row, known), known),
+                (Some(row), None) => Ok(quiet_entry(row, None, 0)),
+                (None, Some(known)) => self.row(gone(known), known),
+                (None, None) => continue,
+            };
+            match decided {
+                Ok(entry) => entries.push(entry),
+                Err(problem) => faults.push(RowFault {
+                    key: Some(key.clone()),
+                    column: DECISION.to_owned(),
+                    problem: format!("{problem}; nobody was told, and it will be tried again"),
+                }),
+            }
+        }
+        entries
+    }
+
+    fn row(&self, mut row: Appointment, known: &Known) -> Result<Entry, Undecided> {
+        let old = &known.appointment.state;
+        if row.state.standing == Standing::Cancelled && old.standing == Standing::Cancelled {
+            // A cancelled booking has no time or place that anybody could be told.
+            row.state = old.clone();
+        }
+        let replan = Replan {
+            shared: self.shared,
+            closings: self.closings,
+            now: self.now,
+        };
+        if row.state == *old {
+            let notices = replan.refresh(known, &row)?;
+            return Ok(Entry {
+                notices,
+                ..quiet_entry(row, Some(known), known.revision)
+            });
+        }
+        let mut notices = Vec::new();
+        for recipient in &row.recipients {
+            let believed = beliefs(&known.base, &known.notices, &recipient.role);
+            let Some(change) = change(&row.state, &believed) else {
+                continue;
+            };
+            match plan::plan(&row, recipient, &change, &known.notices, &replan.around()) {
+                Ok(planned) => {
+                    for planned in planned {
+                        notices.push(replan.writing().notice(&row, planned, None)?);
+                    }
+                }
+                Err(NoPlan::Past) => {}
+                Err(problem) => return Err(problem.into()),
+            }
+        }
+        let entry = quiet_entry(row, Some(known), known.revision + 1);
+        Ok(Entry {
+            supersede: true,
+            notices,
+            ..entry
+        })
+    }
+}
+
+/// A booking whose row is gone from the source is cancelled; everything else is as we last saw it.
+fn gone(known: &Known) -> Appointment {
+    let mut copy = known.appointment.clone();
+    copy.state.standing = Standing::Cancelled;
+    copy
+}
+
+/// Systems that cancel often erase the contact in the same breath: the newest copy known is kept.
+fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
+    if row.state.standing == Standing::Active {
+        return row;
+    }
+    for recipient in &mut row.recipients {
+        let old = known
+            .appointment
+            .recipients
+            .iter()
+            .find(|old| old.role == recipient.role);
+        let Some(old) = old else { continue };
+        if recipient.contact.phone == Err(Unusable::Missing) {
+            recipient.contact.phone.clone_from(&old.contact.phone);
+        }
+        if recipient.contact.email == Err(Unusable::Missing) {
+            recipient.contact.email.clone_from(&old.contact.email);
+        }
+    }
+    row
+}
+
+pub(super) fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32) -> Entry {
+    Entry {
+        appointment: row,
+        believed: known.map(Known::believed),
+        revision: known.map_or(revision, |known| revision.max(known.revision)),
+        supersede: false,
+        release: false,
+        notices: Vec::new(),
+    }
+}

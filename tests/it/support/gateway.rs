@@ -1,0 +1,126 @@
+//! An SMS gateway for journeys: a real HTTP server that takes what the sandbox's profile sends,
+//! remembers it, and misbehaves on command. It waits for nothing but what a test tells it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// One SMS as the gateway got it.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Sms {
+    pub to: String,
+    pub from: String,
+    pub text: String,
+    pub key: String,
+    pub validity_seconds: u64,
+    pub callback_url: String,
+}
+
+/// What the gateway does with the next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Takes it and says so.
+    Accept,
+    /// Answers this status and takes nothing.
+    Answer(u16),
+    /// Takes it and never answers.
+    TakeAndHang,
+    /// Takes it, and answers only after [`Gateway::let_go`].
+    TakeAndWait,
+}
+
+#[derive(Clone)]
+pub struct Gateway {
+    pub address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    behaviour: Mutex<Behaviour>,
+    hang_after: Mutex<Option<usize>>,
+    taken: watch::Sender<Vec<Sms>>,
+    go: watch::Sender<bool>,
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let inner = Arc::new(Inner {
+            behaviour: Mutex::new(Behaviour::Accept),
+            hang_after: Mutex::new(None),
+            taken: watch::Sender::new(Vec::new()),
+            go: watch::Sender::new(false),
+        });
+        let router = Router::new()
+            .route("/gateway/messages", post(take))
+            .with_state(Arc::clone(&inner));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, inner }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/gateway/messages", self.address)
+    }
+
+    pub fn behave(&self, behaviour: Behaviour) {
+        *self.inner.hang_after.lock().unwrap() = None;
+        *self.inner.behaviour.lock().unwrap() = behaviour;
+    }
+
+    /// Accepts `count` messages, and takes every later one without answering.
+    pub fn hang_after(&self, count: usize) {
+        *self.inner.hang_after.lock().unwrap() = Some(count);
+    }
+
+    pub fn let_go(&self) {
+        self.inner.go.send_replace(true);
+    }
+
+    /// Everything taken so far, in order.
+    pub fn taken(&self) -> Vec<Sms> {
+        self.inner.taken.borrow().clone()
+    }
+
+    /// Waits until `count` messages were taken.
+    pub async fn wait_for(&self, count: usize) -> Vec<Sms> {
+        let mut taken = self.inner.taken.subscribe();
+        let seen = taken
+            .wait_for(|messages| messages.len() >= count)
+            .await
+            .unwrap();
+        seen.clone()
+    }
+}
+
+async fn take(State(inner): State<Arc<Inner>>, body: String) -> Response {
+    let behaviour = *inner.behaviour.lock().unwrap();
+    if let Behaviour::Answer(status) = behaviour {
+        let status = StatusCode::from_u16(status).unwrap();
+        return (status, "{\"error\":\"as told\"}").into_response();
+    }
+    let sms: Sms = serde_json::from_str(&body).unwrap();
+    let id = sms.key.clone();
+    inner.taken.send_modify(|taken| taken.push(sms));
+    let hang = *inner.hang_after.lock().unwrap();
+    let hangs = hang.is_some_and(|count| inner.taken.borrow().len() > count);
+    match if hangs {
+        Behaviour::TakeAndHang
+    } else {
+        behaviour
+    } {
+        Behaviour::TakeAndHang => std::future::pending::<()>().await,
+        Behaviour::TakeAndWait => {
+            let _ = inner.go.subscribe().wait_for(|go| *go).await;
+        }
+        Behaviour::Accept | Behaviour::Answer(_) => {}
+    }
+    (StatusCode::ACCEPTED, format!("{{\"id\":\"{id}\"}}")).into_response()
+}

@@ -1,0 +1,483 @@
+//! A small world for journeys: a real booking register (SQLite), the real store (SQLite), a real
+//! SMS gateway and mail server on loopback, and the service's own lines, driven step by step. The
+//! time is an argument: 16 March 2021, 14:00 in Oslo, until the test says otherwise.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use varsel::channel::email::{self, Smtp};
+use varsel::channel::report_token::token;
+use varsel::channel::sms::{Profile, Sms};
+use varsel::clock::Clock;
+use varsel::config::Config;
+use varsel::config::directory;
+use varsel::domain::appointment::SourceName;
+use varsel::domain::brake::BrakeLimits;
+use varsel::domain::closing::{Closing, ClosingKind, NextStep};
+use varsel::domain::language::{Language, Texts};
+use varsel::domain::message::{Channel, ToldOn};
+use varsel::domain::retry::RetryPolicy;
+use varsel::domain::verdict;
+use varsel::inbound::routes::{Delivery, ReportDesk, Taken};
+use varsel::service::dispatch::Dispatch;
+use varsel::service::intake::{Intake, IntakeStep};
+use varsel::service::reports::Reports;
+use varsel::service::schedule::Schedule;
+use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
+use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Wakes};
+use varsel::source::sql::{Meaning, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
+use varsel::store::sqlite::{Access, Sqlite};
+use varsel::store::{Act, Deed, Desk, Outbox, Story, SweepLimits, Tally};
+use varsel::telemetry::Metrics;
+use varsel::template::Templates;
+
+use super::gateway::Gateway;
+use super::mailbox::Mailbox;
+
+/// 16 March 2021, 14:00 in Oslo: the day the closing was announced.
+pub fn announced() -> DateTime<Utc> {
+    "2021-03-16T13:00:00Z".parse().unwrap()
+}
+
+/// One booking of the register.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    pub id: &'static str,
+    pub status: &'static str,
+    pub start: &'static str,
+    pub office: &'static str,
+    pub service: &'static str,
+    pub phone: Option<&'static str>,
+    pub email: Option<&'static str>,
+    pub language: &'static str,
+}
+
+/// A passport booking in the closing window, with a phone.
+pub fn passport(id: &'static str) -> Booking {
+    Booking {
+        id,
+        status: "booked",
+        start: "2021-03-24 09:20",
+        office: "gronland",
+        service: "passport",
+        phone: Some("40 00 00 01"),
+        email: Some("ola@example.com"),
+        language: "nb",
+    }
+}
+
+/// A residence-permit booking with an e-mail address.
+pub fn residence(id: &'static str) -> Booking {
+    Booking {
+        service: "residence_permit",
+        office: "sentrum",
+        email: Some("kari@example.org"),
+        language: "en",
+        ..passport(id)
+    }
+}
+
+/// The register's table, as an agency might have it.
+pub const REGISTER: &str = "CREATE TABLE bookings (
+    id TEXT PRIMARY KEY, status TEXT NOT NULL, start TEXT NOT NULL, office TEXT NOT NULL,
+    service TEXT NOT NULL, phone TEXT, email TEXT, language TEXT)";
+
+pub struct World {
+    pub now: DateTime<Utc>,
+    pub store: Sqlite,
+    pub shared: Arc<Shared>,
+    pub sms: Gateway,
+    pub mail: Mailbox,
+    pub reports: Reports<Sqlite>,
+    register: SqliteConnection,
+    intake: Intake<SqlSource, Sqlite>,
+    upkeep: Upkeep<Sqlite>,
+    ways: Vec<Way>,
+    lines: Vec<Dispatch<Sqlite>>,
+    /// Last, so that everything in it is closed before it goes.
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A world whose register holds these bookings and whose baseline is complete.
+    pub async fn with(bookings: &[Booking]) -> Self {
+        Self::on_trial(bookings, Mode::Live).await
+    }
+
+    /// The same, with every gateway in `mode`.
+    pub async fn on_trial(bookings: &[Booking], mode: Mode) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("register.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true);
+        let mut register = options.connect().await.unwrap();
+        sqlx::query(REGISTER).execute(&mut register).await.unwrap();
+        let (sms, mail) = (Gateway::start().await, Mailbox::start().await);
+        let store = Sqlite::open(&folder.path().join("varsel.db"), Access::Daemon)
+            .await
+            .unwrap();
+        let shared = shared(&store).await;
+        let ways = vec![sms_way(&sms, mode.clone()), email_way(&mail, mode)];
+        let source = SqlSource::open(source(&path), Arc::clone(&shared.directory))
+            .await
+            .unwrap();
+        let every = Duration::from_secs(30);
+        let retention = Retention {
+            schedule: Schedule::new("30 3 * * *", chrono_tz::Europe::Oslo).unwrap(),
+            keep: TimeDelta::days(30),
+        };
+        let profile = Arc::new(Profile::built_in("sandbox").unwrap());
+        let profiles = BTreeMap::from([("sandbox".to_owned(), profile)]);
+        let mut world = Self {
+            now: announced(),
+            intake: Intake::new(Arc::clone(&shared), source, store.clone(), every),
+            upkeep: Upkeep::new(Arc::clone(&shared), store.clone(), retention),
+            reports: Reports::new(Arc::clone(&shared), store.clone(), profiles),
+            lines: lines(&shared, &store, &ways),
+            ways,
+            register,
+            store,
+            shared,
+            sms,
+            mail,
+            _folder: folder,
+        };
+        for booking in bookings {
+            world.book(booking).await;
+        }
+        world.look().await;
+        world
+    }
+
+    /// Every gateway lets everything out from now on.
+    pub fn go_live(&mut self) {
+        for way in &mut self.ways {
+            way.mode = Mode::Live;
+        }
+        self.lines = lines(&self.shared, &self.store, &self.ways);
+    }
+
+    pub fn at(&mut self, now: &str) {
+        self.now = now.parse().unwrap();
+    }
+
+    // ── the register ────────────────────────────────────────────────────────────────────────────
+
+    pub async fn book(&mut self, booking: &Booking) {
+        let insert = "INSERT INTO bookings VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let query = sqlx::query(insert)
+            .bind(booking.id)
+            .bind(booking.status)
+            .bind(booking.start)
+            .bind(booking.office)
+            .bind(booking.service)
+            .bind(booking.phone)
+            .bind(booking.email)
+            .bind(booking.language);
+        query.execute(&mut self.register).await.unwrap();
+    }
+
+    pub async fn set(&mut self, id: &str, column: &str, value: &str) {
+        let update = AssertSqlSafe(format!("UPDATE bookings SET {column} = ? WHERE id = ?"));
+        let query = sqlx::query(update)
+            .bind(value.to_owned())
+            .bind(id.to_owned());
+        assert_eq!(
+            query
+                .execute(&mut self.register)
+                .await
+                .unwrap()
+                .rows_affected(),
+            1
+        );
+    }
+
+    pub async fn delete(&mut self, id: &str) {
+        let query = sqlx::query("DELETE FROM bookings WHERE id = ?").bind(id.to_owned());
+        assert_eq!(
+            query
+                .execute(&mut self.register)
+                .await
+                .unwrap()
+                .rows_affected(),
+            1
+        );
+    }
+
+    /// A write that changes nothing, so that the source is not silent.
+    pub async fn touch(&mut self) {
+        sqlx::query("UPDATE bookings SET id = id")
+            .execute(&mut self.register)
+            .await
+            .unwrap();
+    }
+
+    // ── the lines ───────────────────────────────────────────────────────────────────────────────
+
+    pub async fn look(&mut self) -> IntakeStep {
+        self.intake.step(self.now).await.unwrap()
+    }
+
+    pub async fn tend(&mut self) -> UpkeepStep {
+        self.upkeep.step(self.now).await.unwrap()
+    }
+
+    /// Tends until what is unknown has been resolved: leases run on the database's own clock.
+    pub async fn tend_until_resolved(&mut self) {
+        let resolving = async {
+            loop {
+                let swept = self.tend().await.swept;
+                if swept.retried + swept.held > 0 {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), resolving)
+            .await
+            .unwrap();
+    }
+
+    /// Lets everything fly that may leave now; does not wait for it to land.
+    pub async fn start_sending(&mut self) {
+        for line in &mut self.lines {
+            line.step(self.now).await.unwrap();
+        }
+    }
+
+    /// Hands over everything that may leave now, and settles it.
+    pub async fn send(&mut self) {
+        for line in &mut self.lines {
+            line.land().await.unwrap();
+            while line.step(self.now).await.unwrap().claimed > 0 {
+                line.land().await.unwrap();
+            }
+        }
+    }
+
+    /// The gateway reports every message it took as delivered.
+    pub async fn report_all_delivered(&self) {
+        self.report_all("delivered").await;
+    }
+
+    /// The gateway reports this state for every message it took, under the token it was given.
+    pub async fn report_all(&self, state: &str) {
+        for sms in self.sms.taken() {
+            let token = sms.callback_url.rsplit('/').next().unwrap().to_owned();
+            assert_eq!(self.report(&token, state).await, Taken::Kept);
+        }
+    }
+
+    pub async fn report(&self, token: &str, state: &str) -> Taken {
+        let delivery = Delivery {
+            gateway: "sandbox".to_owned(),
+            token: token.to_owned(),
+            parameters: vec![("state".to_owned(), state.to_owned())],
+        };
+        self.reports.take(delivery).await
+    }
+
+    /// A token for an attempt that does not exist, made with the right secret.
+    pub fn token_of_no_attempt(&self) -> String {
+        token(&self.shared.report_secret, 999_999)
+    }
+
+    // ── what people see ─────────────────────────────────────────────────────────────────────────
+
+    pub async fn tally(&self) -> Tally {
+        self.store.tally(self.now).await.unwrap()
+    }
+
+    pub async fn story(&self, id: &str) -> Story {
+        let mut stories = self.store.explain(&format!("register/{id}")).await.unwrap();
+        assert_eq!(stories.len(), 1, "one appointment, one story");
+        stories.remove(0)
+    }
+
+    pub async fn word(&self, id: &str) -> &'static str {
+        let story = self.story(id).await;
+        verdict::standing_notice(&story.notices)
+            .map_or("left_out", |notice| verdict::word(notice, self.now).word())
+    }
+
+    /// Why the newest message of the standing notice stands where it stands.
+    pub async fn reason(&self, id: &str) -> &'static str {
+        let story = self.story(id).await;
+        let notice = verdict::standing_notice(&story.notices).unwrap();
+        notice
+            .messages
+            .iter()
+            .max_by_key(|m| m.rung)
+            .unwrap()
+            .reason
+            .unwrap()
+            .word()
+    }
+
+    /// The closing of the seeds: 17 March to 9 April, reduced.
+    pub async fn close_oslo(&self) {
+        let offices = &self.shared.directory.offices;
+        let closing = Closing {
+            offices: offices
+                .values()
+                .filter(|o| !o.abroad)
+                .map(|o| o.id.clone())
+                .collect(),
+            kinds: Vec::new(),
+            from: "2021-03-17".parse().unwrap(),
+            to: "2021-04-09".parse().unwrap(),
+            kind: ClosingKind::Reduced,
+            next: NextStep::Book,
+            reason: Texts::from([
+                (Language::Nb, "smittesituasjonen i Oslo og Viken"),
+                (Language::Nn, "smittesituasjonen i Oslo og Viken"),
+                (Language::En, "the infection situation in Oslo and Viken"),
+            ]),
+        };
+        let act = Act {
+            actor: "Kari Nordmann".to_owned(),
+            reason: "announced today".to_owned(),
+            idempotency_key: "closing".to_owned(),
+            at: self.now,
+            deed: Deed::AddClosing(closing),
+        };
+        self.store.act(&act).await.unwrap();
+    }
+
+    /// A passport office other than Grønland.
+    pub fn another_passport_office(&self) -> String {
+        let offices = self.shared.directory.offices.values();
+        let mut others = offices
+            .filter(|office| !office.abroad && office.passport_line.is_some())
+            .filter(|office| office.id.0 != "gronland");
+        others.next().unwrap().id.0.clone()
+    }
+}
+
+/// The text with its reference masked.
+pub fn without_reference(text: &str) -> String {
+    let start = text.rfind("ref. ").unwrap() + "ref. ".len();
+    format!("{}XXXXXX", &text[..start])
+}
+
+fn lines(shared: &Arc<Shared>, store: &Sqlite, ways: &[Way]) -> Vec<Dispatch<Sqlite>> {
+    let line = |way: &Way| Dispatch::new(Arc::clone(shared), store.clone(), way.clone());
+    ways.iter().map(line).collect()
+}
+
+async fn shared(store: &Sqlite) -> Arc<Shared> {
+    let directory = include_str!("../../../config/offices.toml");
+    let directory = directory::parse(directory, Path::new("offices.toml")).unwrap();
+    Arc::new(Shared {
+        node: "node-1".to_owned(),
+        clock: Clock::starting_at(announced()),
+        sources: vec![SourceName("register".to_owned())],
+        directory: Arc::new(directory),
+        templates: Arc::new(Templates::load(None).unwrap()),
+        rules: Config::load(None).unwrap().rules(),
+        brake: BrakeLimits {
+            max_changes: 10,
+            max_share: 0.9,
+            min_changes: 2,
+        },
+        retry: RetryPolicy {
+            base: Duration::from_secs(5),
+            cap: Duration::from_secs(60),
+        },
+        sweep: SweepLimits {
+            quarantine: Duration::ZERO,
+            batch: 100,
+        },
+        told_on: ToldOnByChannel {
+            sms: ToldOn::Delivered,
+            email: ToldOn::Accepted,
+        },
+        mail_secret: store.secret("mail").await.unwrap(),
+        report_secret: store.secret("reports").await.unwrap(),
+        metrics: Metrics::default(),
+        wakes: Wakes::default(),
+        pulse: Pulse::default(),
+        look_again: Duration::from_secs(1),
+    })
+}
+
+fn sms_way(gateway: &Gateway, mode: Mode) -> Way {
+    let profile = Profile::built_in("sandbox")
+        .unwrap()
+        .at_url(&gateway.url())
+        .unwrap();
+    let secrets = BTreeMap::from([("key".to_owned(), "open sesame".into())]);
+    let sms = Sms::new(profile, secrets, "http://127.0.0.1:1").unwrap();
+    Way {
+        name: "sms".to_owned(),
+        channel: Channel::Sms,
+        gate: Arc::new(sms),
+        mode,
+        connections: 8,
+        claim_ahead: 16,
+        // Short, so that a test may wait until it is over.
+        lease: Duration::from_secs(2),
+        longest_send: Duration::from_millis(300),
+        report_within: Some(Duration::from_secs(3600)),
+    }
+}
+
+fn email_way(mail: &Mailbox, mode: Mode) -> Way {
+    let smtp = Smtp::new(email::Settings {
+        host: mail.address.ip().to_string(),
+        port: mail.address.port(),
+        tls: email::TlsMode::Plain,
+        ca_file: None,
+        hello_name: "varsel.example".to_owned(),
+        login: None,
+        envelope_from: "varsel@varsel.example".to_owned(),
+        bounce_domain: None,
+        connections: 2,
+        mails_per_connection: 100,
+        idle: Duration::from_secs(30),
+        timeouts: email::Timeouts::default(),
+    });
+    Way {
+        name: "mail".to_owned(),
+        channel: Channel::Email,
+        gate: Arc::new(smtp.unwrap()),
+        mode,
+        connections: 2,
+        claim_ahead: 16,
+        lease: Duration::from_secs(60),
+        longest_send: Duration::from_secs(20),
+        report_within: None,
+    }
+}
+
+fn source(path: &Path) -> Settings {
+    let words = [
+        ("booked", Meaning::Active),
+        ("cancelled", Meaning::Cancelled),
+    ];
+    Settings {
+        name: SourceName("register".to_owned()),
+        path: path.to_owned(),
+        query: "SELECT id, status, start, office, service, phone, email, language FROM bookings"
+            .to_owned(),
+        floor: None,
+        start: StartFormat::Naive,
+        naive_zone: None,
+        region: "NO".to_owned(),
+        status: words
+            .into_iter()
+            .map(|(word, means)| (word.to_owned(), means))
+            .collect(),
+        languages: BTreeMap::new(),
+        services: BTreeMap::new(),
+        offices: BTreeMap::new(),
+        every: Duration::from_secs(30),
+        statement_timeout: STATEMENT_TIMEOUT,
+    }
+}
