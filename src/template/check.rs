@@ -65,6 +65,12 @@ impl Templates {
         Ok(self.sms_of(telling, directory, reference, stretch)?)
     }
 
+    /// The names a text may use, for values and conditions alike.
+    #[must_use]
+    pub fn variables() -> BTreeSet<&'static str> {
+        known_variables()
+    }
+
     fn missing_files(&self, languages: LanguagePair) -> Vec<TemplateFault> {
         let mut faults = Vec::new();
         let mut need = |name: String, language: Language| {

@@ -2,6 +2,8 @@
 //! must refuse.
 
 mod checks;
+mod desk;
 mod directory;
 mod messages;
 mod parts;
+mod rules;

@@ -10,8 +10,8 @@ use varsel::domain::reference::Reference;
 use varsel::template::samples::samples;
 use varsel::template::{SmsText, Templates, limits};
 
+use super::desk::now;
 use super::directory::model_case;
-use super::messages::now;
 
 const NB: LanguagePair = LanguagePair {
     first: Language::Nb,
