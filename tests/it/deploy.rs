@@ -104,7 +104,7 @@ fn every_secret_of_the_unit_is_one_that_the_configuration_names() {
         let (name, path) = credential.split_once(':').unwrap();
         assert!(path.ends_with(name), "{credential}");
         assert!(
-            config.contains(&format!("_file = \"{name}\"")),
+            config.contains(&format!(" = \"{name}\"")),
             "{name} is in no configuration"
         );
     }
