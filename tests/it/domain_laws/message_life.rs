@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
+use varsel::domain::contact::{Contact, Email, Phone};
 use varsel::domain::ladder::{Ladder, Rung};
 use varsel::domain::message::{
     Channel, Event, MessageBrief, MessageState, Next, Reason, ToldOn, next,
@@ -95,6 +96,35 @@ fn every_state_can_still_end() {
             at += 1;
         }
         assert!(reached.iter().any(|state| state.has_ended()), "{start}");
+    }
+}
+
+#[test]
+fn the_next_rung_opens_exactly_when_this_one_has_failed() {
+    let ladder = Ladder::new(&[Channel::Sms, Channel::Email]);
+    let contact = Contact {
+        phone: Ok(Phone::from_stored("+4740000000")),
+        email: Ok(Email::from_stored("k@example.com")),
+    };
+    let reasons = Reason::ALL.iter().copied().map(Some);
+    for reason in reasons.chain([None]) {
+        for state in MessageState::ALL {
+            for told_on in ToldOn::ALL {
+                let open = MessageBrief {
+                    reason,
+                    ..message(0, Channel::Sms, *state, *told_on)
+                };
+                let failed = match state {
+                    MessageState::Failed | MessageState::Undelivered => true,
+                    MessageState::Unconfirmed => *told_on != ToldOn::Unconfirmed,
+                    MessageState::Held => reason == Some(Reason::Unknown),
+                    _ => false,
+                };
+                let next = ladder.climb(&[open], &contact).map(|rung| rung.channel);
+                let expected = failed.then_some(Channel::Email);
+                assert_eq!(next, expected, "{state}, told on {told_on}, {reason:?}");
+            }
+        }
     }
 }
 
