@@ -351,7 +351,7 @@ impl Tables {
             row.lease_until
                 .is_none_or(|until| until.0.saturating_add(extra) <= times.db_now.0)
         };
-        let due = match row.state {
+        match row.state {
             MessageState::Sending => lease_over(Duration::ZERO).then_some(Due::LeaseEnd),
             MessageState::Ready | MessageState::Held => {
                 (not_after <= times.now).then_some(Due::Expiry)
@@ -368,8 +368,7 @@ impl Tables {
             | MessageState::Superseded
             | MessageState::Expired
             | MessageState::Suppressed => None,
-        };
-        due
+        }
     }
 
     /// Does what time asks of these messages; each takes at most one step.

@@ -24,6 +24,7 @@ macro_rules! laws {
 }
 
 mod desk;
+mod differential;
 mod fixtures;
 mod recording;
 mod reports;

@@ -50,7 +50,7 @@ impl<W: Write> Request for Pending<W> {
     fn run<'c>(&'c mut self, conn: &'c mut SqliteConnection) -> Step<'c> {
         Box::pin(async move {
             let result = self.work.write(conn).await;
-            let failed = result.as_ref().err().map(|e| again(e));
+            let failed = result.as_ref().err().map(again);
             self.result = Some(result);
             failed.map_or(Ok(()), Err)
         })
@@ -131,7 +131,7 @@ async fn serve(held: Held, mut waiting: mpsc::Receiver<Box<dyn Request>>) {
             conn = None;
         }
         for request in group.drain(..) {
-            request.answer(outcome.as_ref().map(|()| ()).map_err(again));
+            request.answer(outcome.as_ref().copied().map_err(again));
         }
     }
     if let Some(conn) = conn {

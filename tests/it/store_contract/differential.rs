@@ -1,0 +1,331 @@
+//! Random lives of three bookings, lived by the model and by SQLite side by side: every answer and
+//! everything that can be read must be the same, and no message may leave twice by guess.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use varsel::domain::message::{Channel, MessageId, Reason};
+use varsel::domain::notice::OnUnknown;
+use varsel::domain::outcome::Outcome;
+use varsel::store::model::Model;
+use varsel::store::sqlite::{Access, Sqlite};
+use varsel::store::{
+    ActError, Claim, ClaimAsk, Deed, Entry, NewMessage, NewNotice, Record, ReportState, SeenBatch,
+    Store,
+};
+
+use super::fixtures::*;
+
+const BOOKINGS: u32 = 3;
+
+/// One thing that happens; numbers choose among what is there.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Booking `n` is cancelled or stands again, and these rungs are opened.
+    Change {
+        n: u32,
+        rungs: Vec<u8>,
+        retry: bool,
+        braked: bool,
+    },
+    /// The newest notice of booking `n` is planned anew.
+    Renew {
+        n: u32,
+        rungs: Vec<u8>,
+        release: bool,
+    },
+    Claim {
+        email: bool,
+        brief: bool,
+        limit: u32,
+    },
+    Settle {
+        which: usize,
+        outcome: u8,
+    },
+    Report {
+        which: usize,
+        state: u8,
+    },
+    Sweep {
+        patient: bool,
+    },
+    Wait {
+        minutes: i64,
+    },
+    Decide {
+        release: bool,
+    },
+    Join,
+    Erase,
+}
+
+fn rungs() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::subsequence(vec![0u8, 1, 2], 0..=3)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let n = 1..=BOOKINGS;
+    prop_oneof![
+        3 => (n.clone(), rungs(), any::<bool>(), prop::bool::weighted(0.2)).prop_map(
+            |(n, rungs, retry, braked)| Step::Change { n, rungs, retry, braked }),
+        2 => (n, rungs(), any::<bool>()).prop_map(
+            |(n, rungs, release)| Step::Renew { n, rungs, release }),
+        4 => (any::<bool>(), any::<bool>(), 1u32..4).prop_map(
+            |(email, brief, limit)| Step::Claim { email, brief, limit }),
+        4 => (0usize..12, 0u8..5).prop_map(|(which, outcome)| Step::Settle { which, outcome }),
+        3 => (0usize..12, 0u8..3).prop_map(|(which, state)| Step::Report { which, state }),
+        3 => any::<bool>().prop_map(|patient| Step::Sweep { patient }),
+        1 => (1i64..300).prop_map(|minutes| Step::Wait { minutes }),
+        1 => any::<bool>().prop_map(|release| Step::Decide { release }),
+        1 => Just(Step::Join),
+        1 => Just(Step::Erase),
+    ]
+}
+
+/// One store living through the steps.
+struct Life<S> {
+    store: S,
+    now: DateTime<Utc>,
+    claims: Vec<Claim>,
+    /// Per message, what is known of each attempt: `true` while it may be out.
+    out: BTreeMap<MessageId, Vec<bool>>,
+    retries: BTreeMap<u32, bool>,
+}
+
+impl<S: Store> Life<S> {
+    async fn new(store: S) -> Self {
+        baseline(&store, BOOKINGS).await;
+        Self {
+            store,
+            now: now(),
+            claims: Vec::new(),
+            out: BTreeMap::new(),
+            retries: BTreeMap::new(),
+        }
+    }
+
+    /// Does one step; the answer is everything the store said.
+    async fn live(&mut self, salt: u32, step: &Step) -> String {
+        match step {
+            Step::Change {
+                n,
+                rungs,
+                retry,
+                braked,
+            } => {
+                let known = known(&self.store, *n).await;
+                let to = if known.revision % 2 == 0 {
+                    cancelled(*n)
+                } else {
+                    active(*n)
+                };
+                self.retries.insert(*n, *retry);
+                let notices = self.plan(*n, rungs, salt);
+                let entry = change(&known, to, notices);
+                self.record(vec![entry], *braked).await
+            }
+            Step::Renew { n, rungs, release } => self.renew(*n, rungs, *release, salt).await,
+            Step::Claim {
+                email,
+                brief,
+                limit,
+            } => self.claim(*email, *brief, *limit).await,
+            Step::Settle { which, outcome } => self.settle(*which, *outcome).await,
+            Step::Report { which, state } => self.report(*which, *state).await,
+            Step::Sweep { patient } => {
+                let quarantine = if *patient { 86_400 } else { 0 };
+                let swept = self.store.sweep(self.now, limits(quarantine)).await;
+                format!("{:?}", swept.unwrap())
+            }
+            Step::Wait { minutes } => {
+                self.now += TimeDelta::minutes(*minutes);
+                String::new()
+            }
+            Step::Decide { release } => self.decide(*release, salt).await,
+            Step::Join => format!("{:?}", self.store.join("node-a").await.unwrap()),
+            Step::Erase => {
+                let before = self.now - TimeDelta::minutes(1);
+                format!("{:?}", self.store.erase(before, 2).await.unwrap())
+            }
+        }
+    }
+
+    fn plan(&self, n: u32, rungs: &[u8], salt: u32) -> Vec<NewNotice> {
+        let retry = self.retries.get(&n).copied().unwrap_or_default();
+        let messages = rungs.iter().map(|rung| NewMessage {
+            not_before: self.now,
+            body: format!("text {salt}").into_bytes(),
+            ..message(n, *rung)
+        });
+        let notice = NewNotice {
+            on_unknown: if retry {
+                OnUnknown::Retry
+            } else {
+                OnUnknown::Hold
+            },
+            messages: messages.collect(),
+            ..notice(n)
+        };
+        vec![renamed(notice, salt)]
+    }
+
+    async fn renew(&mut self, n: u32, rungs: &[u8], release: bool, salt: u32) -> String {
+        let known = known(&self.store, n).await;
+        let mut planned = self.plan(n, rungs, salt);
+        match known
+            .notices
+            .iter()
+            .rev()
+            .find(|x| x.revision == known.revision)
+        {
+            Some(newest) => planned[0].reference = newest.reference,
+            None => planned.clear(),
+        }
+        let mut entry = again(&known, planned);
+        entry.release = release;
+        self.record(vec![entry], false).await
+    }
+
+    async fn record(&mut self, entries: Vec<Entry>, braked: bool) -> String {
+        let record = Record {
+            at: self.now,
+            batch: brake(1).filter(|_| braked),
+            ..record(entries)
+        };
+        format!("{:?}", self.store.record(record).await.unwrap())
+    }
+
+    async fn claim(&mut self, email: bool, brief: bool, limit: u32) -> String {
+        let channel = if email { Channel::Email } else { Channel::Sms };
+        let lease = if brief { 0 } else { 86_400 };
+        let ask = ClaimAsk {
+            limit,
+            lease: Duration::from_secs(lease),
+            now: self.now,
+            ..ask(channel)
+        };
+        let claims = self.store.claim(&ask).await.unwrap();
+        for claim in &claims {
+            let attempts = self.out.entry(claim.message).or_default();
+            let out = attempts.iter().filter(|out| **out).count();
+            assert!(
+                out <= 1,
+                "handed over again although two attempts may be out"
+            );
+            attempts.push(true);
+        }
+        let said = format!("{claims:?}");
+        self.claims.extend(claims);
+        said
+    }
+
+    async fn settle(&mut self, which: usize, outcome: u8) -> String {
+        let Some(claim) = self.claims.get(which) else {
+            return String::new();
+        };
+        let outcome = match outcome {
+            0 => accepted(),
+            1 => not_sent(),
+            2 => refused(),
+            3 => unclear(),
+            _ => Outcome::Withheld(Reason::Trial),
+        };
+        let mut settlement = settle(claim, outcome);
+        settlement.at = self.now;
+        settlement.decision.report_by = settlement.decision.report_by.map(|_| self.now + hours(1));
+        if matches!(settlement.outcome, Outcome::NotSent { .. }) {
+            let number = usize::try_from(claim.attempts).unwrap() - 1;
+            self.out.get_mut(&claim.message).unwrap()[number] = false;
+        }
+        format!("{:?}", self.store.settle(&[settlement]).await.unwrap())
+    }
+
+    async fn report(&mut self, which: usize, state: u8) -> String {
+        let Some(claim) = self.claims.get(which) else {
+            return String::new();
+        };
+        let states = [
+            ReportState::Delivered,
+            ReportState::Undelivered,
+            ReportState::Progress,
+        ];
+        let mut report = report(claim, states[usize::from(state)]);
+        report.at = self.now;
+        format!("{:?}", self.store.report(&[report]).await.unwrap())
+    }
+
+    async fn decide(&mut self, release: bool, salt: u32) -> String {
+        let batches = self.store.batches().await.unwrap();
+        let Some(batch) = batches.first() else {
+            return String::new();
+        };
+        let seen = SeenBatch {
+            batch: batch.id,
+            version: batch.version,
+            people: batch.people,
+        };
+        let deed = if release {
+            Deed::Release(seen)
+        } else {
+            Deed::Discard(seen)
+        };
+        match self.store.act(&act(&format!("act {salt}"), deed)).await {
+            Ok(acted) => format!("{acted:?}"),
+            Err(ActError::Store(error)) => panic!("{error}"),
+            Err(refused) => refused.to_string(),
+        }
+    }
+
+    /// Everything that can be read.
+    async fn all(&self) -> String {
+        let store = &self.store;
+        let keys: Vec<_> = (1..=BOOKINGS).map(key).collect();
+        let mut said = format!("{:#?}", store.known(&source(), &keys).await.unwrap());
+        let tally = store.tally(self.now).await.unwrap();
+        said += &format!("\n{tally:?}\n{:?}", store.gauges(self.now).await.unwrap());
+        said += &format!("\n{:#?}", store.batches().await.unwrap());
+        let due = store.next_due(Channel::Sms).await.unwrap();
+        said += &format!(
+            "\n{due:?}\n{:?}",
+            store.marks(&source(), now()).await.unwrap()
+        );
+        for known in [store.climbable(2).await, store.released(2).await] {
+            let keys = known.unwrap().into_iter().map(|k| k.appointment.key);
+            said += &format!("\n{:?}", keys.collect::<Vec<_>>());
+        }
+        for key in keys {
+            said += &format!("\n{:#?}", store.explain(&key.0).await.unwrap());
+        }
+        said
+    }
+}
+
+async fn side_by_side(steps: Vec<Step>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("varsel.db");
+    let sqlite = Sqlite::open(&path, Access::Daemon).await.unwrap();
+    let mut real = Life::new(sqlite).await;
+    let mut model = Life::new(Model::default()).await;
+    for (salt, step) in (100..).zip(&steps) {
+        let expected = model.live(salt, step).await;
+        assert_eq!(real.live(salt, step).await, expected, "answers to {step:?}");
+        assert_eq!(real.all().await, model.all().await, "after {step:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_lives_as_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(side_by_side(steps));
+    }
+}
