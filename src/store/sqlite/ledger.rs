@@ -79,7 +79,7 @@ pub(super) async fn ids_of(
 ) -> StoreResult<Vec<i64>> {
     let keys = json!(keys.map(|k| &k.0).collect::<Vec<_>>()).to_string();
     let sql = "SELECT DISTINCT a.id FROM json_each(?1) j
-               JOIN appointment a ON a.source = ?2 AND a.key = j.value ORDER BY a.id";
+               CROSS JOIN appointment a ON a.source = ?2 AND a.key = j.value ORDER BY a.id";
     let query = sqlx::query_scalar(sql).bind(keys).bind(&source.0);
     Ok(query.fetch_all(conn).await?)
 }
@@ -169,7 +169,7 @@ impl Record {
         let notices = || self.entries.iter().flat_map(|e| &e.notices);
         let references: Vec<_> = notices().map(|n| n.reference.to_string()).collect();
         let sql = "SELECT n.id, n.reference FROM json_each(?1) j
-                   JOIN notice n ON n.reference = j.value";
+                   CROSS JOIN notice n ON n.reference = j.value";
         for row in &rows(conn, sql, &json!(references).to_string()).await? {
             let cells = Cells(row);
             let id = NoticeId(cells.int("id")?);
@@ -178,7 +178,7 @@ impl Record {
         let messages = notices().flat_map(|n| &n.messages);
         let keys: Vec<_> = messages.map(|m| m.gateway_key.as_str()).collect();
         let sql = "SELECT m.id, m.gateway_key FROM json_each(?1) j
-                   JOIN message m ON m.gateway_key = j.value";
+                   CROSS JOIN message m ON m.gateway_key = j.value";
         for row in &rows(conn, sql, &json!(keys).to_string()).await? {
             let cells = Cells(row);
             let id = MessageId(cells.int("id")?);

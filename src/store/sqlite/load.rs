@@ -1,5 +1,9 @@
 //! Brings the rows that an operation concerns into `Tables`: a handful of set-based reads, however
 //! many rows there are.
+//!
+//! `CROSS JOIN` fixes the order of a join in SQLite: the list given comes first, then the index.
+//! Left to itself the planner may scan a whole source once per number of the list (measured: 45
+//! times slower at 10,000 bookings).
 
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
@@ -58,7 +62,7 @@ pub(super) async fn by_appointments(
     let ids = list(ids.iter().copied());
     let mut tables = Tables::default();
     appointments(conn, &mut tables, &ids).await?;
-    let sql = "SELECT n.* FROM json_each(?1) j JOIN notice n ON n.appointment = j.value
+    let sql = "SELECT n.* FROM json_each(?1) j CROSS JOIN notice n ON n.appointment = j.value
                ORDER BY n.id";
     notices(&mut tables, &rows(conn, sql, &ids).await?)?;
     messages(conn, &mut tables).await?;
@@ -70,7 +74,7 @@ pub(super) async fn by_appointments(
 /// no personal data.
 pub(super) async fn by_notices(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Tables> {
     let mut tables = Tables::default();
-    let sql = "SELECT n.* FROM json_each(?1) j JOIN notice n ON n.id = j.value ORDER BY n.id";
+    let sql = "SELECT n.* FROM json_each(?1) j CROSS JOIN notice n ON n.id = j.value ORDER BY n.id";
     let found = rows(conn, sql, &list(ids.iter().copied())).await?;
     let mut owners: Vec<i64> = Vec::new();
     for row in &found {
@@ -88,7 +92,8 @@ pub(super) async fn by_notices(conn: &mut SqliteConnection, ids: &[i64]) -> Stor
 
 /// Loads what [`by_notices`] loads, for the notices of these messages.
 pub(super) async fn by_messages(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Tables> {
-    let sql = "SELECT DISTINCT m.notice FROM json_each(?1) j JOIN message m ON m.id = j.value";
+    let sql =
+        "SELECT DISTINCT m.notice FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value";
     let notices = numbers(conn, sql, &list(ids.iter().copied())).await?;
     by_notices(conn, &notices).await
 }
@@ -98,7 +103,7 @@ async fn appointments(
     tables: &mut Tables,
     ids: &str,
 ) -> StoreResult<()> {
-    let sql = "SELECT a.* FROM json_each(?1) j JOIN appointment a ON a.id = j.value";
+    let sql = "SELECT a.* FROM json_each(?1) j CROSS JOIN appointment a ON a.id = j.value";
     for row in &rows(conn, sql, ids).await? {
         let cells = Cells(row);
         let id = AppointmentId(cells.int("id")?);
@@ -134,7 +139,8 @@ pub(super) fn fingerprint(bytes: &[u8]) -> StoreResult<Fingerprint> {
 
 /// Adds the persons of the appointments at hand.
 pub(super) async fn people(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
-    let sql = "SELECT p.* FROM json_each(?1) j JOIN appointment_person p ON p.appointment = j.value
+    let sql =
+        "SELECT p.* FROM json_each(?1) j CROSS JOIN appointment_person p ON p.appointment = j.value
                ORDER BY p.appointment, p.place";
     let ids = list(tables.appointments.keys().map(|id| id.0));
     for row in &rows(conn, sql, &ids).await? {
@@ -199,7 +205,7 @@ fn notice(cells: Cells<'_>) -> StoreResult<NoticeRow> {
 }
 
 async fn messages(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
-    let sql = "SELECT m.* FROM json_each(?1) j JOIN message m ON m.notice = j.value
+    let sql = "SELECT m.* FROM json_each(?1) j CROSS JOIN message m ON m.notice = j.value
                ORDER BY m.notice, m.rung";
     let ids = list(tables.notices.keys().map(|id| id.0));
     take_messages(tables, &rows(conn, sql, &ids).await?)
@@ -269,7 +275,7 @@ pub(super) async fn add_batches(
     if ids.is_empty() {
         return Ok(());
     }
-    let sql = "SELECT b.* FROM json_each(?1) j JOIN batch b ON b.id = j.value";
+    let sql = "SELECT b.* FROM json_each(?1) j CROSS JOIN batch b ON b.id = j.value";
     for row in &rows(conn, sql, &list(ids.iter().copied())).await? {
         let cells = Cells(row);
         tables.batches.insert(
@@ -289,7 +295,7 @@ pub(super) async fn add_batches(
 }
 
 async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
-    let sql = "SELECT a.* FROM json_each(?1) j JOIN attempt a ON a.message = j.value
+    let sql = "SELECT a.* FROM json_each(?1) j CROSS JOIN attempt a ON a.message = j.value
                ORDER BY a.message, a.no";
     let ids = list(tables.messages.keys().map(|id| id.0));
     for row in &rows(conn, sql, &ids).await? {
@@ -318,7 +324,7 @@ pub(super) async fn reports(
     tables: &mut Tables,
     attempts: &str,
 ) -> StoreResult<()> {
-    let sql = "SELECT r.* FROM json_each(?1) j JOIN report r ON r.attempt = j.value";
+    let sql = "SELECT r.* FROM json_each(?1) j CROSS JOIN report r ON r.attempt = j.value";
     for row in &rows(conn, sql, attempts).await? {
         let cells = Cells(row);
         let report = ReportRow {

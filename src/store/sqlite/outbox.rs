@@ -19,9 +19,10 @@ use crate::store::{
     SweepLimits, Swept,
 };
 
-/// Picks what may leave, earliest deadline first.
+/// Picks what may leave, earliest deadline first. The index is named because it is in that order:
+/// the work is that of the limit, however many messages wait.
 const PICK: &str = "
-SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
+SELECT m.id FROM message m INDEXED BY message_claim CROSS JOIN notice n ON n.id = m.notice
 WHERE m.channel = ?1 AND m.state = 'ready' AND m.not_before <= ?2 AND m.not_after > ?2
   AND n.superseded = 0
   AND NOT EXISTS (
@@ -38,20 +39,20 @@ WHERE state = 'ready' AND id IN (SELECT value FROM json_each(?1))";
 const OPEN_ATTEMPTS: &str = "
 INSERT INTO attempt (message, no, fence, gateway, node, intent_at)
 SELECT m.id, m.attempts, m.fence, ?2, ?3, ?4
-FROM json_each(?1) j JOIN message m ON m.id = j.value ORDER BY j.key";
+FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value ORDER BY j.key";
 
 const WRITE_CLAIMS: &str = "
 INSERT INTO history (at, actor, appointment, notice, message, batch, channel, district, office,
   event, from_state, to_state, detail)
 SELECT ?2, 'dispatch', n.appointment, n.id, m.id, n.batch, m.channel, n.district, n.office,
   'claim', 'ready', 'sending', 'attempt ' || m.attempts || ' through ' || ?3
-FROM json_each(?1) j JOIN message m ON m.id = j.value JOIN notice n ON n.id = m.notice
+FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value JOIN notice n ON n.id = m.notice
 ORDER BY j.key";
 
 const READ_CLAIMS: &str = "
 SELECT m.id, a.id AS attempt, m.fence, m.attempts, p.address, p.address_kind, p.body, m.sender,
   m.gateway_key, m.not_after, m.give_up_at
-FROM json_each(?1) j JOIN message m ON m.id = j.value
+FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value
   JOIN attempt a ON a.message = m.id AND a.no = m.attempts
   JOIN message_person p ON p.message = m.id
 ORDER BY j.key";
@@ -135,7 +136,8 @@ impl Write for TakeReports {
 }
 
 async fn by_attempts(conn: &mut SqliteConnection, attempts: &str) -> StoreResult<Tables> {
-    let sql = "SELECT DISTINCT a.message FROM json_each(?1) j JOIN attempt a ON a.id = j.value";
+    let sql =
+        "SELECT DISTINCT a.message FROM json_each(?1) j CROSS JOIN attempt a ON a.id = j.value";
     let messages = numbers(conn, sql, attempts).await?;
     let mut tables = load::by_messages(conn, &messages).await?;
     load::next_ids(conn, &mut tables).await?;
