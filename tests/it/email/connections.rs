@@ -75,6 +75,16 @@ async fn a_refusal_keeps_the_connection_and_clears_it() {
 }
 
 #[tokio::test]
+async fn after_a_421_a_connection_carries_nothing_more() {
+    let script = Script::offering(&[]).then(At::Rcpt, Act::Say("421 4.3.2 closing soon\r\n"));
+    let server = FaultServer::start(script).await;
+    let smtp = smtp(&server);
+    assert_eq!(letter(&send(&smtp, "a@example.org").await), 'N');
+    assert_eq!(letter(&send(&smtp, "b@example.org").await), 'A');
+    assert_eq!(server.seen().connections, 2, "RFC 5321, 3.8: it closes");
+}
+
+#[tokio::test]
 async fn a_late_reply_never_counts_for_the_next_mail() {
     let script = Script::offering(OFFERS)
         .then(At::Dot, Act::Hold("250 2.0.0 Ok: queued as 4FIRST\r\n"))
