@@ -150,7 +150,12 @@ impl Show {
     /// The story with time to watch, until Ctrl-C.
     async fn watched(&self) -> Result<Exit, Failure> {
         out::line("Ctrl-C ends it.");
-        let told = story::run_story(&self.sandbox, &self.store, self.clock, Pace::Watched);
+        let told = story::run_story(
+            &self.sandbox,
+            &self.store,
+            self.clock,
+            Pace::Watched { beat: story::BEAT },
+        );
         let bar = Bar::new();
         let watch = async {
             loop {

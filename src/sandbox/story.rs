@@ -21,14 +21,17 @@ use scenes::Stage;
 const LOOK: Duration = Duration::from_millis(150);
 /// How many looks it takes before it gives up: three minutes.
 const LOOKS: u32 = 1_200;
-/// The time between two scenes when somebody watches.
-const BEAT: Duration = Duration::from_secs(4);
+/// The time between two scenes that people can follow.
+pub const BEAT: Duration = Duration::from_secs(4);
 
 /// For whom the story is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Somebody watches: there is time between the scenes, and the held batch waits for their click.
-    Watched,
+    Watched {
+        /// The time between two scenes ([`BEAT`]).
+        beat: Duration,
+    },
     /// Nobody watches: one scene follows the other, and a scripted duty manager releases the batch.
     Once,
 }
@@ -179,8 +182,8 @@ impl<S: Desk> Eyes<'_, S> {
                 self.until("the change is noticed", noticed).await?;
             }
         }
-        if self.pace == Pace::Watched {
-            self.clock.pause(BEAT).await;
+        if let Pace::Watched { beat } = self.pace {
+            self.clock.pause(beat).await;
         }
         Ok(())
     }
@@ -210,7 +213,7 @@ impl<S: Desk> Eyes<'_, S> {
 
     /// No batch is held any more, because somebody has released it: the watcher, or the script.
     async fn released(self, stage: &Stage<'_, S>) -> Result<(), StoryError> {
-        if self.pace == Pace::Watched {
+        if self.pace != Pace::Once {
             stage.ask_for_release();
             while !self.held().await?.is_empty() {
                 self.clock.pause(LOOK).await;

@@ -32,6 +32,8 @@ const ZONE: Tz = chrono_tz::Europe::Oslo;
 #[derive(Serialize)]
 pub(super) struct View {
     q: String,
+    /// Where the event stream of this very page is.
+    live: String,
     now: String,
     answer: Option<FeedView>,
     tally: TallyView,
@@ -145,6 +147,7 @@ impl View {
         let choice = |booking: &Booking| booking_choice(directory, booking);
         let move_day = calendar::local_day(now, ZONE) + TimeDelta::days(28);
         Self {
+            live: live_address(&search),
             now: now.with_timezone(&ZONE).format("%H.%M").to_string(),
             answer: ask.svar.and_then(|n| sandbox.feed.find(n)).map(line),
             tally: tally_view(tally, sandbox.gateway.taken()),
@@ -166,6 +169,12 @@ impl View {
             q: search,
         }
     }
+}
+
+fn live_address(search: &str) -> String {
+    let asked = reqwest::Url::parse_with_params("http://localhost/live", [("q", search)]);
+    let query = asked.ok().and_then(|url| url.query().map(str::to_owned));
+    format!("/live?{}", query.unwrap_or_default())
 }
 
 async fn look_at_store(page: &Page, now: DateTime<Utc>) -> (Tally, Vec<Batch>, Option<String>) {

@@ -281,7 +281,7 @@ impl<S: Desk> Stage<'_, S> {
     async fn cancel_most(&mut self) -> Result<(), StoryError> {
         let from = self.start_of(self.first_day() + TimeDelta::days(1));
         let days = match self.pace {
-            Pace::Watched => CLOSING_DAYS,
+            Pace::Watched { .. } => CLOSING_DAYS,
             Pace::Once => SHORT_DAYS,
         };
         let until = self.start_of(self.first_day() + TimeDelta::days(days + 1));

@@ -6,7 +6,7 @@
 //! root needs its folder readable: `tempdir()` makes 0700.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 /// A command that will run inside the servers' root.
 pub(crate) fn in_root(program: &str) -> Command {
@@ -40,6 +40,14 @@ impl Server {
                 .spawn()
                 .expect("tests/servers/in-root can be started"),
         )
+    }
+
+    /// The same, with what it prints, for those who say there where they listen. The reader must live as long as the
+    /// server, or what it prints next would end it.
+    pub(crate) fn start_reading(command: &mut Command) -> (Self, ChildStdout) {
+        let mut server = Self::start(command.stdout(Stdio::piped()));
+        let printed = server.0.stdout.take().expect("the output is piped");
+        (server, printed)
     }
 
     /// Whether it ended by itself, so that nobody waits for it in vain.
