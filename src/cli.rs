@@ -152,6 +152,11 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         }
         Verb::Demo(options) => {
             telemetry::start(LogFormat::Text, Detail::Trouble);
+            if everywhere.config.is_some() {
+                let help = "leave out -c; `run` takes it";
+                let problem = "the demo has a configuration of its own";
+                return Err(Failure::new(Exit::Usage, problem, help));
+            }
             wait_for(demo::perform(everywhere.json, options))
         }
         Verb::Status(reading) => wait_for(status::perform(everywhere, &reading)),

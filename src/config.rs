@@ -161,6 +161,13 @@ impl Config {
         self.gateways().flat_map(|entry| entry.secrets()).collect()
     }
 
+    /// What the channels find wrong with their gateways, without connecting to anything.
+    #[must_use]
+    pub fn channel_faults(&self) -> Vec<ConfigError> {
+        let gateways = self.gateways();
+        gateways.filter_map(|entry| entry.channel_fault()).collect()
+    }
+
     fn gateways(&self) -> impl Iterator<Item = gateway::Entry<'_>> {
         self.file
             .gateway

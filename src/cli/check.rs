@@ -33,7 +33,7 @@ pub(super) fn perform(everywhere: &Everywhere, reading: &Reading) -> Result<Exit
         let warnings = looked.findings.len() - errors;
         out::json(&json!({ "errors": errors, "warnings": warnings, "findings": findings }));
     } else {
-        looked.findings.iter().for_each(show);
+        looked.findings.iter().map(described).for_each(out::line);
         out::line(closing(&looked, errors, now));
     }
     Ok(if errors == 0 {
@@ -44,23 +44,20 @@ pub(super) fn perform(everywhere: &Everywhere, reading: &Reading) -> Result<Exit
 }
 
 /// One finding on two or three lines.
-pub(super) fn show(finding: &Finding) {
+pub(super) fn described(finding: &Finding) -> String {
     let (style, mark) = if finding.warning {
         (out::NOTE, "! warning")
     } else {
         (out::BAD, "✗ error")
     };
-    let place = finding
-        .place
-        .as_deref()
-        .unwrap_or("the configuration as a whole");
-    out::line(format_args!("{}  {place}", out::styled(style, mark)));
-    for line in finding.problem.lines() {
-        out::line(format_args!("    {line}"));
-    }
+    let place = finding.place.as_deref();
+    let place = place.unwrap_or("the configuration as a whole");
+    let mut lines = vec![format!("{}  {place}", out::styled(style, mark))];
+    lines.extend(finding.problem.lines().map(|line| format!("    {line}")));
     if let Some(remedy) = &finding.remedy {
-        out::line(out::styled(out::DIM, format_args!("    → {remedy}")));
+        lines.push(out::styled(out::DIM, format_args!("    → {remedy}")));
     }
+    lines.join("\n")
 }
 
 fn as_json(finding: &Finding) -> serde_json::Value {

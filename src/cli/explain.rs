@@ -20,7 +20,7 @@ APPOINTMENT is the reference in a message, SOURCE/KEY, or the key where only one
 It shows neither addresses nor texts.
 
 Examples:
-  varsel -c varsel.toml explain K7M2QX
+  varsel -c varsel.toml explain K7M2Q2
   varsel -c varsel.toml explain oslo/4711
   varsel -c varsel.toml explain 4711 --json";
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::config::file::{Mode, Source};
 use crate::config::{Config, ConfigError, DirectoryError, did_you_mean};
 use crate::domain::directory::{Directory, Service};
+use crate::domain::language::{Language, LanguagePair};
 use crate::domain::message::Channel;
 use crate::domain::plan::{Rules, When};
 use crate::template::{TemplateFault, Templates};
@@ -52,18 +53,31 @@ pub(super) fn look(config: &Config) -> Looked {
             None
         }
     };
+    if let (Some(directory), Some(templates)) = (&directory, &templates) {
+        let faults = templates.check(directory, languages(config));
+        findings.extend(faults.into_iter().map(Finding::from));
+    }
     if let Some(directory) = &directory {
         findings.extend(rule_findings(config, directory));
         findings.extend(source_findings(config, directory));
     }
     findings.extend(watching(config));
     findings.extend(gateway_findings(config));
+    findings.extend(config.channel_faults().into_iter().map(Finding::from));
     findings.extend(secret_findings(config));
     findings.sort_by_key(|finding| finding.warning);
     Looked {
         directory,
         templates,
         findings,
+    }
+}
+
+/// The languages every text must exist in: the offices' usual one and the second one.
+fn languages(config: &Config) -> LanguagePair {
+    LanguagePair {
+        first: Language::Nb,
+        second: config.rules().second_language,
     }
 }
 
@@ -131,30 +145,37 @@ fn rule_findings(config: &Config, directory: &Directory) -> Vec<Finding> {
             findings.push(error.into());
         }
     }
-    let rules = config.rules();
-    for service in directory.services.values() {
-        for when in When::ALL
+    findings.extend(
+        When::ALL
             .iter()
-            .copied()
-            .filter(|when| *when != When::Digital)
-        {
-            if !speaks(&rules, service, when) {
-                let problem = format!("no rule speaks of \"{}\" when {when}", service.id);
-                let help = "add a [[rule]]: without one nobody is told";
-                findings.push(config.error(&["rule"], problem, help).into());
-            }
-        }
-        let digital = service.digital.is_some() && service.kind.may_be_digital();
-        if digital && !speaks(&rules, service, When::Digital) {
-            let problem = format!(
-                "\"{}\" can be submitted online, and no rule invites",
-                service.id
-            );
-            let help = "add a [[rule]] with when = \"digital\"";
-            findings.push(Finding::from(config.error(&["rule"], problem, help)).warning());
-        }
-    }
+            .filter_map(|when| unspoken(config, directory, *when)),
+    );
     findings
+}
+
+/// The services that no rule speaks of when this changes. Without an invitation people still get
+/// the cancellation, so that is a warning.
+fn unspoken(config: &Config, directory: &Directory, when: When) -> Option<Finding> {
+    let rules = config.rules();
+    let concerned = |service: &&Service| {
+        when != When::Digital || service.digital.is_some() && service.kind.may_be_digital()
+    };
+    let services = directory.services.values().filter(concerned);
+    let unspoken: Vec<&str> = services
+        .filter(|service| !speaks(&rules, service, when))
+        .map(|service| service.id.0.as_str())
+        .collect();
+    if unspoken.is_empty() {
+        return None;
+    }
+    let names = unspoken.join(", ");
+    let help = format!("add a [[rule]] with when = \"{when}\"");
+    if when == When::Digital {
+        let problem = format!("no rule invites people to submit online, as they could: {names}");
+        return Some(Finding::from(config.error(&["rule"], problem, &help)).warning());
+    }
+    let problem = format!("nobody would be told, for no rule speaks of this when {when}: {names}");
+    Some(config.error(&["rule"], problem, &help).into())
 }
 
 fn speaks(rules: &Rules, service: &Service, when: When) -> bool {
@@ -243,7 +264,7 @@ fn gateway_findings(config: &Config) -> Vec<Finding> {
             let problem = match allowed {
                 0 => format!("gateway \"{name}\" is on trial and writes to nobody"),
                 _ => format!(
-                    "gateway \"{name}\" is on trial and writes to {allowed} of trial_allow only"
+                    "gateway \"{name}\" is on trial and writes only to trial_allow ({allowed})"
                 ),
             };
             let help = "set mode = \"live\" when people shall be told";

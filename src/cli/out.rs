@@ -36,9 +36,14 @@ pub(super) fn json(value: &serde_json::Value) {
     line(value);
 }
 
+/// One line on standard error.
+pub(super) fn note(text: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
 /// A failure on standard error.
 pub(super) fn error(failure: &Failure) {
-    let _ = writeln!(anstream::stderr(), "{:?}", failure.report);
+    note(format_args!("{:?}", failure.report));
 }
 
 /// A text in a style.

@@ -15,8 +15,8 @@ use crate::template::samples::{Sample, samples};
 use crate::template::{EmailText, SmsText, Templates};
 
 pub(super) const HELP: &str = "\
-Renders invented cases with your directory and your templates, as of now or of --at. An SMS stands in
-its bubble, with the number of parts an operator bills.
+Renders invented cases with your directory and your templates, as of now or of --at. An SMS stands
+in its bubble, with the number of parts an operator bills.
 
 Examples:
   varsel preview --list
@@ -69,11 +69,8 @@ pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit
 }
 
 fn broken(looked: &Looked) -> Exit {
-    looked
-        .findings
-        .iter()
-        .filter(|f| !f.warning)
-        .for_each(check::show);
+    let errors = looked.findings.iter().filter(|finding| !finding.warning);
+    errors.map(check::described).for_each(out::note);
     Exit::Config
 }
 

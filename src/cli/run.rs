@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::findings::look;
-use super::{Exit, Failure, check, signals};
+use super::{Exit, Failure, check, out, signals};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::service::start::start;
@@ -31,14 +31,14 @@ pub(super) async fn perform(config: Config) -> Result<Exit, Failure> {
     let (true, Some(directory), Some(templates)) =
         (errors.is_empty(), looked.directory, looked.templates)
     else {
-        errors.iter().for_each(check::show);
+        errors.iter().map(check::described).for_each(out::note);
         let help = "`varsel check` shows the same, and warnings too; nothing was started";
         let count = errors.len();
         return Err(Failure::new(
             Exit::Config,
             format!(
                 "the configuration cannot be run: {} above",
-                super::out::plural(count, "error")
+                out::plural(count, "error")
             ),
             help,
         ));

@@ -87,6 +87,19 @@ impl Entry<'_> {
         self.lease(longest_send).map(drop)
     }
 
+    /// What its channel itself finds wrong; nothing is connected, and no password is read.
+    pub(super) fn channel_fault(&self) -> Option<ConfigError> {
+        if self.gateway.channel != Channel::Email {
+            return None;
+        }
+        let opened = self.relay(None).map(email::Smtp::new);
+        match opened {
+            Ok(Ok(_)) => None,
+            Ok(Err(fault)) => Some(self.error("", fault.to_string(), "")),
+            Err(error) => Some(error),
+        }
+    }
+
     /// The files of its secrets.
     pub(super) fn secrets(&self) -> Vec<SecretFile> {
         let files = self.gateway.secret_files.values();
