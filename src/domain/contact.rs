@@ -62,6 +62,9 @@ impl Phone {
     /// their names say.
     pub fn read(raw: &str, regions: Regions<'_>) -> Result<Self, Unusable> {
         let dialled = dialled(raw)?;
+        if let Some(mobile) = norwegian_mobile(&dialled, regions) {
+            return Ok(Self(mobile));
+        }
         if dialled.starts_with('+') {
             return e164(&dialled, None).map(Self).ok_or(Unusable::Invalid);
         }
@@ -69,7 +72,7 @@ impl Phone {
             std::iter::once(regions.default).chain(regions.plausible.iter().map(String::as_str));
         let mut found: BTreeSet<String> = everywhere
             .filter_map(|region| region.parse().ok())
-            .filter_map(|region| e164(&dialled, Some(region)))
+            .flat_map(|region| national(&dialled, region))
             .collect();
         match (found.pop_first(), found.is_empty()) {
             (Some(only), true) => Ok(Self(only)),
@@ -202,6 +205,31 @@ fn dialled(raw: &str) -> Result<String, Unusable> {
         Some(international) => Ok(format!("+{international}")),
         None => Ok(dialled),
     }
+}
+
+/// The everyday case, read without the tables of the world: they cost far more, and a
+/// snapshot may hold many thousand numbers. A law holds it to what the tables say.
+fn norwegian_mobile(dialled: &str, regions: Regions<'_>) -> Option<String> {
+    let national = match dialled.strip_prefix("+47") {
+        Some(national) => national,
+        None if regions.default == "NO" && regions.plausible.iter().all(|r| r == "NO") => dialled,
+        None => return None,
+    };
+    let is_mobile = national.len() == 8 && national.starts_with(['4', '9']);
+    let digits = national.bytes().all(|byte| byte.is_ascii_digit());
+    (is_mobile && digits).then(|| format!("+47{national}"))
+}
+
+/// What a number without a country code can mean in one region.
+///
+/// The library takes leading digits that equal the region's code for the code itself (47 00 00 00
+/// in Norway is read as +47 00 00 00), so the number is also read with the code written before it.
+fn national(dialled: &str, region: phonenumber::country::Id) -> impl Iterator<Item = String> {
+    let code = DATABASE
+        .by_id(region.as_ref())
+        .map(|meta| meta.country_code());
+    let explicit = code.and_then(|code| e164(&format!("+{code}{dialled}"), None));
+    e164(dialled, Some(region)).into_iter().chain(explicit)
 }
 
 /// The E.164 form, if it is a number that can belong to a person there.

@@ -33,6 +33,19 @@ fn a_number_is_read_however_it_is_written() {
     ] {
         assert_eq!(read(raw).as_deref(), Ok("+4740000000"), "{raw:?}");
     }
+    // A number may begin with the digits of its own country code.
+    assert_eq!(read("47 00 00 00").as_deref(), Ok("+4747000000"));
+    assert_eq!(read("+47 47 00 00 00").as_deref(), Ok("+4747000000"));
+    let algiers = ["DZ".to_owned()];
+    let abroad = Regions {
+        default: "NO",
+        plausible: &algiers,
+    };
+    let long_way = Phone::read("47 00 00 00", abroad);
+    assert_eq!(
+        long_way.map(|p| p.expose().to_owned()).as_deref(),
+        Ok("+4747000000")
+    );
     assert_eq!(read("22 00 00 00").as_deref(), Ok("+4722000000"));
     assert_eq!(read("+213 550 00 00 00").as_deref(), Ok("+213550000000"));
     assert_eq!(read("+46 (0)70 174 06 05").as_deref(), Ok("+46701740605"));
@@ -216,6 +229,22 @@ proptest! {
         if let Ok(email) = Email::read(&raw) {
             prop_assert!(email.expose().is_ascii());
             prop_assert_eq!(Email::read(email.expose()), Ok(email));
+        }
+    }
+
+    #[test]
+    fn the_short_way_for_norwegian_mobiles_says_what_the_tables_say(digits in "[0-9]{7,9}|[49][0-9]{7}") {
+        let tables = e164(&format!("+47{digits}"), None);
+        for dialled in [digits.clone(), format!("+47{digits}")] {
+            if let Some(short) = norwegian_mobile(&dialled, NORWAY) {
+                prop_assert_eq!(Some(short), tables.clone());
+            }
+        }
+        // And the long way, where the office's region is not the only one, agrees.
+        let sweden = ["SE".to_owned()];
+        let both = Regions { default: "NO", plausible: &sweden };
+        if let (Ok(long), Some(tables)) = (Phone::read(&digits, both), tables) {
+            prop_assert_eq!(long.expose(), tables);
         }
     }
 
