@@ -12,6 +12,9 @@ mod deeds;
 mod life;
 pub mod model;
 mod recording;
+mod reporting;
+mod rows;
+mod rungs;
 pub mod sqlite;
 mod tables;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::tables::{AppointmentId, BatchState, Hand, HistoryRow, MessageRow, Tables};
+use super::rows::{AppointmentId, BatchState, Hand, HistoryRow, MessageRow};
+use super::tables::Tables;
 use super::{Act, ActError, Acted, BatchId, Deed, Known, SeenBatch, Story, StoryLine, Tally};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;

@@ -1,4 +1,4 @@
-//! What settlements, reports and time do to the rows at hand.
+//! What settlements and time do to the rows at hand.
 //!
 //! Transitions are fenced, evidence is not: whatever comes is kept with its attempt, and a late
 //! word may still resolve an unknown. Nothing here does I/O or reads a clock.
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::tables::{Came, DbTime, Hand, ReportRow, ReportStanding, Tables, draw};
-use super::{AttemptId, Report, ReportEffect, ReportState, Settlement, Swept};
+use super::rows::{Came, DbTime, Hand, MessageRow};
+use super::tables::Tables;
+use super::{Settlement, Swept};
 use crate::domain::message::{self, Event, MessageId, MessageState, Next, Reason, ToldOn};
 use crate::domain::notice::{NoticeId, OnUnknown};
 use crate::domain::outcome::Outcome;
@@ -101,7 +102,7 @@ impl Tables {
             event,
             Event::NotSent | Event::GaveUp | Event::Refused | Event::Unclear | Event::Suppress
         );
-        let accepted = |m: &super::tables::MessageRow| {
+        let accepted = |m: &MessageRow| {
             let mut attempts = m.attempt_ids.iter().filter_map(|a| self.attempts.get(a));
             attempts.any(|a| a.outcome == Some(Came::Accepted))
         };
@@ -126,7 +127,7 @@ impl Tables {
         };
         let notice = row.notice;
         let counts = newest || (event == Event::Accepted && row.state != MessageState::Sending);
-        let seen = open_to_evidence(row.state, row.reason, row.possible_duplicate, event);
+        let seen = as_evidence_finds_it(row);
         let detail = settlement.outcome.cause().unwrap_or_default();
         match message::next(seen, event) {
             Next::To(to) if counts => {
@@ -161,21 +162,9 @@ impl Tables {
         }
     }
 
-    /// Applies negative reports that waited for this attempt's outcome.
-    fn apply_waiting(&mut self, attempt: AttemptId, hand: &Hand<'_>) {
-        let waiting = self
-            .reports
-            .iter()
-            .filter(|(_, r)| r.attempt == attempt && r.standing == ReportStanding::Waiting)
-            .map(|(id, _)| *id);
-        for id in waiting.collect::<Vec<_>>() {
-            self.apply_report(id, hand);
-        }
-    }
-
     /// A message of an older revision that would wait or be repeated is superseded instead, and its
     /// notice is brought up to date.
-    fn let_go_if_outdated(&mut self, id: MessageId, hand: &Hand<'_>) {
+    pub(super) fn let_go_if_outdated(&mut self, id: MessageId, hand: &Hand<'_>) {
         let Some(row) = self.messages.get(&id) else {
             return;
         };
@@ -186,77 +175,6 @@ impl Tables {
             self.shift(id, Event::Supersede, None, hand, "");
         }
         self.review(notice, hand.at);
-    }
-
-    /// Records a report and applies it as far as it may be applied now.
-    pub(crate) fn report(&mut self, report: &Report) -> ReportEffect {
-        let known = self.attempts.contains_key(&report.attempt);
-        let same = |r: &ReportRow| {
-            (r.attempt, r.state) == (report.attempt, report.state) && r.detail == report.detail
-        };
-        if self.reports.values().any(same) {
-            return if known {
-                ReportEffect::Recorded
-            } else {
-                ReportEffect::Parked
-            };
-        }
-        let id = draw(&mut self.next.report);
-        self.touched.reports.insert(id);
-        self.reports.insert(
-            id,
-            ReportRow {
-                attempt: report.attempt,
-                state: report.state,
-                detail: report.detail.clone(),
-                at: report.at,
-                standing: if known {
-                    ReportStanding::Waiting
-                } else {
-                    ReportStanding::Parked
-                },
-            },
-        );
-        if known {
-            self.apply_report(id, &Hand::part("reports", report.at))
-        } else {
-            ReportEffect::Parked
-        }
-    }
-
-    /// Tries a recorded report again; the answer says what it did.
-    pub(crate) fn apply_report(&mut self, id: i64, hand: &Hand<'_>) -> ReportEffect {
-        let Some(report) = self.reports.get(&id).cloned() else {
-            return ReportEffect::Parked;
-        };
-        let Some(message) = self.attempts.get(&report.attempt).map(|a| a.message) else {
-            return ReportEffect::Parked;
-        };
-        let standing = if self.must_wait(&report, message) {
-            ReportStanding::Waiting
-        } else {
-            ReportStanding::Used
-        };
-        if let Some(row) = self.reports.get_mut(&id) {
-            row.standing = standing;
-            self.touched.reports.insert(id);
-        }
-        let moved = standing == ReportStanding::Used && self.follow(&report, message, hand);
-        if moved {
-            ReportEffect::Applied
-        } else {
-            ReportEffect::Recorded
-        }
-    }
-
-    /// Tries parked reports again whose attempt is at hand by now.
-    pub(crate) fn unpark(&mut self, hand: &Hand<'_>) {
-        let parked = self.reports.iter().filter(|(_, r)| {
-            r.standing == ReportStanding::Parked && self.attempts.contains_key(&r.attempt)
-        });
-        for id in parked.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.apply_report(id, hand);
-        }
     }
 
     /// Takes the personal data out of ended notices: their references go here, and the messages
@@ -277,69 +195,6 @@ impl Tables {
             self.message_people.remove(id);
         }
         messages
-    }
-
-    fn must_wait(&self, report: &ReportRow, message: MessageId) -> bool {
-        let attempt = self.attempts.get(&report.attempt);
-        let open = attempt.is_some_and(|a| a.outcome.is_none());
-        let sending = |m: &super::tables::MessageRow| m.state == MessageState::Sending;
-        report.state == ReportState::Undelivered
-            && open
-            && self.messages.get(&message).is_some_and(sending)
-    }
-
-    fn follow(&mut self, report: &ReportRow, id: MessageId, hand: &Hand<'_>) -> bool {
-        let event = match report.state {
-            ReportState::Delivered => Event::ReportedDelivered,
-            ReportState::Undelivered => Event::ReportedUndelivered,
-            ReportState::Progress => {
-                self.note_report(report, id, hand, "progress");
-                return false;
-            }
-        };
-        let Some(row) = self.messages.get(&id) else {
-            return false;
-        };
-        let believed =
-            event == Event::ReportedDelivered || self.negative_counts(report.attempt, id);
-        let seen = open_to_evidence(row.state, row.reason, row.possible_duplicate, event);
-        match message::next(seen, event) {
-            Next::To(to) if believed => {
-                self.put(id, to, None, hand, event.word(), &report.detail);
-                if let Some(row) = self.messages.get_mut(&id) {
-                    row.accepted = true;
-                }
-                self.let_go_if_outdated(id, hand);
-                true
-            }
-            Next::To(_) | Next::Stay | Next::Refused => {
-                self.note_report(report, id, hand, event.word());
-                false
-            }
-        }
-    }
-
-    /// A negative report says nothing of an attempt that was certainly not sent, and nothing where
-    /// a younger attempt may still arrive.
-    fn negative_counts(&self, attempt: AttemptId, message: MessageId) -> bool {
-        let Some(row) = self.messages.get(&message) else {
-            return false;
-        };
-        let out = |id: &AttemptId| self.attempts.get(id).is_some_and(|a| a.may_be_out());
-        let mut younger = row.attempt_ids.iter().filter(|id| **id > attempt);
-        out(&attempt) && !younger.any(out)
-    }
-
-    fn note_report(
-        &mut self,
-        report: &ReportRow,
-        id: MessageId,
-        hand: &Hand<'_>,
-        event: &'static str,
-    ) {
-        if let Some(notice) = self.messages.get(&id).map(|m| m.notice) {
-            self.write_history(Some(id), notice, hand, event, (None, None), &report.detail);
-        }
     }
 
     /// What time asks of a message, if anything.
@@ -428,19 +283,11 @@ impl Tables {
     }
 }
 
-/// The state in which evidence finds a message. One that is held after an unknown, or waits to be
-/// handed over once more after one, is still unknown to whoever knows what became of it.
-fn open_to_evidence(
-    state: MessageState,
-    reason: Option<Reason>,
-    possible_duplicate: bool,
-    event: Event,
-) -> MessageState {
-    match (state, reason) {
+/// The state in which evidence finds a message: what is held after an unknown is still unknown to
+/// whoever knows what became of it.
+pub(super) fn as_evidence_finds_it(row: &MessageRow) -> MessageState {
+    match (row.state, row.reason) {
         (MessageState::Held, Some(Reason::Unknown)) => MessageState::Unknown,
-        (MessageState::Ready, _) if possible_duplicate && event == Event::Accepted => {
-            MessageState::Unknown
-        }
         (state, _) => state,
     }
 }

@@ -14,10 +14,10 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::life::{Due, SweepTimes};
-use super::tables::{
-    AppointmentId, AttemptRow, BatchState, DbTime, Hand, HistoryRow, MessageRow, NoticeRow, Tables,
-    draw,
+use super::rows::{
+    AppointmentId, AttemptRow, BatchState, DbTime, Hand, HistoryRow, MessageRow, NoticeRow, draw,
 };
+use super::tables::Tables;
 use super::{
     Act, ActError, Acted, AttemptId, Batch, BatchId, Claim, ClaimAsk, Cluster, Deed, Desk, Gauges,
     Known, Ledger, Marks, Outbox, Record, Recorded, Report, ReportEffect, Settlement, SnapshotMark,

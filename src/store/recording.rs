@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::tables::{
-    AppointmentId, AppointmentRow, BatchRow, BatchState, Hand, HistoryRow, MessagePerson,
-    MessageRow, NoticeKey, NoticeRow, Size, Tables, draw,
+use super::rows::{
+    AppointmentId, AppointmentRow, BatchRow, BatchState, Hand, HistoryRow, NoticeKey, NoticeRow,
+    draw,
 };
+use super::tables::Tables;
 use super::{BatchId, Entry, NewMessage, NewNotice, Record, Recorded};
-use crate::domain::message::{Event, MessageId, MessageState, Reason};
+use crate::domain::message::{Event, MessageId};
 use crate::domain::notice::NoticeId;
 
 impl Tables {
@@ -98,7 +99,7 @@ impl Tables {
             .copied()
     }
 
-    fn rung_of(&self, notice: Option<NoticeId>, rung: u8) -> Option<MessageId> {
+    pub(super) fn rung_of(&self, notice: Option<NoticeId>, rung: u8) -> Option<MessageId> {
         let mut messages = self.notices.get(&notice?)?.messages.iter();
         messages
             .find(|id| self.messages.get(id).is_some_and(|m| m.rung == rung))
@@ -163,7 +164,7 @@ impl Tables {
         }
     }
 
-    fn supersede(&mut self, message: MessageId, writing: &mut Writing<'_>) {
+    pub(super) fn supersede(&mut self, message: MessageId, writing: &mut Writing<'_>) {
         let moved = self.shift(message, Event::Supersede, None, &writing.hand, "");
         writing.recorded.superseded += u32::from(moved.is_some());
     }
@@ -266,162 +267,18 @@ impl Tables {
         }
     }
 
-    fn batch_of(&self, notice: NoticeId) -> Option<BatchState> {
+    pub(super) fn batch_of(&self, notice: NoticeId) -> Option<BatchState> {
         let batch = self.notices.get(&notice)?.batch?;
         self.batches.get(&batch).map(|b| b.state)
-    }
-
-    fn write_rungs(
-        &mut self,
-        notice: NoticeId,
-        new: &NewNotice,
-        release: bool,
-        writing: &mut Writing<'_>,
-    ) {
-        // Only a person opens the brake: a record may do so once the batch is being released.
-        let brake = match self.batch_of(notice) {
-            Some(BatchState::Held) => Brake::Shut,
-            Some(BatchState::Releasing) if !release => Brake::Kept,
-            Some(_) | None => Brake::Open,
-        };
-        for message in &new.messages {
-            match self.rung_of(Some(notice), message.rung) {
-                None => self.add_message(notice, message, brake, &writing.hand),
-                Some(id) => self.renew_message(id, message, brake, &writing.hand),
-            }
-        }
-        let planned = |rung| new.messages.iter().any(|m| m.rung == rung);
-        let row = self.notices.get(&notice);
-        for id in row.map(|n| n.messages.clone()).unwrap_or_default() {
-            let Some(old) = self.messages.get(&id) else {
-                continue;
-            };
-            if old.is_unsent() && !planned(old.rung) {
-                self.supersede(id, writing);
-            }
-        }
-    }
-
-    fn add_message(&mut self, notice: NoticeId, new: &NewMessage, brake: Brake, hand: &Hand<'_>) {
-        let id = MessageId(draw(&mut self.next.message));
-        let (state, reason) = start(new, brake);
-        self.messages.insert(
-            id,
-            MessageRow {
-                notice,
-                rung: new.rung,
-                channel: new.channel,
-                state,
-                reason,
-                told_on: new.told_on,
-                gateway_key: new.gateway_key.clone(),
-                sender: new.sender.clone(),
-                size: size(new),
-                not_before: new.not_before,
-                give_up_at: new.give_up_at,
-                fence: 0,
-                attempts: 0,
-                lease_until: None,
-                node: None,
-                report_by: None,
-                first_attempt_at: None,
-                told_at: None,
-                may_be_out: false,
-                accepted: false,
-                possible_duplicate: false,
-                attempt_ids: Vec::new(),
-            },
-        );
-        self.write_person(id, new);
-        self.gateway_keys.insert(new.gateway_key.clone(), id);
-        self.touched.messages.insert(id);
-        if let Some(row) = self.notices.get_mut(&notice) {
-            let place = row
-                .messages
-                .partition_point(|m| self.messages.get(m).is_some_and(|m| m.rung < new.rung));
-            row.messages.insert(place, id);
-        }
-        self.batch_changed(notice);
-        self.write_history(Some(id), notice, hand, "opened", (None, Some(state)), "");
-    }
-
-    fn write_person(&mut self, id: MessageId, new: &NewMessage) {
-        let person = MessagePerson {
-            address: new.address.clone(),
-            body: new.body.clone(),
-        };
-        self.message_people.insert(id, person);
-    }
-
-    /// Until the first attempt a rung takes the new address, text and times.
-    fn renew_message(&mut self, id: MessageId, new: &NewMessage, brake: Brake, hand: &Hand<'_>) {
-        let Some(row) = self.messages.get_mut(&id) else {
-            return;
-        };
-        let dropped = row.state == MessageState::Superseded && row.attempts == 0;
-        if !row.is_unsent() && !dropped {
-            return;
-        }
-        row.channel = new.channel;
-        row.told_on = new.told_on;
-        self.gateway_keys.remove(&row.gateway_key);
-        row.gateway_key = new.gateway_key.clone();
-        row.sender = new.sender.clone();
-        row.size = size(new);
-        row.not_before = new.not_before;
-        row.give_up_at = new.give_up_at;
-        let (state, braked, notice) = (row.state, row.is_braked(), row.notice);
-        if state == MessageState::Ready {
-            row.reason = new.reason;
-        }
-        self.gateway_keys.insert(new.gateway_key.clone(), id);
-        self.write_person(id, new);
-        self.touched.messages.insert(id);
-        self.batch_changed(notice);
-        let (to, reason) = start(new, brake);
-        if dropped {
-            self.put(id, to, reason, hand, "reopened", "");
-        } else if brake == Brake::Shut {
-            self.shift(id, Event::Hold, Some(Reason::Brake), hand, "");
-        } else if brake == Brake::Open && braked {
-            self.shift(id, Event::Release, new.reason, hand, "");
-        }
     }
 }
 
 /// One record being written.
-struct Writing<'a> {
-    hand: Hand<'a>,
+pub(super) struct Writing<'a> {
+    pub(super) hand: Hand<'a>,
     baseline: bool,
     batch: Option<BatchId>,
     recorded: &'a mut Recorded,
-}
-
-/// What the brake does to the messages of one notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Brake {
-    /// Its batch waits for a person: whatever has not left is held.
-    Shut,
-    /// Its batch is being released, but not by this record: what is held stays held.
-    Kept,
-    /// No batch, or a person released it: what was held may leave.
-    Open,
-}
-
-fn start(new: &NewMessage, brake: Brake) -> (MessageState, Option<Reason>) {
-    match brake {
-        Brake::Shut | Brake::Kept => (MessageState::Held, Some(Reason::Brake)),
-        Brake::Open => (MessageState::Ready, new.reason),
-    }
-}
-
-fn size(new: &NewMessage) -> Option<Size> {
-    let segments = new.segments.as_ref()?;
-    Some(Size {
-        encoding: segments.encoding,
-        units: u32::try_from(segments.units).unwrap_or(u32::MAX),
-        parts: u32::try_from(segments.parts).unwrap_or(u32::MAX),
-    })
 }
 
 fn seen_line(

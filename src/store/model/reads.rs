@@ -13,9 +13,7 @@ use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::{sample, story};
-use crate::store::tables::{
-    AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow,
-};
+use crate::store::rows::{AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow};
 use crate::store::{Batch, BatchId, Gauges, Marks, Story, StoryLine, Tally};
 
 impl State {

@@ -20,7 +20,7 @@ use crate::domain::notice::NoticeId;
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::{sample, story};
-use crate::store::tables::{BatchState, HistoryRow};
+use crate::store::rows::{BatchState, HistoryRow};
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Deed, Gauges, StoreResult, Story, StoryLine,
 };

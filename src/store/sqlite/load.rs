@@ -19,10 +19,11 @@ use crate::domain::message::{Channel, MessageId, MessageState, Reason, ToldOn};
 use crate::domain::notice::{NoticeId, OnUnknown, Purpose};
 use crate::domain::recipient::Recipient;
 use crate::domain::segments::Encoding;
-use crate::store::tables::{
+use crate::store::rows::{
     AppointmentId, AppointmentRow, AttemptRow, BatchRow, DbTime, MessageRow, NoticeRow, ReportRow,
-    Size, Tables,
+    Size,
 };
+use crate::store::tables::Tables;
 use crate::store::{AttemptId, BatchId, ReportState, StoreResult};
 
 /// Numbers as the JSON array that `json_each` takes.

@@ -13,7 +13,8 @@ use super::writer::Write;
 use crate::domain::message::{Channel, MessageId};
 use crate::domain::notice::NoticeId;
 use crate::store::life::{Due, SweepTimes};
-use crate::store::tables::{Hand, Tables};
+use crate::store::rows::Hand;
+use crate::store::tables::Tables;
 use crate::store::{
     AttemptId, BatchId, Claim, ClaimAsk, Report, ReportEffect, Settlement, StoreResult,
     SweepLimits, Swept,

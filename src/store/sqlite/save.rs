@@ -11,7 +11,8 @@ use crate::domain::language::Language;
 use crate::domain::message::MessageId;
 use crate::domain::recipient::Recipient;
 use crate::store::StoreResult;
-use crate::store::tables::{AppointmentId, HistoryRow, MessageRow, NoticeRow, Tables};
+use crate::store::rows::{AppointmentId, HistoryRow, MessageRow, NoticeRow};
+use crate::store::tables::Tables;
 
 /// Rows per statement: bounds the memory of one JSON text.
 const ROWS_PER_STATEMENT: usize = 500;

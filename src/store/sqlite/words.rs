@@ -3,7 +3,7 @@
 use crate::domain::appointment::Standing;
 use crate::domain::closing::{ClosingKind, NextStep};
 use crate::domain::directory::ServiceKind;
-use crate::store::tables::{BatchState, Came, ReportStanding};
+use crate::store::rows::{BatchState, Came, ReportStanding};
 
 /// Two functions for one table: from the value to its word, and back.
 macro_rules! words {
