@@ -6,6 +6,7 @@
 
 const address = document.body.dataset.live;
 const regions = ["clock", "tally", "batches", "phones", "feed", "mailbox"];
+const mailsKept = 30;
 let stream = null;
 
 // Open details stay open, and the focus stays where it was, across a swap.
@@ -29,6 +30,8 @@ function keepsWhatIsRead(region, place, html) {
     (one) => !document.getElementById(one.firstElementChild.id),
   );
   list.prepend(...added);
+  const closed = [...list.children].filter((one) => !one.querySelector("details[open]"));
+  for (const old of closed.slice(mailsKept)) old.remove();
   return true;
 }
 

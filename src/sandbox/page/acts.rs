@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
 
 use super::Page;
+use super::assets::figure;
 use super::view::office_name;
 use crate::domain::calendar;
 use crate::domain::directory::OfficeId;
@@ -182,8 +183,14 @@ pub(super) async fn release(State(page): State<Page>, Form(form): Form<Release>)
     };
     let answer = match page.sandbox.desk.act(&act).await {
         Some(Ok(acted)) => Ok(Said::new(
-            format!("Varslene til {} personer er sluppet.", acted.count),
-            format!("The notices of {} people are released.", acted.count),
+            format!(
+                "Varslene til {} personer er sluppet.",
+                figure(acted.count.into())
+            ),
+            format!(
+                "The notices of {} people are released.",
+                figure(acted.count.into())
+            ),
         )),
         Some(Err(ActError::Changed { people, .. })) => Err(Said::new(
             format!("Bunken har endret seg: nå er det {people} personer. Se over på nytt."),

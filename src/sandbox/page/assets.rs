@@ -94,7 +94,7 @@ pub(super) fn pages() -> Environment<'static> {
 }
 
 /// A number with a space between the thousands, as Norwegian writes it.
-fn figure(number: u64) -> String {
+pub(super) fn figure(number: u64) -> String {
     let digits = number.to_string();
     let mut spaced = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -10,6 +10,8 @@ use crate::support::browser::{Browser, ENTER, TAB};
 
 /// The width and height of the pictures in the documents.
 const PICTURE: (u32, u32) = (1360, 1000);
+/// The height of those that show the phones, too.
+const TALL: u32 = 1560;
 /// No page makes people press Tab more often than this.
 const TABS: usize = 200;
 
@@ -93,21 +95,23 @@ async fn people_can_watch_and_act_in_a_browser() {
         .until("document.querySelectorAll('.mails > li').length === 12")
         .await;
     no_barriers(&browser, "while messages leave").await;
+    browser.look(PICTURE.0, TALL, "light").await;
+    browser.run("window.scrollTo(0, 0)").await;
     keep(&browser, "sandbox.png").await;
-    browser.look(PICTURE.0, PICTURE.1, "dark").await;
+    browser.look(PICTURE.0, TALL, "dark").await;
     keep(&browser, "sandbox-dark.png").await;
 
     browser.look(PICTURE.0, PICTURE.1, "light").await;
-    browser
-        .run("document.querySelector('.mails details').open = true")
-        .await;
-    browser
-        .run("document.querySelector('#postkasse').scrollIntoView()")
-        .await;
-    browser
-        .until("document.querySelector('.mails details iframe')")
-        .await;
+    let open_one = "const mail = document.querySelector('.mails details'), frame = mail.querySelector('iframe');
+        frame.addEventListener('load', () => (document.title = 'read'));
+        mail.open = true;
+        mail.scrollIntoView();";
+    browser.run(open_one).await;
+    browser.until("document.title === 'read'").await;
     no_barriers(&browser, "with a mail open").await;
+    browser
+        .run("document.querySelector('details[open]').scrollIntoView()")
+        .await;
     keep(&browser, "sandbox-mail.png").await;
 
     browser.look(390, 844, "light").await;
@@ -129,6 +133,9 @@ async fn held_batch(browser: &Browser) {
         .until("document.querySelector('[id^=release-]')")
         .await;
     no_barriers(browser, "while the brake holds").await;
+    browser
+        .run("document.querySelector('#batches details').open = true")
+        .await;
     keep(browser, "sandbox-held.png").await;
 
     browser

@@ -1,0 +1,76 @@
+//! The batches that the brake holds, as a person must see them before a release.
+
+use serde::Serialize;
+
+use super::{office_name, time};
+use crate::domain::brake::Braked;
+use crate::domain::directory::Directory;
+use crate::sandbox::mail::ReadMail;
+use crate::store::Batch;
+
+#[derive(Serialize)]
+pub(super) struct BatchView {
+    id: i64,
+    version: u32,
+    people: u32,
+    releasing: bool,
+    held_at: String,
+    first_due_by: Option<String>,
+    why: &'static str,
+    why_en: &'static str,
+    offices: Vec<OfficeCount>,
+    samples: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct OfficeCount {
+    office: String,
+    people: u32,
+}
+
+pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
+    let (why, why_en) = match batch.braked {
+        Braked::TooMany => (
+            "Det er flere endringer i én lesing enn grensen tillater.",
+            "There are more changes in one poll than the limit allows.",
+        ),
+        Braked::TooLargeAShare => (
+            "En for stor andel av alle kjente timer er endret på én gang.",
+            "Too large a share of all known appointments changed at once.",
+        ),
+        Braked::ZeroRows => (
+            "Bookingsystemet viser plutselig ingen timer i det hele tatt.",
+            "The booking system suddenly shows no appointments at all.",
+        ),
+    };
+    let offices = batch.offices.iter().map(|(office, people)| OfficeCount {
+        office: office_name(directory, office),
+        people: *people,
+    });
+    BatchView {
+        id: batch.id.0,
+        version: batch.version,
+        people: batch.people,
+        releasing: batch.releasing,
+        held_at: time(batch.held_at),
+        first_due_by: batch.first_due_by.map(time),
+        why,
+        why_en,
+        offices: offices.collect(),
+        samples: batch.samples.iter().map(|text| readable(text)).collect(),
+    }
+}
+
+/// A sample as a person reads it: of an e-mail, which comes as its parts, the text part.
+fn readable(sample: &str) -> String {
+    let Some(boundary) = sample
+        .strip_prefix("--")
+        .and_then(|rest| rest.lines().next())
+    else {
+        return sample.to_owned();
+    };
+    let head = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\n\n");
+    let read = ReadMail::of(format!("{head}{sample}").as_bytes());
+    let texts: Vec<String> = read.texts.into_iter().map(|part| part.content).collect();
+    texts.join("\n").trim().to_owned()
+}
