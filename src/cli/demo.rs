@@ -150,29 +150,30 @@ impl Show {
     /// The story with time to watch, until Ctrl-C.
     async fn watched(&self) -> Result<Exit, Failure> {
         out::line("Ctrl-C ends it.");
-        let told = story::run_story(
-            &self.sandbox,
-            &self.store,
-            self.clock,
-            Pace::Watched { beat: story::BEAT },
-        );
+        let pace = Pace::Watched { beat: story::BEAT };
+        let story = story::run_story(&self.sandbox, &self.store, self.clock, pace);
+        let told = async {
+            if let Err(error) = story.await {
+                tracing::warn!("the story ends here, and the page goes on: {error}");
+            }
+        };
         let bar = Bar::new();
         let watch = async {
-            loop {
-                bar.show(&self.store.tally(self.clock.now()).await?);
+            while !self.daemon.is_finished() {
+                match self.store.tally(self.clock.now()).await {
+                    Ok(tally) => bar.show(&tally),
+                    Err(error) => tracing::warn!("the tally cannot be read: {error}"),
+                }
                 self.clock.pause(LOOK).await;
             }
         };
-        let playing = async { tokio::join!(told, watch) };
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Ok(Exit::Done),
-            (told, watched) = playing => {
-                let watched: Result<(), Failure> = watched;
-                told.map_err(unfinished)?;
-                watched.map(|()| Exit::Done)
-            }
+            () = self.stop.cancelled() => {}
+            ((), ()) = async { tokio::join!(watch, told) } => {}
         }
+        bar.end();
+        Ok(Exit::Done)
     }
 
     /// The story at one go.
@@ -195,7 +196,12 @@ impl Show {
             biased;
             () = self.stop.cancelled() => false,
             ended = tokio::time::timeout(ONCE_WITHIN, settled) => match ended {
-                Ok(ended) => ended.map(|()| true)?,
+                Ok(Ok(())) => true,
+                // The tally is shown all the same.
+                Ok(Err(failure)) => {
+                    out::error(&failure);
+                    false
+                }
                 Err(_) => false,
             },
         };

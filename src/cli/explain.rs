@@ -84,7 +84,8 @@ impl Teller<'_> {
         }
         out::line("");
         for line in &story.lines {
-            self.tell_line(line);
+            let notice = story.notices.iter().find(|n| Some(n.id) == line.notice);
+            self.tell_line(line, notice.map_or("", |notice| notice.reference.as_str()));
         }
         out::line("");
     }
@@ -134,7 +135,7 @@ impl Teller<'_> {
         ));
     }
 
-    fn tell_line(&self, line: &StoryLine) {
+    fn tell_line(&self, line: &StoryLine, reference: &str) {
         let channel = line.channel.map(|c| format!("{c} ")).unwrap_or_default();
         let states = match (line.from, line.to) {
             (Some(from), Some(to)) if from != to => format!(" {from} → {to}"),
@@ -146,7 +147,7 @@ impl Teller<'_> {
             detail => format!(": {detail}"),
         };
         out::line(format_args!(
-            "{}  {:<10} {channel}{}{states}{detail}",
+            "{}  {:<8}  {reference:<6}  {channel}{}{states}{detail}",
             moment::second(line.at, self.zone),
             line.actor,
             line.event.replace('_', " "),

@@ -323,6 +323,21 @@ async fn config_show_is_read_back_and_never_shows_a_secret() {
     assert_eq!(json["windows"]["sms"], "08:00-21:00");
 }
 
+#[tokio::test]
+async fn a_bare_secret_name_is_looked_for_among_the_credentials_first() {
+    let house = House::build().await;
+    let credentials = tempfile::tempdir().unwrap();
+    std::fs::write(credentials.path().join("key"), "hemmelig").unwrap();
+    let mut show = house.with(&["config", "show"]);
+    show.env("CREDENTIALS_DIRECTORY", credentials.path());
+    let shown = stdout(&show.output().unwrap());
+    let credential = credentials.path().join("key");
+    let expected = format!("key = \"{}\"", credential.display());
+    assert!(shown.contains(&expected), "{shown}");
+    let beside = format!("key = \"{}\"", house.path("key").display());
+    assert!(stdout(&house.run(&["config", "show"])).contains(&beside));
+}
+
 #[test]
 fn preview_shows_an_sms_in_its_bubble() {
     let at = "2021-03-16T14:00";
@@ -424,6 +439,12 @@ async fn the_daemon_serves_reads_beside_it_and_drains_at_sigterm() {
     let (code, log) = daemon.end();
     assert_eq!(code, 0, "{log}");
     assert!(!log.contains("hemmelig") && !log.contains("40000000") && !log.contains("kari@"));
+}
+
+#[test]
+fn a_demo_takes_no_configuration() {
+    let output = run(&["-c", "varsel.toml", "demo", "--once"]);
+    assert_eq!(code(&output), 2);
 }
 
 #[test]
