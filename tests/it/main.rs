@@ -1,5 +1,6 @@
 //! The one integration-test binary: contract suites, laws, and journeys on real parts.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::allow_attributes,

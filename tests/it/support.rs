@@ -1,6 +1,7 @@
 //! What several integration tests share: real parts that can misbehave, never stand-ins of our own code.
 
 pub(crate) mod browser;
+pub(crate) mod daemon;
 pub(crate) mod gateway;
 pub(crate) mod http_fault;
 pub(crate) mod mailbox;

@@ -1,0 +1,240 @@
+//! The real binary as a child process, with a configuration of its own. Waiting is done on what can
+//! be observed (the health route, the exit), never on a clock.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use varsel::store::sqlite::{Access, Sqlite};
+
+use super::world::REGISTER;
+
+/// Nothing in these journeys takes longer; a hang becomes a failure that says what was waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with a register, a store and a configuration, and the daemon that works on them.
+pub struct Daemon {
+    folder: tempfile::TempDir,
+    listen: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// A folder whose register holds `people` passport bookings for 24 March 2031, and a
+    /// configuration whose SMS gateway is at `gateway`. `more` is added to the configuration.
+    pub async fn prepare(people: u32, gateway: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listen = free_address();
+        let daemon = Self {
+            folder,
+            listen,
+            child: None,
+        };
+        let mut register = daemon.register().await;
+        sqlx::query(REGISTER).execute(&mut register).await.unwrap();
+        for number in 0..people {
+            let insert = AssertSqlSafe(format!(
+                "INSERT INTO bookings VALUES ('b{number}', 'booked', '2031-03-24 09:20', \
+                 'gronland', 'passport', '4000{number:04}', NULL, 'nb')"
+            ));
+            sqlx::query(insert).execute(&mut register).await.unwrap();
+        }
+        std::fs::write(daemon.path("key"), "open sesame").unwrap();
+        let config = daemon.config(gateway, more);
+        std::fs::write(daemon.path("varsel.toml"), config).unwrap();
+        daemon
+    }
+
+    fn config(&self, gateway: &str, more: &str) -> String {
+        let listen = self.listen;
+        format!(
+            r#"
+[http]
+listen = "{listen}"
+[windows]
+sms = "always"
+email = "always"
+phone = "always"
+[brake]
+max_changes = 1000
+max_share = 1.0
+min_changes = 1000
+[upkeep]
+every = "100ms"
+quarantine_margin = "0s"
+[drain]
+limit = "20s"
+[gateway.sms]
+channel = "sms"
+profile = "sandbox"
+url = "{gateway}"
+mode = "live"
+secret_files = {{ key = "key" }}
+connections = 8
+claim_ahead = 8
+lease = "15s"
+[gateway.mail]
+channel = "email"
+mode = "live"
+host = "127.0.0.1"
+port = 1
+tls = "plain"
+envelope_from = "varsel@varsel.example"
+hello_name = "varsel.example"
+[gateway.mail.timeouts]
+connect = "1s"
+before_dot = "5s"
+dot = "5s"
+[[source]]
+name = "register"
+path = "register.db"
+every = "100ms"
+zone = "Europe/Oslo"
+region = "NO"
+start = "naive"
+query = "SELECT id, status, start, office, service, phone, email, language FROM bookings"
+[source.status]
+active = ["booked"]
+cancelled = ["cancelled"]
+{more}
+"#
+        )
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub async fn register(&self) -> SqliteConnection {
+        let path = self.path("register.db");
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true);
+        options.connect().await.unwrap()
+    }
+
+    pub async fn cancel_everybody(&self) {
+        let mut register = self.register().await;
+        sqlx::query("UPDATE bookings SET status = 'cancelled'")
+            .execute(&mut register)
+            .await
+            .unwrap();
+    }
+
+    /// The store, to be read beside the daemon.
+    pub async fn store(&self) -> Sqlite {
+        Sqlite::open(&self.path("varsel.db"), Access::ReadOnly)
+            .await
+            .unwrap()
+    }
+
+    /// Starts the daemon and waits until it is ready: the baseline is complete.
+    pub async fn start(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log.txt"))
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_varsel"))
+            .args(["run", "-c"])
+            .arg(self.path("varsel.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let ready = async {
+            while !self.is_ready().await {
+                let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+                assert!(ended.is_none(), "the daemon ended:\n{}", self.log());
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ready).await.unwrap();
+    }
+
+    async fn is_ready(&self) -> bool {
+        self.get("/readyz").await.starts_with("HTTP/1.1 200")
+    }
+
+    /// The whole answer of one of the daemon's routes; empty while nobody listens.
+    pub async fn get(&self, path: &str) -> String {
+        let Ok(mut stream) = TcpStream::connect(self.listen).await else {
+            return String::new();
+        };
+        let request = format!("GET {path} HTTP/1.1\r\nhost: varsel\r\nconnection: close\r\n\r\n");
+        let mut answer = Vec::new();
+        let asked = stream.write_all(request.as_bytes()).await;
+        if asked.is_err() || stream.read_to_end(&mut answer).await.is_err() {
+            return String::new();
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Asks again and again until the answer is yes.
+    pub async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let asking = async {
+            while !is_so().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, asking).await.is_err() {
+            panic!("waited in vain until {what}; the log says:\n{}", self.log());
+        }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log.txt")).unwrap_or_default()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .unwrap();
+        assert!(
+            sent.success(),
+            "the daemon had already ended:\n{}",
+            self.log()
+        );
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.take().unwrap().wait().unwrap()
+    }
+
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// An address nobody listens on just now.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
