@@ -134,15 +134,17 @@ impl Sqlite {
         })
     }
 
-    /// Waits until everything asked for is written, closes the file and gives the lock back. Other
-    /// clones that still live keep the writer alive; the caller drops them first.
+    /// Waits until everything asked for is written, closes the file and gives the lock back. Clones
+    /// that still live are told from now on that the store is closed.
     pub async fn close(self) {
         let Self {
             readers,
             writer,
             ended,
         } = self;
-        drop(writer);
+        if let Some(writer) = writer {
+            writer.stop();
+        }
         if let Some(task) = ended.lock().await.take() {
             // A writer that panicked has nothing left to close.
             let _ = task.await;

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::durability;
 use crate::store::{StoreError, StoreResult};
@@ -73,6 +74,7 @@ impl<W: Write> Request for Pending<W> {
 #[derive(Clone)]
 pub(super) struct Writer {
     requests: mpsc::Sender<Box<dyn Request>>,
+    stop: CancellationToken,
 }
 
 /// What the task holds for as long as it lives.
@@ -84,11 +86,17 @@ pub(super) struct Held {
 }
 
 impl Writer {
-    /// Starts the task; it ends when the last handle is gone, and then `ended` resolves.
+    /// Starts the task; it ends when it is told to stop or the last handle is gone.
     pub(super) fn start(held: Held) -> (Self, tokio::task::JoinHandle<()>) {
         let (requests, waiting) = mpsc::channel(WAITING_LIMIT);
-        let task = tokio::spawn(serve(held, waiting));
-        (Self { requests }, task)
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(serve(held, waiting, stop.clone()));
+        (Self { requests, stop }, task)
+    }
+
+    /// Takes no more requests; those that wait are still written.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Has something written and waits until it is durable.
@@ -108,7 +116,7 @@ impl Writer {
     }
 }
 
-async fn serve(held: Held, mut waiting: mpsc::Receiver<Box<dyn Request>>) {
+async fn serve(held: Held, mut waiting: mpsc::Receiver<Box<dyn Request>>, stop: CancellationToken) {
     let Held {
         options,
         conn,
@@ -116,7 +124,7 @@ async fn serve(held: Held, mut waiting: mpsc::Receiver<Box<dyn Request>>) {
     } = held;
     let mut conn = Some(conn);
     let mut group = Vec::with_capacity(GROUP_LIMIT);
-    while waiting.recv_many(&mut group, GROUP_LIMIT).await > 0 {
+    while next_group(&mut waiting, &mut group, &stop).await > 0 {
         if conn.is_none() {
             conn = reopen(&options).await;
         }
@@ -138,6 +146,20 @@ async fn serve(held: Held, mut waiting: mpsc::Receiver<Box<dyn Request>>) {
         let _ = conn.close().await;
     }
     drop(lock);
+}
+
+/// Waits for requests; 0 means that none will come any more.
+async fn next_group(
+    waiting: &mut mpsc::Receiver<Box<dyn Request>>,
+    group: &mut Vec<Box<dyn Request>>,
+    stop: &CancellationToken,
+) -> usize {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => waiting.close(),
+        received = waiting.recv_many(group, GROUP_LIMIT) => return received,
+    }
+    waiting.recv_many(group, GROUP_LIMIT).await
 }
 
 async fn reopen(options: &SqliteConnectOptions) -> Option<SqliteConnection> {

@@ -152,6 +152,28 @@ async fn everything_outlives_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_waits_for_nobody_who_still_holds_the_store() {
+    let file = file();
+    let store = daemon(&file.path).await;
+    let left = store.clone();
+    let waiting: Vec<_> = (1..=20)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.record(record(vec![new_booking(n)])).await })
+        })
+        .collect();
+    store.close().await;
+    let refused = left.beat("node-a").await.unwrap_err();
+    assert!(refused.to_string().contains("closed"), "{refused}");
+    let store = daemon(&file.path).await;
+    let marks = store.marks(&source(), now()).await.unwrap().marks;
+    for (n, task) in (1..).zip(waiting) {
+        let written = task.await.unwrap().is_ok();
+        assert_eq!(marks.contains_key(&key(n)), written, "answered honestly");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_bad_request_takes_no_other_with_it() {
     let file = file();
     let store = daemon(&file.path).await;
