@@ -14,7 +14,7 @@ use super::servers::{Server, in_root};
 use crate::sandbox::client;
 
 /// What Chromium needs where it runs as root, without a screen, and without calling anybody.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +25,7 @@ const FLAGS: [&str; 10] = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--lang=nb",
 ];
 
 /// Keys as WebDriver writes them.

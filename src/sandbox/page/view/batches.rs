@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::tally::{people_en, people_nb};
 use super::{office_name, time};
 use crate::domain::brake::Braked;
 use crate::domain::directory::Directory;
@@ -13,6 +14,8 @@ pub(super) struct BatchView {
     id: i64,
     version: u32,
     people: u32,
+    people_nb: String,
+    people_en: String,
     releasing: bool,
     held_at: String,
     first_due_by: Option<String>,
@@ -51,6 +54,8 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
         id: batch.id.0,
         version: batch.version,
         people: batch.people,
+        people_nb: people_nb(batch.people),
+        people_en: people_en(batch.people),
         releasing: batch.releasing,
         held_at: time(batch.held_at),
         first_due_by: batch.first_due_by.map(time),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::figure;
+use crate::sandbox::feed::Said;
 use crate::sandbox::gateway::Taken;
 use crate::store::{Batch, Tally};
 
@@ -47,6 +48,7 @@ pub(super) fn tally_view(tally: Tally, batches: &[Batch], taken: Taken) -> Tally
     // What somebody has released already waits for the daemon, not for a person.
     let held = batches.iter().filter(|batch| !batch.releasing);
     let held = held.map(|batch| batch.people).sum();
+    let sentence = sentence(tally, held);
     let words = vec![
         word("told", "har fått beskjed", "told", tally.told),
         word("waiting", "venter", "waiting", tally.waiting),
@@ -68,8 +70,8 @@ pub(super) fn tally_view(tally: Tally, batches: &[Batch], taken: Taken) -> Tally
         parts: taken.parts,
         late: tally.late,
         duplicates: taken.duplicates,
-        sentence: sentence(tally, held),
-        sentence_en: sentence_en(tally, held),
+        sentence: sentence.nb,
+        sentence_en: sentence.en,
     }
 }
 
@@ -90,57 +92,55 @@ fn bar(words: &[WordView], people: u32) -> Vec<Bar> {
     pieces.filter(|piece| piece.length > 0).collect()
 }
 
-/// The one sentence a duty manager reads first.
-fn sentence(tally: Tally, held: u32) -> String {
-    let people = |n: u32| {
-        if n == 1 {
-            "1 person".to_owned()
-        } else {
-            format!("{} personer", figure(n.into()))
-        }
+/// The one sentence a duty manager reads first: what needs a person most.
+fn sentence(tally: Tally, held: u32) -> Said {
+    let said = |count, nb: &str, en: &str| {
+        Said::new(
+            format!("{} {nb}", people_nb(count)),
+            format!("{} {en}", people_en(count)),
+        )
     };
     if tally.people() == 0 {
-        "Ingen timer er endret ennå.".to_owned()
+        Said::new(
+            "Ingen timer er endret ennå.",
+            "No appointment has changed yet.",
+        )
+    } else if tally.too_late > 0 {
+        said(
+            tally.too_late,
+            "fikk ikke beskjed i tide.",
+            "not told in time.",
+        )
     } else if held > 0 {
-        format!(
-            "Bremsen holder igjen {}: noen må se over og slippe dem.",
-            people(held)
+        said(
+            held,
+            "er holdt igjen av bremsen: noen må se over og slippe dem.",
+            "held back by the brake: somebody must look and release them.",
         )
     } else if tally.waiting > 0 {
-        format!("{} venter på beskjed.", people(tally.waiting))
+        said(tally.waiting, "venter på beskjed.", "waiting to be told.")
     } else if tally.must_be_phoned > 0 {
-        format!(
-            "{} må ringes. Alle andre har fått beskjed.",
-            people(tally.must_be_phoned)
+        said(
+            tally.must_be_phoned,
+            "må ringes. Alle andre som skal ha beskjed, har fått det.",
+            "to be phoned. Everyone else who should know, knows.",
         )
     } else {
-        "Alle har fått beskjed.".to_owned()
+        Said::new(
+            "Alle som skal ha beskjed, har fått det.",
+            "Everyone who should know, knows.",
+        )
     }
 }
 
-fn sentence_en(tally: Tally, held: u32) -> String {
-    let people = |n: u32| {
-        if n == 1 {
-            "1 person".to_owned()
-        } else {
-            format!("{} people", figure(n.into()))
-        }
-    };
-    if tally.people() == 0 {
-        "No appointment has changed yet.".to_owned()
-    } else if held > 0 {
-        format!(
-            "The brake holds back {}: somebody must look and release them.",
-            people(held)
-        )
-    } else if tally.waiting > 0 {
-        format!("{} waiting to be told.", people(tally.waiting))
-    } else if tally.must_be_phoned > 0 {
-        format!(
-            "{} to be phoned. Everyone else knows.",
-            people(tally.must_be_phoned)
-        )
-    } else {
-        "Everyone knows.".to_owned()
-    }
+/// So many people, in Norwegian.
+pub(super) fn people_nb(count: u32) -> String {
+    let noun = if count == 1 { "person" } else { "personer" };
+    format!("{} {noun}", figure(count.into()))
+}
+
+/// So many people, in English.
+pub(super) fn people_en(count: u32) -> String {
+    let noun = if count == 1 { "person" } else { "people" };
+    format!("{} {noun}", figure(count.into()))
 }
