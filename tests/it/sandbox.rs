@@ -426,6 +426,74 @@ async fn the_mail_servers_bad_moods_are_classified() {
     assert_eq!(mailbox.taken(), 0);
 }
 
+/// Says everything at once, as a pipelining client may, and returns the codes of the answers.
+async fn smtp_codes(sandbox: &Sandbox, said: &[u8]) -> Vec<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(sandbox.smtp_addr)
+        .await
+        .unwrap();
+    stream.write_all(said).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    let last_lines = answers.lines().filter(|line| line.as_bytes()[3] == b' ');
+    last_lines.map(|line| line[..3].to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_mail_server_holds_the_order_and_the_limits_of_smtp() {
+    let running = running().await;
+    let from = "MAIL FROM:<a@varsel.example>\r\n";
+    let to = "RCPT TO:<kari@example.com>\r\n";
+    let mail = "Subject: x\r\n\r\nHei\r\n.\r\n";
+    let long = format!("Subject: x\r\n\r\n{}.\r\n", "0123456789\r\n".repeat(90_000));
+    for (said, codes) in [
+        (
+            format!("EHLO x\r\n{from}{to}DATA\r\n{mail}QUIT\r\n"),
+            "220 250 250 250 354 250 221",
+        ),
+        (
+            format!("helo x\r\nmail from:<>\r\n{to}data\r\n{mail}quit\r\n"),
+            "220 250 250 250 354 250 221",
+        ),
+        (
+            format!("{to}DATA\r\nNOOP\r\nQUIT\r\n"),
+            "220 503 503 250 221",
+        ),
+        (
+            format!("{from}{from}RSET\r\nDATA\r\nQUIT\r\n"),
+            "220 250 503 250 503 221",
+        ),
+        (
+            "MAIL FROM:<a@varsel.example> SIZE=2000000\r\nQUIT\r\n".to_owned(),
+            "220 552 221",
+        ),
+        (
+            "MAIL a\r\nMAIL FROM:a\r\nXYZ\r\nQUIT\r\n".to_owned(),
+            "220 501 501 500 221",
+        ),
+        (
+            format!("{from}RCPT TO:<kari>\r\nDATA\r\nQUIT\r\n"),
+            "220 250 501 503 221",
+        ),
+        (
+            format!("{from}{to}DATA\r\n{long}{from}QUIT\r\n"),
+            "220 250 250 354 552 250 221",
+        ),
+        (format!("NOOP {}\r\n", "x".repeat(2_100)), "220 500"),
+    ] {
+        let answered = smtp_codes(&running.sandbox, said.as_bytes())
+            .await
+            .join(" ");
+        assert_eq!(
+            answered,
+            codes,
+            "{}",
+            said.lines().take(4).collect::<String>()
+        );
+    }
+    assert_eq!(running.sandbox.mailbox.taken(), 2);
+}
+
 // ── Nothing leaves the machine ──────────────────────────────────────────────────────────────────
 
 #[tokio::test]
