@@ -21,3 +21,14 @@ async fn a_message_past_its_time_is_not_sent_and_is_called_too_late() {
     assert!(world.sms.taken().is_empty());
     assert_eq!(world.word("b1").await, "too_late");
 }
+
+#[tokio::test]
+async fn every_sms_carries_how_long_it_is_worth_delivering() {
+    let mut booking = passport("b1");
+    booking.start = "2021-03-16 15:00";
+    let mut world = World::with(&[booking]).await;
+    world.set("b1", "status", "cancelled").await;
+    world.look().await;
+    world.send().await;
+    assert_eq!(world.sms.taken()[0].validity_seconds, 3600, "until the appointment begins");
+}

@@ -2,7 +2,7 @@
 //! be observed (the health route, the exit), never on a clock.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -215,10 +215,6 @@ cancelled = ["cancelled"]
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 

@@ -62,13 +62,6 @@ impl Mailbox {
         self.taken.borrow().clone()
     }
 
-    /// Waits until `count` mails were taken.
-    pub async fn wait_for(&self, count: usize) -> Vec<Mail> {
-        let mut taken = self.taken.subscribe();
-        let seen = taken.wait_for(|mails| count <= mails.len()).await.unwrap();
-        seen.clone()
-    }
-
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
         stream.write_all(b"220 mail.example ready\r\n").await?;

@@ -1,0 +1,224 @@
+//! For people's acts and for reading: every act carries who, why and what they saw.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+
+use super::ledger::BatchId;
+use super::{StoreError, StoreResult};
+use crate::domain::appointment::{BookingKey, BookingState, SourceName};
+use crate::domain::brake::Braked;
+use crate::domain::closing::Closing;
+use crate::domain::directory::OfficeId;
+use crate::domain::message::{Channel, MessageState};
+use crate::domain::notice::{NoticeBrief, NoticeId};
+use crate::domain::verdict::Word;
+
+/// What people do, and what they read. Every act carries who, why and what they saw.
+pub trait Desk: Send + Sync {
+    /// Does one thing a person asked for, once per idempotency key.
+    fn act(&self, act: &Act) -> impl Future<Output = Result<Acted, ActError>> + Send;
+
+    /// The tally at `now`.
+    fn tally(&self, now: DateTime<Utc>) -> impl Future<Output = StoreResult<Tally>> + Send;
+
+    /// The batches held by the brake or being released, oldest first.
+    fn batches(&self) -> impl Future<Output = StoreResult<Vec<Batch>>> + Send;
+
+    /// The story of one appointment: found by its reference, `SOURCE/KEY`, or a key that only one
+    /// source has. Several matches come back as several stories; none as an empty list.
+    fn explain(&self, name: &str) -> impl Future<Output = StoreResult<Vec<Story>>> + Send;
+
+    /// What the gauges show at `now`.
+    fn gauges(&self, now: DateTime<Utc>) -> impl Future<Output = StoreResult<Gauges>> + Send;
+}
+
+/// Something a person asks for.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Who asks.
+    pub actor: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// Repeating an act under the same key does it once and answers the same.
+    pub idempotency_key: String,
+    /// When, in domain time.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub deed: Deed,
+}
+
+/// What a person can do.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// Lets a held batch go, as it was seen.
+    Release(SeenBatch),
+    /// Throws a held batch away, as it was seen.
+    Discard(SeenBatch),
+    /// Announces a closing.
+    AddClosing(Closing),
+}
+
+/// A batch as the person saw it; if it has changed since, the act is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenBatch {
+    /// The batch.
+    pub batch: BatchId,
+    /// Its version then.
+    pub version: u32,
+    /// Its count of people then.
+    pub people: u32,
+}
+
+/// What an act came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acted {
+    /// People or rows concerned.
+    pub count: u32,
+}
+
+/// Why an act was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// The batch has changed since the person saw it.
+    #[error("batch {} has changed: it is now version {version} with {people} people; look again", batch.0)]
+    Changed {
+        /// The batch.
+        batch: BatchId,
+        /// Its version now.
+        version: u32,
+        /// Its count of people now.
+        people: u32,
+    },
+    /// There is no such batch, or it is no longer held.
+    #[error("batch {} is not held", .0.0)]
+    NotHeld(BatchId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where everybody stands. The first five add up to all recipients of appointments with a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Know.
+    pub told: u32,
+    /// A rung is open, and there is time.
+    pub waiting: u32,
+    /// Somebody must pick up a phone.
+    pub must_be_phoned: u32,
+    /// Rightly not told.
+    pub left_out: u32,
+    /// Missed.
+    pub too_late: u32,
+    /// SMS accepted by a gateway.
+    pub sms: u32,
+    /// E-mails accepted by a gateway.
+    pub email: u32,
+    /// People waiting for the brake or an operator.
+    pub held: u32,
+    /// Messages whose hand-over is unknown.
+    pub unknown: u32,
+    /// Messages handed over once more after an unknown.
+    pub possible_duplicates: u32,
+    /// Told, but after `due_by`.
+    pub late: u32,
+    /// Messages suppressed by trial mode.
+    pub trial: u32,
+}
+
+impl Tally {
+    /// Adds one recipient.
+    pub fn add(&mut self, word: Word) {
+        match word {
+            Word::Told => self.told += 1,
+            Word::Waiting => self.waiting += 1,
+            Word::MustBePhoned => self.must_be_phoned += 1,
+            Word::LeftOut => self.left_out += 1,
+            Word::TooLate => self.too_late += 1,
+        }
+    }
+
+    /// All recipients of appointments with a change.
+    #[must_use]
+    pub fn people(&self) -> u32 {
+        self.told + self.waiting + self.must_be_phoned + self.left_out + self.too_late
+    }
+}
+
+/// A batch as a person is shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Its number.
+    pub id: BatchId,
+    /// Changes with its content; an act must name it.
+    pub version: u32,
+    /// People in it.
+    pub people: u32,
+    /// The source it came from.
+    pub source: SourceName,
+    /// Why the brake stopped it.
+    pub braked: Braked,
+    /// When it was held, in domain time.
+    pub held_at: DateTime<Utc>,
+    /// The earliest deadline in it.
+    pub first_due_by: Option<DateTime<Utc>>,
+    /// People per office.
+    pub offices: BTreeMap<OfficeId, u32>,
+    /// Whether a person has released it and it is being planned anew.
+    pub releasing: bool,
+    /// Up to three texts as they would leave, without addresses.
+    pub samples: Vec<String>,
+}
+
+/// The story of one appointment, for `explain`. It holds no address and no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// The source.
+    pub source: SourceName,
+    /// The key there.
+    pub key: BookingKey,
+    /// The booking as it stands.
+    pub state: BookingState,
+    /// How many changes were recorded.
+    pub revision: u32,
+    /// Its notices.
+    pub notices: Vec<NoticeBrief>,
+    /// Everything that happened, oldest first, from the history alone.
+    pub lines: Vec<StoryLine>,
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoryLine {
+    /// When, in domain time.
+    pub at: DateTime<Utc>,
+    /// Who: a part of the daemon ("intake", "dispatch") or a person.
+    pub actor: String,
+    /// The notice it concerns.
+    pub notice: Option<NoticeId>,
+    /// The channel of the message it concerns.
+    pub channel: Option<Channel>,
+    /// What happened, as a stable word ("recorded", "claim", "accepted", "released").
+    pub event: String,
+    /// The state before, for a transition.
+    pub from: Option<MessageState>,
+    /// The state after, for a transition.
+    pub to: Option<MessageState>,
+    /// Why, in words; never personal data.
+    pub detail: String,
+}
+
+/// What the metrics show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gauges {
+    /// People not told whose `due_by` lies within the next 24 hours.
+    pub untold_people_24h: u32,
+    /// How long the oldest message that may leave has been waiting, in seconds; 0 when none waits.
+    pub oldest_due_seconds: f64,
+    /// Batches that wait for a person.
+    pub held_batches: u32,
+    /// Age of the last complete snapshot per source, in seconds of domain time.
+    pub snapshot_age_seconds: BTreeMap<SourceName, f64>,
+}

@@ -1,0 +1,242 @@
+//! For intake: what is known, and one write that records what was decided.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+
+use super::StoreResult;
+use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName};
+use crate::domain::brake::Braked;
+use crate::domain::change::Change;
+use crate::domain::closing::Closing;
+use crate::domain::contact::Address;
+use crate::domain::diff::Mark;
+use crate::domain::directory::{DistrictId, OfficeId};
+use crate::domain::ladder::Ladder;
+use crate::domain::message::{Channel, MessageId, MessageState, Reason, ToldOn};
+use crate::domain::notice::{NoticeBrief, OnUnknown, Purpose};
+use crate::domain::recipient::Role;
+use crate::domain::reference::Reference;
+use crate::domain::segments::Segments;
+
+/// What intake asks of the store: what is known, and one write that records what was decided.
+pub trait Ledger: Send + Sync {
+    /// The marks of a source's bookings that start at or after `floor`.
+    fn marks(
+        &self,
+        source: &SourceName,
+        floor: DateTime<Utc>,
+    ) -> impl Future<Output = StoreResult<Marks>> + Send;
+
+    /// Everything known of these bookings; keys never seen are left out.
+    fn known(
+        &self,
+        source: &SourceName,
+        keys: &[BookingKey],
+    ) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+
+    /// Bookings of batches that a person released and that still hold messages for the brake, at
+    /// most `limit`: to be planned and rendered anew.
+    fn released(&self, limit: u32) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+
+    /// Bookings with a notice whose open rungs have all ended without telling the person, at most
+    /// `limit`: to be climbed.
+    fn climbable(&self, limit: u32) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+
+    /// The closings in force or to come at `now`.
+    fn closings(
+        &self,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = StoreResult<Vec<Closing>>> + Send;
+
+    /// Records one snapshot's decisions in one transaction. Inside it, each entry's belief is
+    /// compared with what stands; where it differs, nothing of that appointment is written.
+    fn record(&self, record: Record) -> impl Future<Output = StoreResult<Recorded>> + Send;
+}
+
+/// What is remembered of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Whether the baseline is complete: before it nobody is told anything.
+    pub baseline: bool,
+    /// When the last complete snapshot was recorded, in domain time.
+    pub snapshot_at: Option<DateTime<Utc>>,
+    /// The future bookings by key.
+    pub marks: BTreeMap<BookingKey, Mark>,
+}
+
+/// One booking as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Our copy.
+    pub appointment: Appointment,
+    /// How many changes were recorded.
+    pub revision: u32,
+    /// The booking itself, as it was first seen: what the person believed before we wrote.
+    pub base: BookingState,
+    /// Every notice of it that is not erased, oldest first.
+    pub notices: Vec<NoticeBrief>,
+}
+
+impl Known {
+    /// What a decision made on this rests on.
+    #[must_use]
+    pub fn believed(&self) -> Believed {
+        let messages = self.notices.iter().flat_map(|notice| &notice.messages);
+        let mut messages: Vec<_> = messages.map(|m| (m.id, m.state)).collect();
+        messages.sort_unstable();
+        Believed {
+            revision: self.revision,
+            messages,
+        }
+    }
+}
+
+/// What a decision rested on: compared inside the transaction that records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Believed {
+    /// The appointment's revision.
+    pub revision: u32,
+    /// Every message of the appointment with its state, by number.
+    pub messages: Vec<(MessageId, MessageState)>,
+}
+
+/// One transaction of intake.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The source.
+    pub source: SourceName,
+    /// When, in domain time.
+    pub at: DateTime<Utc>,
+    /// Set when a complete snapshot stands behind it: the source is fresh, and once the baseline
+    /// was given, changes count.
+    pub snapshot: Option<SnapshotMark>,
+    /// Keys missing once more in this snapshot.
+    pub absent: Vec<BookingKey>,
+    /// Keys that were missing and are there again.
+    pub back: Vec<BookingKey>,
+    /// The appointments to write.
+    pub entries: Vec<Entry>,
+    /// The batch that holds every message of this record, if the brake stopped it.
+    pub batch: Option<NewBatch>,
+}
+
+/// What a complete snapshot leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotMark {
+    /// Rows read.
+    pub rows: u32,
+    /// Values that could not be understood.
+    pub faults: u32,
+}
+
+/// One appointment to write: its new copy, and the notices decided for it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The new copy; it replaces the old one, contacts included. While the source's baseline is not
+    /// complete it replaces the booking as first seen, too: nobody is told about history.
+    pub appointment: Appointment,
+    /// What the decision rested on; `None` means that the booking must be new.
+    pub believed: Option<Believed>,
+    /// The revision to write: 0 for a new booking, one more for a recorded change, the same for a
+    /// refresh, a release or a climb.
+    pub revision: u32,
+    /// Older notices are superseded (a recorded change).
+    pub supersede: bool,
+    /// A person released these messages: what the brake holds of `notices` becomes `ready`. Without
+    /// it a message that is held stays held, whatever else is brought up to date.
+    pub release: bool,
+    /// The notices. One that exists already under the same key (appointment, revision, purpose,
+    /// occasion, role) is brought up to date: each rung not yet attempted takes the new address,
+    /// text and times; new rungs are added; and unsent rungs no longer planned are superseded. New
+    /// messages are `held` for the brake if the record carries a batch, else `ready`.
+    pub notices: Vec<NewNotice>,
+}
+
+/// One notice to write.
+#[derive(Clone, Debug)]
+pub struct NewNotice {
+    /// To whom, by role.
+    pub role: Role,
+    /// Why.
+    pub purpose: Purpose,
+    /// 0, or the number of a wave or correction.
+    pub occasion: u32,
+    /// The change it tells.
+    pub change: Change,
+    /// The district of the office, for scopes.
+    pub district: DistrictId,
+    /// The office, for scopes and lists.
+    pub office: OfficeId,
+    /// The channels in order.
+    pub ladder: Ladder,
+    /// What follows when an outcome stays unknown.
+    pub on_unknown: OnUnknown,
+    /// The reference in the text; a clash with another notice makes the entry a conflict.
+    pub reference: Reference,
+    /// Tell before this.
+    pub due_by: DateTime<Utc>,
+    /// Useless after this.
+    pub not_after: DateTime<Utc>,
+    /// The rungs opened now.
+    pub messages: Vec<NewMessage>,
+}
+
+/// One message to write. On the phone channel it stands on the call list from `not_before`.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Its rung.
+    pub rung: u8,
+    /// Its channel.
+    pub channel: Channel,
+    /// Where it goes.
+    pub address: Address,
+    /// The frozen bytes: SMS text in UTF-8, or a whole e-mail; the facts for the caller on `phone`.
+    pub body: Vec<u8>,
+    /// The sender people see on an SMS.
+    pub sender: String,
+    /// The constant key towards the gateway.
+    pub gateway_key: String,
+    /// The size of an SMS.
+    pub segments: Option<Segments>,
+    /// What decides that it has told its recipient.
+    pub told_on: ToldOn,
+    /// Why it stands on the phone rung.
+    pub reason: Option<Reason>,
+    /// It may leave from this instant.
+    pub not_before: DateTime<Utc>,
+    /// After this the rung is given up.
+    pub give_up_at: DateTime<Utc>,
+}
+
+/// A batch held by the brake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewBatch {
+    /// Why the brake stopped it.
+    pub braked: Braked,
+    /// Changes in the poll.
+    pub changes: u32,
+    /// Future appointments known before it.
+    pub known: u32,
+}
+
+/// What a record came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Appointments written.
+    pub written: u32,
+    /// Notices created.
+    pub notices: u32,
+    /// Messages superseded.
+    pub superseded: u32,
+    /// Appointments of which nothing was written because what was believed no longer stood: the
+    /// next snapshot must find the difference again.
+    pub conflicts: Vec<BookingKey>,
+    /// The batch created.
+    pub batch: Option<BatchId>,
+}
+
+/// The number of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub i64);

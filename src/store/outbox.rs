@@ -1,0 +1,180 @@
+//! For dispatch, reports and upkeep: claims, settlements, reports, and the sweeping of what time has
+//! ended.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::StoreResult;
+use crate::domain::contact::Address;
+use crate::domain::message::{Channel, MessageId};
+use crate::domain::outcome::{Decision, Outcome, ReportState};
+
+/// What moves messages: claims, settlements, reports, and the sweeping of what time has ended.
+pub trait Outbox: Send + Sync {
+    /// Moves up to `limit` messages from `ready` to `sending`, earliest `due_by` first, and returns
+    /// them once the intent is durable. Messages whose time has not come, whose `not_after` has
+    /// passed, or before which an older revision for the same appointment and recipient is still
+    /// `sending`, stay.
+    fn claim(&self, ask: &ClaimAsk) -> impl Future<Output = StoreResult<Vec<Claim>>> + Send;
+
+    /// Records outcomes. Each is appended to its attempt, always; the message moves only if the
+    /// fence still fits or the outcome is evidence for an unknown. The answer tells, per
+    /// settlement, whether the message moved.
+    fn settle(
+        &self,
+        settlements: &[Settlement],
+    ) -> impl Future<Output = StoreResult<Vec<bool>>> + Send;
+
+    /// Records authenticated reports and applies them.
+    fn report(
+        &self,
+        reports: &[Report],
+    ) -> impl Future<Output = StoreResult<Vec<ReportEffect>>> + Send;
+
+    /// Does what time asks for: ends leases, expires, resolves unknowns after quarantine, ends the
+    /// waiting for reports. Set-based, at most `limits.batch` messages of each kind.
+    fn sweep(
+        &self,
+        now: DateTime<Utc>,
+        limits: SweepLimits,
+    ) -> impl Future<Output = StoreResult<Swept>> + Send;
+
+    /// Erases personal data of notices that ended before `before`, at most `limit`; returns how
+    /// many.
+    fn erase(
+        &self,
+        before: DateTime<Utc>,
+        limit: u32,
+    ) -> impl Future<Output = StoreResult<u32>> + Send;
+
+    /// When the next `ready` message of a channel may leave; `None` when none waits.
+    fn next_due(
+        &self,
+        channel: Channel,
+    ) -> impl Future<Output = StoreResult<Option<DateTime<Utc>>>> + Send;
+
+    /// A secret of this store, the same for every node and every start: 32 bytes, drawn when first
+    /// asked for under this name.
+    fn secret(&self, name: &str) -> impl Future<Output = StoreResult<[u8; 32]>> + Send;
+}
+
+/// What a node asks for.
+#[derive(Clone, Debug)]
+pub struct ClaimAsk {
+    /// The channel.
+    pub channel: Channel,
+    /// The gateway that will take the messages, for the attempts' rows.
+    pub gateway: String,
+    /// The node.
+    pub node: String,
+    /// At most so many.
+    pub limit: u32,
+    /// How long the node may hold them.
+    pub lease: Duration,
+    /// The present, in domain time.
+    pub now: DateTime<Utc>,
+}
+
+/// The number of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub i64);
+
+/// A message this node may send until its lease runs out. The intent is durable.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The message.
+    pub message: MessageId,
+    /// The attempt that was opened for it.
+    pub attempt: AttemptId,
+    /// The fence that a settlement must show.
+    pub fence: i64,
+    /// How many attempts were made, this one included.
+    pub attempts: u32,
+    /// Where it goes.
+    pub address: Address,
+    /// The frozen bytes.
+    pub body: Vec<u8>,
+    /// The sender people see on an SMS.
+    pub sender: String,
+    /// The constant key towards the gateway.
+    pub gateway_key: String,
+    /// Useless after this.
+    pub not_after: DateTime<Utc>,
+    /// After this the rung is given up.
+    pub give_up_at: DateTime<Utc>,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The message.
+    pub message: MessageId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The fence of the claim.
+    pub fence: i64,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What follows.
+    pub decision: Decision,
+    /// When, in domain time.
+    pub at: DateTime<Utc>,
+}
+
+/// An authenticated report about one attempt.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The attempt its token names.
+    pub attempt: AttemptId,
+    /// What it says.
+    pub state: ReportState,
+    /// The gateway's own words, for people; never personal data.
+    pub detail: String,
+    /// When it came, in domain time.
+    pub at: DateTime<Utc>,
+}
+
+/// What a report did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportEffect {
+    /// The message moved.
+    Applied,
+    /// It is recorded as evidence, or waits for the attempt's outcome.
+    Recorded,
+    /// No such attempt is known; it is parked.
+    Parked,
+}
+
+/// The bounds of one sweep.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepLimits {
+    /// How long after a lease's end an unknown is left alone: longest send + margin.
+    pub quarantine: Duration,
+    /// At most so many messages of each kind.
+    pub batch: u32,
+}
+
+/// What a sweep did; each figure counts messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Leases that ended: `sending` became `unknown`.
+    pub leases_ended: u32,
+    /// Passed their `not_after` unsent.
+    pub expired: u32,
+    /// Unknowns to be handed over once more, marked *possible duplicate*.
+    pub retried: u32,
+    /// Unknowns that will not be repeated.
+    pub held: u32,
+    /// Reports that did not come in time.
+    pub unconfirmed: u32,
+}
+
+impl Swept {
+    /// Whether anything changed.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        *self != Self::default()
+    }
+}
