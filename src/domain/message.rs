@@ -233,7 +233,12 @@ pub fn next(state: MessageState, event: Event) -> Next {
         Event::ReportDeadline => only(state, &[S::Accepted], S::Unconfirmed),
         Event::Supersede => evidence(state, &[S::Ready, S::Held, S::Unknown], S::Superseded),
         Event::Expire => only(state, &[S::Ready, S::Held], S::Expired),
-        Event::Suppress => only(state, &[S::Ready, S::Held, S::Sending], S::Suppressed),
+        // Withheld at the door: certain, even if the lease ended before it was written down.
+        Event::Suppress => only(
+            state,
+            &[S::Ready, S::Held, S::Sending, S::Unknown],
+            S::Suppressed,
+        ),
         Event::Hold => only(state, &[S::Ready, S::Unknown], S::Held),
         Event::Release => only(state, &[S::Held], S::Ready),
         Event::Retry => only(state, &[S::Unknown], S::Ready),

@@ -26,6 +26,9 @@ const SETTLE_BATCH: usize = 200;
 /// How long dispatch waits before it tries again to write outcomes that the store refused.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a gateway is left alone after it refused us rather than a message (401, 403, 535).
+const GATEWAY_PAUSE: Duration = Duration::from_secs(60);
+
 /// No message is handed over for less than this: gateways refuse a validity of nothing.
 const LEAST_VALIDITY: Duration = Duration::from_secs(60);
 
@@ -38,6 +41,7 @@ pub struct Dispatch<O> {
     flights: JoinSet<Settlement>,
     landed: Vec<Settlement>,
     woken: watch::Receiver<()>,
+    paused_until: Option<Mono>,
 }
 
 /// What one step did.
@@ -65,6 +69,7 @@ impl<O: Outbox> Dispatch<O> {
             flights,
             landed,
             woken,
+            paused_until: None,
         }
     }
 
@@ -73,6 +78,10 @@ impl<O: Outbox> Dispatch<O> {
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             self.shared.pulse.beat();
+            if stop.is_cancelled() {
+                // What is claimed but not on the wire yet goes back, certainly not sent.
+                self.wire.close();
+            }
             let now = self.shared.clock.now();
             let step = if stop.is_cancelled() {
                 self.settle().await
@@ -103,11 +112,11 @@ impl<O: Outbox> Dispatch<O> {
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<DispatchStep, StoreError> {
         let DispatchStep { settled, .. } = self.settle().await?;
         let room = self.room();
-        if room == 0 {
+        if room == 0 || self.is_paused() {
             return Ok(DispatchStep {
                 settled,
                 claimed: 0,
-                idle: false,
+                idle: room > 0,
             });
         }
         let lease_from = Mono::now();
@@ -182,12 +191,37 @@ impl<O: Outbox> Dispatch<O> {
 
     fn keep(&mut self, flight: Result<Settlement, tokio::task::JoinError>) {
         match flight {
-            Ok(settlement) => self.landed.push(settlement),
+            Ok(settlement) => {
+                self.heed(&settlement.outcome);
+                self.landed.push(settlement);
+            }
             // Its lease will run out and make it unknown, which is the truth.
             Err(error) => {
                 tracing::error!(gateway = self.gateway.name, "a hand-over broke: {error}")
             }
         }
+    }
+
+    /// A gateway that says that the fault is ours or the account's is left alone for a while: the
+    /// next thousand messages would hear the same.
+    fn heed(&mut self, outcome: &Outcome) {
+        if let Outcome::NotSent {
+            cause, pause: true, ..
+        } = outcome
+        {
+            if !self.is_paused() {
+                tracing::error!(
+                    gateway = self.gateway.name,
+                    seconds = GATEWAY_PAUSE.as_secs(),
+                    "the gateway is paused: {cause}"
+                );
+            }
+            self.paused_until = Some(Mono::now().plus(GATEWAY_PAUSE));
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.paused_until.is_some_and(|until| Mono::now() < until)
     }
 
     fn room(&self) -> u32 {

@@ -23,6 +23,9 @@ mod decide;
 /// How many appointments one transaction of the baseline writes.
 const BASELINE_CHUNK: usize = 2_000;
 
+/// No more faults of one snapshot are written to the log one by one; the rest are counted.
+const FAULTS_LOGGED: usize = 20;
+
 /// The line of one source.
 pub struct Intake<S, L> {
     shared: Arc<Shared>,
@@ -32,6 +35,8 @@ pub struct Intake<S, L> {
     /// Some booking was missing in the last snapshot, or nothing is known yet: an unchanged source
     /// still has something to say.
     unsettled: bool,
+    /// What the last complete snapshot showed; an unchanged source shows the same again.
+    last: SnapshotMark,
 }
 
 /// Why a step of intake could not be done; nobody's state changed.
@@ -63,6 +68,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             ledger,
             every,
             unsettled: true,
+            last: SnapshotMark { rows: 0, faults: 0 },
         }
     }
 
@@ -122,10 +128,15 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             }
         };
         self.unsettled = !diff.newly_absent.is_empty();
-        if marks.baseline {
-            self.changes(now, &marks, diff, snapshot).await
-        } else {
-            self.baseline(now, diff, snapshot.unwrap_or_default()).await
+        match snapshot {
+            None if !marks.baseline => {
+                // Nothing is known yet, so "unchanged" says nothing: everything is read next time.
+                self.source.forget();
+                self.unsettled = true;
+                Ok(IntakeStep::default())
+            }
+            Some(snapshot) if !marks.baseline => self.baseline(now, diff, snapshot).await,
+            snapshot => self.changes(now, &marks, diff, snapshot).await,
         }
     }
 
@@ -153,10 +164,10 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             };
             self.ledger.record(record).await?;
         }
-        let mark = Some(mark(&snapshot));
+        self.last = mark(&snapshot);
         let record = Record {
             entries,
-            snapshot: mark,
+            snapshot: Some(self.last),
             ..self.empty(now)
         };
         let recorded = self.ledger.record(record).await?;
@@ -173,16 +184,9 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         mut diff: Diff,
         snapshot: Option<Snapshot>,
     ) -> Result<IntakeStep, IntakeError> {
-        let rows = snapshot
-            .as_ref()
-            .map_or(marks.marks.len(), |s| s.rows.len() + s.unreadable.len());
-        let mark = snapshot.as_ref().map_or(
-            SnapshotMark {
-                rows: count(rows),
-                faults: 0,
-            },
-            mark,
-        );
+        if let Some(snapshot) = &snapshot {
+            self.last = mark(snapshot);
+        }
         let mut faults = snapshot.map(|snapshot| snapshot.faults).unwrap_or_default();
         let gone = self.look_up(&mut diff, &mut faults).await?;
         let keys: Vec<_> = diff
@@ -207,7 +211,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
                     .count(),
             ),
             known: count(marks.marks.len()),
-            rows: count(rows),
+            rows: self.last.rows,
         };
         let batch = brake(counts, &self.shared.brake).map(|braked| NewBatch {
             braked,
@@ -215,7 +219,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             known: counts.known,
         });
         let record = Record {
-            snapshot: Some(mark),
+            snapshot: Some(self.last),
             absent: diff.newly_absent,
             back: diff.back,
             entries: decided,
@@ -253,7 +257,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         Record {
             source: self.source.name().clone(),
             at: now,
-            snapshot: Some(SnapshotMark { rows: 0, faults: 0 }),
+            snapshot: Some(self.last),
             absent: Vec::new(),
             back: Vec::new(),
             entries: Vec::new(),
@@ -263,8 +267,14 @@ impl<S: Source, L: Ledger> Intake<S, L> {
 
     fn note(&self, step: &IntakeStep) {
         let source = self.source.name();
-        for fault in &step.faults {
+        for fault in step.faults.iter().take(FAULTS_LOGGED) {
             tracing::warn!(source = %source, "not understood, old state kept: {fault}");
+        }
+        let more = step.faults.len().saturating_sub(FAULTS_LOGGED);
+        if more > 0 {
+            tracing::warn!(source = %source, "and {more} more values were not understood");
+        }
+        for _ in &step.faults {
             self.shared.metrics.fault(source);
         }
         let recorded = &step.recorded;

@@ -10,7 +10,7 @@ use crate::domain::change::change;
 use crate::domain::closing::Closing;
 use crate::domain::ladder::Rung;
 use crate::domain::message::{Channel, MessageBrief, MessageState, Reason};
-use crate::domain::notice::{NoticeBrief, beliefs};
+use crate::domain::notice::{NoticeBrief, Purpose, beliefs};
 use crate::domain::plan::{self, Circumstances, NoPlan};
 use crate::domain::recipient::Recipient;
 use crate::store::{Entry, Known, NewNotice};
@@ -111,6 +111,7 @@ impl<'a> Replan<'a> {
         {
             notices.extend(self.anew(known, &known.appointment, notice)?);
         }
+        each_once(&mut notices);
         Ok(entry(known, notices, true))
     }
 
@@ -128,44 +129,48 @@ impl<'a> Replan<'a> {
             }
             let attempted = notice.messages.iter().any(|m| m.first_attempt_at.is_some());
             notices.extend(match attempted {
-                true => self.phone_anew(known, new, notice)?,
+                true => self.phone_anew(known, new, notice)?.into_iter().collect(),
                 false => self.anew(known, new, notice)?,
             });
         }
+        each_once(&mut notices);
         Ok(notices)
     }
 
-    /// A notice planned and written again for the same revision, under its own reference.
+    /// A notice planned and written again for the same revision, under its own reference. What the
+    /// plan asks for beside it today (an invitation, a move instead of a reinstatement) is a new
+    /// notice; what it no longer asks for is left without rungs.
     fn anew(
         &self,
         known: &Known,
         copy: &Appointment,
         notice: &NoticeBrief,
-    ) -> Result<Option<NewNotice>, Undecided> {
+    ) -> Result<Vec<NewNotice>, Undecided> {
         let Some(recipient) = recipient(copy, notice) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let void = || Ok(Some(self.without_rungs(notice)));
         let believed = beliefs(&known.base, &known.notices, &recipient.role);
-        let Some(change) = change(&copy.state, &believed) else {
-            return void();
+        let planned = match change(&copy.state, &believed) {
+            Some(change) => plan::plan(copy, recipient, &change, &known.notices, &self.around()),
+            None => Err(NoPlan::Past),
         };
-        let planned = match plan::plan(copy, recipient, &change, &known.notices, &self.around()) {
+        let planned = match planned {
             Ok(planned) => planned,
-            Err(NoPlan::Past) => return void(),
+            Err(NoPlan::Past) => Vec::new(),
             Err(problem) => return Err(problem.into()),
         };
-        match planned
-            .into_iter()
-            .find(|p| p.telling.purpose == notice.purpose)
-        {
-            Some(planned) => Ok(Some(self.writing().notice(
-                copy,
-                planned,
-                Some(notice.reference),
-            )?)),
-            None => void(),
+        let mut written = Vec::new();
+        for planned in planned {
+            let own = planned.telling.purpose == notice.purpose;
+            if own || !is_recorded(known, notice, planned.telling.purpose) {
+                let reference = own.then_some(notice.reference);
+                written.push(self.writing().notice(copy, planned, reference)?);
+            }
         }
+        if written.iter().all(|new| new.purpose != notice.purpose) {
+            written.push(self.without_rungs(notice));
+        }
+        Ok(written)
     }
 
     /// The open phone rung with the new contact; whatever was attempted stays as it is.
@@ -239,6 +244,20 @@ fn is_open(known: &Known, notice: &NoticeBrief) -> bool {
     notice.revision == known.revision && !notice.superseded && !notice.has_told()
 }
 
+/// Whether this revision has a notice of that purpose for the same person already.
+fn is_recorded(known: &Known, notice: &NoticeBrief, purpose: Purpose) -> bool {
+    let same = |n: &NoticeBrief| {
+        n.purpose == purpose && n.role == notice.role && n.revision == notice.revision
+    };
+    known.notices.iter().any(same)
+}
+
+/// One notice for each person and purpose: two of the old ones may ask for the same new one.
+fn each_once(notices: &mut Vec<NewNotice>) {
+    let mut kept = std::collections::BTreeSet::new();
+    notices.retain(|notice| kept.insert((notice.role.clone(), notice.purpose)));
+}
+
 fn recipient<'a>(appointment: &'a Appointment, notice: &NoticeBrief) -> Option<&'a Recipient> {
     appointment
         .recipients
@@ -249,6 +268,7 @@ fn recipient<'a>(appointment: &'a Appointment, notice: &NoticeBrief) -> Option<&
 fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
     Entry {
         appointment: known.appointment.clone(),
+        seen: None,
         believed: Some(known.believed()),
         revision: known.revision,
         supersede: false,

@@ -6,7 +6,7 @@ use std::future::Future;
 use chrono::{DateTime, Utc};
 
 use super::StoreResult;
-use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName};
+use crate::domain::appointment::{Appointment, BookingKey, BookingState, Fingerprint, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::change::Change;
 use crate::domain::closing::Closing;
@@ -137,6 +137,9 @@ pub struct Entry {
     /// The new copy; it replaces the old one, contacts included. While the source's baseline is not
     /// complete it replaces the booking as first seen, too: nobody is told about history.
     pub appointment: Appointment,
+    /// The row's fingerprint as the source showed it, which may differ from the copy's own where a
+    /// contact was kept; `None` keeps the one that is stored.
+    pub seen: Option<Fingerprint>,
     /// What the decision rested on; `None` means that the booking must be new.
     pub believed: Option<Believed>,
     /// The revision to write: 0 for a new booking, one more for a recorded change, the same for a

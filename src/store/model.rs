@@ -315,11 +315,11 @@ impl State {
         ended.truncate(limit);
         let ended: Vec<_> = ended.into_iter().map(|(_, id)| id).collect();
         self.tables.erase(&ended);
-        self.erase_people(before, limit);
-        count(ended.len())
+        let people = self.erase_people(before, limit);
+        count(ended.len().max(people))
     }
 
-    fn erase_people(&mut self, before: DateTime<Utc>, limit: usize) {
+    fn erase_people(&mut self, before: DateTime<Utc>, limit: usize) -> usize {
         let live = |n: &NoticeId| {
             let notice = self.tables.notices.get(n);
             notice.is_some_and(|n| n.reference.is_some())
@@ -331,12 +331,13 @@ impl State {
             .map(|(id, _)| *id)
             .take(limit)
             .collect();
-        for id in past {
-            self.tables.people.remove(&id);
-            if let Some(row) = self.tables.appointments.get_mut(&id) {
+        for id in &past {
+            self.tables.people.remove(id);
+            if let Some(row) = self.tables.appointments.get_mut(id) {
                 row.fingerprint = None;
             }
         }
+        past.len()
     }
 }
 

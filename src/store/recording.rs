@@ -139,7 +139,10 @@ impl Tables {
             service: appointment.service.clone(),
             base: base.unwrap_or(&appointment.state).clone(),
             district: district.or_else(|| old.as_ref().and_then(|o| o.district.clone())),
-            fingerprint: Some(appointment.fingerprint()),
+            fingerprint: entry
+                .seen
+                .or_else(|| old.as_ref().and_then(|o| o.fingerprint))
+                .or_else(|| Some(appointment.fingerprint())),
             absent: 0,
             notices: old.map(|o| o.notices).unwrap_or_default(),
         };

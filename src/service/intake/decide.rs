@@ -45,7 +45,7 @@ impl Decide<'_> {
         for key in keys {
             let known = known.get(key).copied();
             let decided = match (rows.remove(key), known) {
-                (Some(row), Some(known)) => self.row(keep_contact(row, known), known),
+                (Some(row), Some(known)) => self.seen(row, known),
                 (Some(row), None) => Ok(quiet_entry(row, None, 0)),
                 (None, Some(known)) => self.row(gone(known), known),
                 (None, None) => continue,
@@ -60,6 +60,14 @@ impl Decide<'_> {
             }
         }
         entries
+    }
+
+    /// A row that is there: what is recorded of it may keep a contact that the row has lost, but
+    /// it is recognised by what the source showed.
+    fn seen(&self, row: Appointment, known: &Known) -> Result<Entry, Undecided> {
+        let seen = Some(row.fingerprint());
+        let entry = self.row(keep_contact(row, known), known)?;
+        Ok(Entry { seen, ..entry })
     }
 
     fn row(&self, mut row: Appointment, known: &Known) -> Result<Entry, Undecided> {
@@ -92,7 +100,9 @@ impl Decide<'_> {
                         notices.push(replan.writing().notice(&row, planned, None)?);
                     }
                 }
-                Err(NoPlan::Past) => {}
+                // Nobody is told of the past; but a start set into the past while the person still
+                // expects to come is a fault that somebody must see.
+                Err(NoPlan::Past) if change.old.start <= self.now => {}
                 Err(problem) => return Err(problem.into()),
             }
         }
@@ -136,6 +146,7 @@ fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
 
 pub(super) fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32) -> Entry {
     Entry {
+        seen: Some(row.fingerprint()),
         appointment: row,
         believed: known.map(Known::believed),
         revision: known.map_or(revision, |known| revision.max(known.revision)),

@@ -267,15 +267,16 @@ impl Write for Erase {
             let erased = list(erased.iter().map(|m| m.0));
             sqlx::query(sql).bind(erased).execute(&mut *conn).await?;
         }
-        self.erase_people(conn).await?;
-        Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
+        let people = self.erase_people(conn).await?;
+        // Either may have reached the limit, and then there is more to erase at once.
+        Ok(u32::try_from(ended.len().max(people)).unwrap_or(u32::MAX))
     }
 }
 
 impl Erase {
     /// Past appointments whose notices are all erased lose their persons, and with them the
     /// fingerprint that was made of them.
-    async fn erase_people(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+    async fn erase_people(&self, conn: &mut SqliteConnection) -> StoreResult<usize> {
         let sql = "SELECT a.id FROM appointment a
                    WHERE a.start_at < ?1 AND a.fingerprint IS NOT NULL AND NOT EXISTS (
                      SELECT 1 FROM notice n
@@ -286,6 +287,7 @@ impl Erase {
             .bind(self.limit)
             .fetch_all(&mut *conn)
             .await?;
+        let count = past.len();
         let past = json!(past).to_string();
         for sql in [
             "DELETE FROM appointment_person
@@ -295,7 +297,7 @@ impl Erase {
         ] {
             sqlx::query(sql).bind(&past).execute(&mut *conn).await?;
         }
-        Ok(())
+        Ok(count)
     }
 }
 

@@ -3,11 +3,15 @@
 
 use varsel::store::{Act, ActError, Deed, Desk, SeenBatch};
 
-use crate::support::world::{World, passport};
+use crate::support::world::{Booking, World, passport, residence};
 
 async fn braked() -> World {
+    braked_of(passport).await
+}
+
+async fn braked_of(booking: fn(&'static str) -> Booking) -> World {
     let names: &[&'static str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
-    let bookings: Vec<_> = names.iter().map(|id| passport(id)).collect();
+    let bookings: Vec<_> = names.iter().map(|id| booking(id)).collect();
     let mut world = World::with(&bookings).await;
     for id in names {
         world.set(id, "status", "cancelled").await;
@@ -128,4 +132,32 @@ async fn a_held_row_that_comes_back_dissolves() {
     assert!(world.store.batches().await.unwrap().is_empty());
     world.send().await;
     assert!(world.sms.taken().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_release_asks_for_beside_it_is_written_too() {
+    let mut world = braked_of(residence).await;
+    world.at("2021-03-23T07:30:00Z"); // short notice now: the invitation is a notice of its own
+    let batch = world.store.batches().await.unwrap().remove(0);
+    let seen = SeenBatch {
+        batch: batch.id,
+        version: batch.version,
+        people: batch.people,
+    };
+    world
+        .store
+        .act(&act(&world, "one", Deed::Release(seen)))
+        .await
+        .unwrap();
+    world.tend().await;
+    world.send().await;
+    let mails = world.mail.taken();
+    let short = mails
+        .iter()
+        .filter(|m| m.subject().starts_with("Cancelled at short notice"));
+    assert_eq!(short.count(), 12);
+    let invited = mails
+        .iter()
+        .filter(|m| m.subject().starts_with("You can submit"));
+    assert_eq!(invited.count(), 12);
 }

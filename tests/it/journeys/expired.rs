@@ -30,5 +30,9 @@ async fn every_sms_carries_how_long_it_is_worth_delivering() {
     world.set("b1", "status", "cancelled").await;
     world.look().await;
     world.send().await;
-    assert_eq!(world.sms.taken()[0].validity_seconds, 3600, "until the appointment begins");
+    assert_eq!(
+        world.sms.taken()[0].validity_seconds,
+        3600,
+        "until the appointment begins"
+    );
 }

@@ -20,3 +20,24 @@ async fn what_was_not_sent_is_sent_when_the_gateway_is_back() {
     assert_eq!(world.sms.taken().len(), 2);
     assert_eq!(world.tally().await.told, 2);
 }
+
+#[tokio::test]
+async fn a_gateway_that_refuses_us_is_paused_and_nobody_else_hears_the_same() {
+    let ids: [&'static str; 3] = ["b1", "b2", "b3"];
+    let mut world = World::with(&ids.map(passport)).await;
+    world.sms.behave(Behaviour::Answer(401));
+    world.set("b1", "status", "cancelled").await;
+    world.look().await;
+    world.send().await;
+    world.sms.behave(Behaviour::Accept);
+    world.set("b2", "status", "cancelled").await;
+    world.set("b3", "status", "cancelled").await;
+    world.look().await;
+    world.send().await;
+    assert!(world.sms.taken().is_empty(), "the gateway is left alone");
+    assert_eq!(
+        world.tally().await.waiting,
+        3,
+        "and nobody is lost or given up"
+    );
+}

@@ -1,6 +1,9 @@
 //! Many systems delete the row. It is gone after two complete snapshots without it and a look-up by
 //! its key, and a silent source confirms it as well as a busy one.
 
+use varsel::domain::brake::Braked;
+use varsel::store::Desk;
+
 use crate::support::world::{World, passport};
 
 #[tokio::test]
@@ -50,6 +53,12 @@ async fn an_emptied_table_is_held_by_the_brake() {
     world.look().await;
     let step = world.look().await;
     assert!(step.recorded.batch.is_some());
+    let batch = world.store.batches().await.unwrap().remove(0);
+    assert_eq!(
+        batch.braked,
+        Braked::ZeroRows,
+        "even so few, and even when the source is silent"
+    );
     world.send().await;
     assert!(world.sms.taken().is_empty());
 }

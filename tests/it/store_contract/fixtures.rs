@@ -145,6 +145,7 @@ pub(crate) fn record(entries: Vec<Entry>) -> Record {
 
 pub(crate) fn new_booking(n: u32) -> Entry {
     Entry {
+        seen: Some(active(n).fingerprint()),
         appointment: active(n),
         believed: None,
         revision: 0,
@@ -157,6 +158,7 @@ pub(crate) fn new_booking(n: u32) -> Entry {
 /// A change recorded on what is known.
 pub(crate) fn change(known: &Known, to: Appointment, notices: Vec<NewNotice>) -> Entry {
     Entry {
+        seen: Some(to.fingerprint()),
         appointment: to,
         believed: Some(known.believed()),
         revision: known.revision + 1,
@@ -170,6 +172,7 @@ pub(crate) fn change(known: &Known, to: Appointment, notices: Vec<NewNotice>) ->
 pub(crate) fn again(known: &Known, notices: Vec<NewNotice>) -> Entry {
     Entry {
         appointment: known.appointment.clone(),
+        seen: None,
         believed: Some(known.believed()),
         revision: known.revision,
         supersede: false,

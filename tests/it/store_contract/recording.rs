@@ -80,6 +80,7 @@ async fn a_refresh_replaces_the_copy_and_keeps_what_was_believed<S: Store>(store
     let mut entry = again(&known(&store, 1).await, Vec::new());
     entry.appointment = without_contact(active(1));
     entry.appointment.state.start = start(7);
+    entry.seen = Some(entry.appointment.fingerprint());
     let refreshed = entry.appointment.clone();
     store.record(record(vec![entry])).await.unwrap();
     let known = known(&store, 1).await;

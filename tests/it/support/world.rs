@@ -384,7 +384,7 @@ async fn shared(store: &Sqlite) -> Arc<Shared> {
         brake: BrakeLimits {
             max_changes: 10,
             max_share: 0.9,
-            min_changes: 2,
+            min_changes: 10,
         },
         retry: RetryPolicy {
             base: Duration::from_secs(5),
