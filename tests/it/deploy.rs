@@ -4,6 +4,7 @@
 use crate::support::servers::{in_root, output};
 use std::fs;
 use std::path::{Path, PathBuf};
+use varsel::config::Config;
 
 /// The highest exposure that `systemd-analyze security` may find, times ten.
 const MAX_EXPOSURE_TENTHS: u32 = 20;
@@ -93,6 +94,22 @@ fn the_unit_keeps_its_promises() {
         values(&unit, "Environment").is_empty(),
         "secrets and settings stand in files"
     );
+}
+
+#[test]
+fn the_watchdog_waits_for_a_drain_and_not_for_the_quarantine() {
+    let config = Config::parse(None, Path::new("")).unwrap().file;
+    let unit = read("varsel.service");
+    let seconds = |key| -> u64 {
+        let value = values(&unit, key)[0];
+        value.strip_suffix('s').unwrap().parse().unwrap()
+    };
+    let drain_seconds = config.drain.limit.0.as_secs();
+    assert!(drain_seconds < seconds("WatchdogSec"));
+    assert!(drain_seconds < seconds("TimeoutStopSec"));
+    // The quarantine is the lease and the longest send more than this margin; a minute at the very least.
+    let least_quarantine_seconds = 60 + config.upkeep.quarantine_margin.0.as_secs();
+    assert!(seconds("WatchdogSec") < least_quarantine_seconds);
 }
 
 #[test]
