@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::message::{Channel, MessageState, words};
+use super::message::{Channel, MessageBrief, MessageState, words};
 use super::notice::{NoticeBrief, Purpose};
 
 /// How a notice ended.
@@ -122,14 +122,16 @@ pub fn word(notice: &NoticeBrief, now: DateTime<Utc>) -> Word {
     if notice.due_by <= now {
         return Word::TooLate;
     }
-    let phone_is_open = |m: &super::message::MessageBrief| {
-        m.channel == Channel::Phone && m.state == MessageState::Ready
-    };
-    if notice.messages.iter().any(phone_is_open) {
+    if waits_for_a_call(notice) {
         Word::MustBePhoned
     } else {
         Word::Waiting
     }
+}
+
+fn waits_for_a_call(notice: &NoticeBrief) -> bool {
+    let open = |m: &MessageBrief| m.channel == Channel::Phone && m.state == MessageState::Ready;
+    notice.messages.iter().any(open)
 }
 
 /// Whether the person was told, but after `due_by`.
@@ -145,14 +147,18 @@ pub fn told_late(notice: &NoticeBrief) -> bool {
 }
 
 /// The notice whose word stands for one recipient of one appointment: the newest that is not
-/// superseded. Of one revision, the notice of the change itself speaks before an invitation that
-/// accompanies it. `None` means that nothing is left to tell: *Left out*.
+/// superseded. Of one revision, one that stands on the call list speaks first, since somebody must
+/// act on it; then the notice of the change itself, before an invitation that accompanies it.
+/// `None` means that nothing is left to tell: *Left out*.
 #[must_use]
 pub fn standing_notice(notices: &[NoticeBrief]) -> Option<&NoticeBrief> {
     notices
         .iter()
         .filter(|notice| !notice.superseded)
-        .max_by_key(|n| (n.revision, n.purpose != Purpose::DigitalInvitation, n.id))
+        .max_by_key(|n| {
+            let of_the_change = n.purpose != Purpose::DigitalInvitation;
+            (n.revision, waits_for_a_call(n), of_the_change, n.id)
+        })
 }
 
 fn is_left_out(notice: &NoticeBrief) -> bool {

@@ -66,3 +66,24 @@ async fn citizenship_is_never_invited() {
         assert!(!mails[0].text().contains("How to submit online"));
     }
 }
+
+#[tokio::test]
+async fn an_invitation_that_reaches_nobody_puts_the_person_on_the_call_list() {
+    let mut booking = residence("b1");
+    (booking.start, booking.email) = ("2021-03-17 10:00", None);
+    let mut world = World::with(&[booking]).await;
+    world.set("b1", "status", "cancelled").await;
+    world.look().await;
+    world.send().await;
+    world.report_all_delivered().await;
+    assert_eq!(
+        world.sms.taken().len(),
+        1,
+        "the cancellation is told by SMS"
+    );
+    assert_eq!(
+        world.word("b1").await,
+        "must_be_phoned",
+        "the invitation has no other way"
+    );
+}
