@@ -9,6 +9,7 @@ use super::{Everywhere, Exit, Failure, Reading, check, out};
 use crate::config::did_you_mean;
 use crate::domain::directory::Directory;
 use crate::domain::message::Channel;
+use crate::domain::notice::Purpose;
 use crate::domain::reference::Reference;
 use crate::domain::segments::{Encoding, Segments};
 use crate::template::samples::{Sample, samples};
@@ -129,7 +130,9 @@ impl Preview {
                 "`varsel check` names the template and its line",
             )
         };
-        let sms = wanted(Channel::Sms)
+        // An invitation to apply online is written by e-mail alone.
+        let by_sms = sample.telling.purpose != Purpose::DigitalInvitation;
+        let sms = (by_sms && wanted(Channel::Sms))
             .then(|| templates.sms(&sample.telling, directory, reference))
             .transpose()
             .map_err(failed)?;

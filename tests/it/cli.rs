@@ -339,6 +339,14 @@ async fn a_bare_secret_name_is_looked_for_among_the_credentials_first() {
 }
 
 #[test]
+fn preview_shows_every_case_there_is() {
+    let every = run(&["preview", "--json"]);
+    assert_eq!(code(&every), 0, "{}", stderr(&every));
+    let cases: Value = serde_json::from_str(&stdout(&every)).unwrap();
+    assert!(cases.as_array().unwrap().len() > 20);
+}
+
+#[test]
 fn preview_shows_an_sms_in_its_bubble() {
     let at = "2021-03-16T14:00";
     let output = run(&[
