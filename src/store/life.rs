@@ -3,6 +3,7 @@
 //! Transitions are fenced, evidence is not: whatever comes is kept with its attempt, and a late
 //! word may still resolve an unknown. Nothing here does I/O or reads a clock.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -227,16 +228,20 @@ impl Tables {
     }
 
     /// Does what time asks of these messages; each takes at most one step.
+    ///
+    /// They are taken by number whatever made a backend find them: the order in which leases end
+    /// hangs on a store's clock, and the history must not.
     pub(crate) fn sweep(&mut self, ids: &[MessageId], times: &SweepTimes) -> Swept {
         let hand = Hand::part("upkeep", times.now);
         let mut swept = Swept::default();
+        let ids: BTreeSet<MessageId> = ids.iter().copied().collect();
         for id in ids {
-            match self.due(*id, times) {
-                Some(Due::LeaseEnd) => swept.leases_ended += self.end_lease(*id, &hand),
-                Some(Due::Expiry) => swept.expired += self.step(*id, Event::Expire, None, &hand),
-                Some(Due::Resolution) => self.resolve(*id, &hand, &mut swept),
+            match self.due(id, times) {
+                Some(Due::LeaseEnd) => swept.leases_ended += self.end_lease(id, &hand),
+                Some(Due::Expiry) => swept.expired += self.step(id, Event::Expire, None, &hand),
+                Some(Due::Resolution) => self.resolve(id, &hand, &mut swept),
                 Some(Due::ReportDeadline) => {
-                    swept.unconfirmed += self.step(*id, Event::ReportDeadline, None, &hand);
+                    swept.unconfirmed += self.step(id, Event::ReportDeadline, None, &hand);
                 }
                 None => {}
             }

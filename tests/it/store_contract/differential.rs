@@ -312,8 +312,21 @@ async fn side_by_side(steps: Vec<Step>) {
     for (salt, step) in (100..).zip(&steps) {
         let expected = model.live(salt, step).await;
         assert_eq!(real.live(salt, step).await, expected, "answers to {step:?}");
-        assert_eq!(real.all().await, model.all().await, "after {step:?}");
+        let (real, model) = (real.all().await, model.all().await);
+        assert!(
+            real == model,
+            "after {step:?}: {}",
+            differing(&real, &model)
+        );
     }
+}
+
+/// The lines in which what SQLite says differs from what the model says.
+fn differing(real: &str, model: &str) -> String {
+    let pairs = real.lines().zip(model.lines()).filter(|(a, b)| a != b);
+    pairs
+        .map(|(a, b)| format!("\nSQLite {a}\nmodel  {b}"))
+        .collect()
 }
 
 proptest! {
