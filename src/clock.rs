@@ -38,6 +38,10 @@ impl Clock {
     /// The present, in domain time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
+        #[cfg(feature = "sabotage")]
+        if let Some((now, _)) = simulated::read() {
+            return now + self.offset;
+        }
         Utc::now() + self.offset
     }
 
@@ -61,6 +65,10 @@ impl Mono {
     /// This moment.
     #[must_use]
     pub fn now() -> Self {
+        #[cfg(feature = "sabotage")]
+        if let Some((_, mono)) = simulated::read() {
+            return Self(mono);
+        }
         let at = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(at.tv_sec).unwrap_or_default();
         let nanos = u32::try_from(at.tv_nsec).unwrap_or_default();
@@ -83,5 +91,28 @@ impl Mono {
     #[must_use]
     pub fn elapsed(self) -> Duration {
         Self::now().0.saturating_sub(self.0)
+    }
+}
+
+/// Clocks that show what a test sets, on the thread that sets them.
+#[cfg(feature = "sabotage")]
+pub mod simulated {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use chrono::{DateTime, Utc};
+
+    thread_local! {
+        static SHOWN: Cell<Option<(DateTime<Utc>, Duration)>> = const { Cell::new(None) };
+    }
+
+    /// From now on this thread's clocks show these times, domain time first; `None` gives it the
+    /// real ones back.
+    pub fn show(times: Option<(DateTime<Utc>, Duration)>) {
+        SHOWN.set(times);
+    }
+
+    pub(super) fn read() -> Option<(DateTime<Utc>, Duration)> {
+        SHOWN.get()
     }
 }

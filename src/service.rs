@@ -22,7 +22,10 @@ use crate::store::SweepLimits;
 use crate::telemetry::Metrics;
 use crate::template::Templates;
 
+use self::chance::Chance;
+
 pub mod announce;
+pub mod chance;
 pub mod dispatch;
 pub mod intake;
 pub mod replan;
@@ -41,6 +44,8 @@ pub struct Shared {
     pub node: String,
     /// Domain time.
     pub clock: Clock,
+    /// What is drawn by lot.
+    pub chance: Chance,
     /// The booking systems, by name.
     pub sources: Vec<SourceName>,
     /// The agency's directory.

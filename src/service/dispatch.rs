@@ -320,7 +320,7 @@ fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcom
         attempts: claim.attempts,
         give_up_at: claim.give_up_at.min(claim.not_after),
         report_within: gateway.report_within,
-        jitter: rand::random(),
+        jitter: shared.chance.jitter(),
     };
     let decision = after_attempt(&outcome, &facts, &shared.retry);
     Settlement {

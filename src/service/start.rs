@@ -10,6 +10,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::chance::Chance;
 use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
 use super::supervise::{self, Ended, Parts};
 use super::upkeep::Retention;
@@ -106,6 +107,7 @@ pub async fn start<S: Store>(
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
+        chance: Chance::system(),
         sources: settings
             .sources
             .into_iter()

@@ -43,7 +43,7 @@ impl Writing<'_> {
         planned: PlannedNotice,
         reference: Option<Reference>,
     ) -> Result<NewNotice, WritingError> {
-        let reference = reference.unwrap_or_else(|| Reference::draw(rand::random()));
+        let reference = reference.unwrap_or_else(|| self.shared.chance.reference());
         let telling = planned.telling;
         let write = |message| self.message(&telling, message, reference);
         let messages = planned
@@ -83,7 +83,7 @@ impl Writing<'_> {
             address: planned.address,
             body: Vec::new(),
             sender: String::new(),
-            gateway_key: format!("{:032x}", rand::random::<u128>()),
+            gateway_key: self.shared.chance.gateway_key(),
             segments: None,
             told_on: self.shared.told_on.of(planned.channel),
             reason: planned.reason,

@@ -24,6 +24,7 @@ use varsel::domain::message::{Channel, ToldOn};
 use varsel::domain::retry::RetryPolicy;
 use varsel::domain::verdict;
 use varsel::inbound::routes::{Delivery, ReportDesk, Taken};
+use varsel::service::chance::Chance;
 use varsel::service::dispatch::Dispatch;
 use varsel::service::intake::{Intake, IntakeStep};
 use varsel::service::reports::Reports;
@@ -377,6 +378,7 @@ async fn shared(store: &Sqlite) -> Arc<Shared> {
     Arc::new(Shared {
         node: "node-1".to_owned(),
         clock: Clock::starting_at(announced()),
+        chance: Chance::system(),
         sources: vec![SourceName("register".to_owned())],
         directory: Arc::new(directory),
         templates: Arc::new(Templates::load(None).unwrap()),
