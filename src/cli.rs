@@ -13,12 +13,15 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::Config;
 use crate::telemetry::{self, Detail, LogFormat};
 
+mod acting;
+mod bubble;
 mod check;
 mod config;
 mod demo;
 mod exit;
 mod explain;
 mod findings;
+mod hold;
 mod moment;
 mod out;
 mod preview;
@@ -31,7 +34,7 @@ pub use exit::{Exit, Failure};
 const EXITS: &str = "\
 Exit codes:
   0   done (check: nothing worse than a warning)
-  1   the answer is no: nothing found, or somebody still waits
+  1   the answer is no: nothing found, somebody still waits, or what you saw has changed
   2   the command line is wrong
   69  something needed is not there: a port is taken, the database is down, a second daemon runs
   75  try again
@@ -92,6 +95,9 @@ enum Verb {
     /// Say why somebody did, or did not, get a message
     #[command(after_help = explain::HELP)]
     Explain(explain::Options),
+    /// List, show, release or discard what the brake holds
+    #[command(subcommand, after_help = hold::HELP)]
+    Hold(hold::Verb),
     /// Print the configuration
     #[command(subcommand)]
     Config(config::Verb),
@@ -161,6 +167,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         }
         Verb::Status(reading) => wait_for(status::perform(everywhere, &reading)),
         Verb::Explain(options) => wait_for(explain::perform(everywhere, &options)),
+        Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
     }
 }
 

@@ -24,7 +24,7 @@ mod tables;
 
 pub use self::cluster::Cluster;
 pub use self::desk::{
-    Act, ActError, Acted, Batch, Deed, Desk, Gauges, SeenBatch, Story, StoryLine, Tally,
+    Act, ActError, Acted, Batch, Deed, Desk, Gauges, Sample, SeenBatch, Story, StoryLine, Tally,
 };
 pub use self::ledger::{
     BatchId, Believed, Entry, Known, Ledger, Marks, NewBatch, NewMessage, NewNotice, Record,

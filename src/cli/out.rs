@@ -64,6 +64,14 @@ pub(super) fn count(number: u32) -> String {
     shown
 }
 
+/// "1 person" or "2 000 people".
+pub(super) fn people(number: u32) -> String {
+    match number {
+        1 => "1 person".to_owned(),
+        _ => format!("{} people", count(number)),
+    }
+}
+
 /// "1 error" or "2 errors".
 pub(super) fn plural(number: usize, one: &str) -> String {
     match number {

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::findings::{Looked, look};
-use super::{Everywhere, Exit, Failure, Reading, check, out};
+use super::{Everywhere, Exit, Failure, Reading, bubble, check, out};
 use crate::config::did_you_mean;
 use crate::domain::directory::Directory;
 use crate::domain::message::Channel;
@@ -23,9 +23,6 @@ Examples:
   varsel preview --list
   varsel preview passport-cancelled
   varsel -c varsel.toml preview passport-cancelled --channel sms --at 2021-03-16T14:00";
-
-/// The width of a bubble's text, in characters.
-const BUBBLE: usize = 44;
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -183,12 +180,7 @@ impl Preview {
 
 fn show_sms(sms: &SmsText) {
     out::line(format_args!("  {}", out::styled(out::DIM, &sms.sender)));
-    out::line(format_args!("  ╭{}╮", "─".repeat(BUBBLE + 2)));
-    for line in sms.text.lines().flat_map(wrapped) {
-        let space = " ".repeat(BUBBLE.saturating_sub(line.chars().count()));
-        out::line(format_args!("  │ {line}{space} │"));
-    }
-    out::line(format_args!("  ╰{}╯", "─".repeat(BUBBLE + 2)));
+    bubble::show(&sms.text);
     out::line(format_args!(
         "  {}",
         out::styled(out::DIM, size(&sms.segments))
@@ -223,21 +215,4 @@ fn size(segments: &Segments) -> String {
     };
     let parts = out::plural(segments.parts, "part");
     format!("{parts}, {name}, {} of {room}", segments.units)
-}
-
-/// A line broken between words, so that it fits into the bubble; an empty one stays.
-fn wrapped(line: &str) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    for word in line.split(' ') {
-        let last = rows.last_mut().expect("there is always one row");
-        if last.is_empty() {
-            last.push_str(word);
-        } else if last.chars().count() + 1 + word.chars().count() <= BUBBLE {
-            last.push(' ');
-            last.push_str(word);
-        } else {
-            rows.push(word.to_owned());
-        }
-    }
-    rows
 }

@@ -120,11 +120,11 @@ fn show_batch(batch: &Batch, now: DateTime<Utc>, zone: Tz) {
         "is held"
     };
     let mut line = format!(
-        "Batch {} of {} {standing} since {}: {} people ({})",
+        "Batch {} of {} {standing} since {}: {} ({})",
         batch.id.0,
         batch.source,
         moment::minute(batch.held_at, zone),
-        out::count(batch.people),
+        out::people(batch.people),
         batch.braked.word().replace('_', " "),
     );
     if let Some(due) = batch.first_due_by {

@@ -2,6 +2,11 @@
 //!
 //! An empty table, a wrong database or a changed word looks exactly like "everyone is cancelled".
 
+use chrono::{DateTime, NaiveTime, Utc};
+use chrono_tz::Tz;
+
+use super::calendar::{self, SendWindow};
+
 /// The limits of one source and poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BrakeLimits {
@@ -56,4 +61,14 @@ pub fn brake(counts: PollCounts, limits: &BrakeLimits) -> Option<Braked> {
     let share = f64::from(counts.changes) / f64::from(counts.known.max(1));
     let enough = counts.changes > limits.min_changes;
     (enough && share > limits.max_share).then_some(Braked::TooLargeAShare)
+}
+
+/// Until when a release still makes sense: the last moment of the send window before the day of
+/// the first deadline. What is released on Monday morning is too late for Monday's appointments:
+/// people are on their way before a message is read, or before anybody can call them.
+#[must_use]
+pub fn release_by(first_due_by: DateTime<Utc>, window: SendWindow, zone: Tz) -> DateTime<Utc> {
+    let day = calendar::local_day(first_due_by, zone);
+    let midnight = calendar::instant(day.and_time(NaiveTime::MIN), zone);
+    calendar::last_open(window, zone, midnight)
 }

@@ -68,6 +68,23 @@ pub fn next_open(window: SendWindow, zone: Tz, at: DateTime<Utc>) -> DateTime<Ut
     at
 }
 
+/// The last instant at or before `at` until which the window is open: `at` itself when it is open
+/// then, else its last end.
+#[must_use]
+pub fn last_open(window: SendWindow, zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
+    let SendWindow::Daily { from, to } = window else {
+        return at;
+    };
+    let days = std::iter::successors(Some(local_day(at, zone)), NaiveDate::pred_opt);
+    for day in days.take(DAYS_LOOKED_AT) {
+        let (open, end) = hours(day, from, to, zone);
+        if open < end && open <= at {
+            return end.min(at);
+        }
+    }
+    at
+}
+
 /// One day's window, as instants.
 fn hours(
     day: NaiveDate,

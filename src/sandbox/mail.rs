@@ -21,7 +21,7 @@ use super::Bell;
 use crate::clock::Clock;
 use crate::domain::message::words;
 
-pub use read::{Part, ReadMail};
+pub use read::{Part, ReadMail, readable};
 
 /// Mails kept; older ones are thrown away.
 pub const MAILS_KEPT: usize = 2_000;

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::rows::{AppointmentId, BatchState, Hand, HistoryRow, MessageRow};
 use super::tables::Tables;
-use super::{Act, ActError, Acted, BatchId, Deed, Known, SeenBatch, Story, StoryLine, Tally};
+use super::{
+    Act, ActError, Acted, BatchId, Deed, Known, Sample, SeenBatch, Story, StoryLine, Tally,
+};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
@@ -249,13 +251,38 @@ pub(crate) fn story(known: Known, lines: Vec<StoryLine>) -> Story {
     }
 }
 
-/// A text as it would leave, without addresses: an e-mail loses its headers.
-pub(crate) fn sample(channel: Channel, body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body).replace("\r\n", "\n");
-    match channel {
-        Channel::Sms | Channel::Phone => text,
-        Channel::Email => text
-            .split_once("\n\n")
-            .map_or(String::new(), |(_, body)| body.to_owned()),
+/// The headers of an e-mail that say what it is about and how its parts are read.
+const SHOWN_HEADERS: [&str; 4] = [
+    "subject:",
+    "mime-version:",
+    "content-type:",
+    "content-transfer-encoding:",
+];
+
+/// A message as it would leave, without addresses: an e-mail keeps only the headers that name none.
+pub(crate) fn sample(channel: Channel, body: &[u8]) -> Sample {
+    let text = String::from_utf8_lossy(body);
+    let content = match channel {
+        Channel::Sms | Channel::Phone => text.into_owned(),
+        Channel::Email => without_addresses(&text),
+    };
+    Sample { channel, content }
+}
+
+fn without_addresses(mail: &str) -> String {
+    let (head, body) = mail.split_once("\r\n\r\n").unwrap_or_default();
+    let mut kept = String::new();
+    let mut keeps = false;
+    for line in head.split("\r\n") {
+        // RFC 5322 2.2.3: a line that begins with a space goes on with the header before it.
+        if !line.starts_with([' ', '\t']) {
+            let line = line.to_ascii_lowercase();
+            keeps = SHOWN_HEADERS.iter().any(|name| line.starts_with(name));
+        }
+        if keeps {
+            kept.push_str(line);
+            kept.push_str("\r\n");
+        }
     }
+    format!("{kept}\r\n{body}")
 }

@@ -12,7 +12,7 @@ use crate::domain::brake::Braked;
 use crate::domain::closing::Closing;
 use crate::domain::directory::OfficeId;
 use crate::domain::message::{Channel, MessageState};
-use crate::domain::notice::{NoticeBrief, NoticeId};
+use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
 use crate::domain::verdict::Word;
 
 /// What people do, and what they read. Every act carries who, why and what they saw.
@@ -166,10 +166,21 @@ pub struct Batch {
     pub first_due_by: Option<DateTime<Utc>>,
     /// People per office.
     pub offices: BTreeMap<OfficeId, u32>,
+    /// People per purpose; one who is written to for two purposes counts under each.
+    pub purposes: BTreeMap<Purpose, u32>,
     /// Whether a person has released it and it is being planned anew.
     pub releasing: bool,
-    /// Up to three texts as they would leave, without addresses.
-    pub samples: Vec<String>,
+    /// Up to three messages as they would leave, without addresses.
+    pub samples: Vec<Sample>,
+}
+
+/// A message as it would leave. It holds no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Its channel.
+    pub channel: Channel,
+    /// Its text; of an e-mail the headers that say how to read it, and its parts.
+    pub content: String,
 }
 
 /// The story of one appointment, for `explain`. It holds no address and no text.

@@ -174,7 +174,7 @@ impl Daemon {
 
 #[test]
 fn help_teaches_every_verb() {
-    let verbs: [&[&str]; 10] = [
+    let verbs: &[&[&str]] = &[
         &["--help"],
         &["run", "--help"],
         &["demo", "--help"],
@@ -182,6 +182,11 @@ fn help_teaches_every_verb() {
         &["preview", "--help"],
         &["status", "--help"],
         &["explain", "--help"],
+        &["hold", "--help"],
+        &["hold", "list", "--help"],
+        &["hold", "show", "--help"],
+        &["hold", "release", "--help"],
+        &["hold", "discard", "--help"],
         &["config", "--help"],
         &["config", "init", "--help"],
         &["config", "show", "--help"],

@@ -7,6 +7,7 @@ mod cancelled_then_reinstated;
 mod contact_changes;
 mod expired;
 mod gateway_down_and_back;
+mod hold;
 mod invitation;
 mod kill_nine;
 mod ladder;

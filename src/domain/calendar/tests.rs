@@ -48,6 +48,28 @@ fn a_local_time_has_one_instant_on_every_night() {
 }
 
 #[test]
+fn the_last_open_moment_is_now_or_the_last_end() {
+    let day = daily("08:00:00", "21:00:00");
+    for (at, expected) in [
+        ("2021-03-16T12:00:00Z", "2021-03-16T12:00:00Z"),
+        ("2021-03-16T22:00:00Z", "2021-03-16T20:00:00Z"),
+        ("2021-03-16T05:00:00Z", "2021-03-15T20:00:00Z"),
+        // The night before the clock goes forward, and the one after.
+        ("2021-03-27T23:00:00Z", "2021-03-27T20:00:00Z"),
+        ("2021-03-28T22:00:00Z", "2021-03-28T19:00:00Z"),
+    ] {
+        assert_eq!(last_open(day, Europe::Oslo, utc(at)), utc(expected), "{at}");
+    }
+    let night = daily("20:00:00", "06:00:00");
+    let noon = utc("2021-03-16T11:00:00Z");
+    assert_eq!(
+        last_open(night, Europe::Oslo, noon),
+        utc("2021-03-16T05:00:00Z")
+    );
+    assert_eq!(last_open(SendWindow::Always, Europe::Oslo, noon), noon);
+}
+
+#[test]
 fn a_window_opens_in_the_morning_and_stays_open_to_its_end() {
     let window = daily("08:00:00", "21:00:00");
     for (at, expected) in [

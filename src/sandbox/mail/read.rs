@@ -2,6 +2,9 @@
 
 use mail_parser::{Address, MessageParser, MessagePart, MimeHeaders, PartType};
 
+use crate::domain::message::Channel;
+use crate::store::Sample;
+
 /// A mail, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadMail {
@@ -65,4 +68,15 @@ fn sender(from: &Address<'_>) -> String {
         (Some(name), Some(address)) => format!("{name} <{address}>"),
         (name, address) => name.or(address).unwrap_or_default().to_owned(),
     }
+}
+
+/// A sample of a held batch as a person reads it: of an e-mail its subject and its text parts.
+#[must_use]
+pub fn readable(sample: &Sample) -> String {
+    if sample.channel != Channel::Email {
+        return sample.content.clone();
+    }
+    let read = ReadMail::of(sample.content.as_bytes());
+    let texts: Vec<String> = read.texts.into_iter().map(|part| part.content).collect();
+    format!("{}\n\n{}", read.subject, texts.join("\n").trim())
 }

@@ -14,7 +14,7 @@ use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::{sample, story};
 use crate::store::rows::{AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow};
-use crate::store::{Batch, BatchId, Gauges, Marks, Story, StoryLine, Tally};
+use crate::store::{Batch, BatchId, Gauges, Marks, Sample, Story, StoryLine, Tally};
 
 impl State {
     pub(super) fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> Marks {
@@ -82,6 +82,14 @@ impl State {
         for (office, _, _) in people {
             *offices.entry(office.clone()).or_insert(0) += 1;
         }
+        let people: BTreeSet<_> = held
+            .iter()
+            .map(|(_, _, n)| (n.purpose, n.appointment, &n.role))
+            .collect();
+        let mut purposes = BTreeMap::new();
+        for (purpose, _, _) in people {
+            *purposes.entry(purpose).or_insert(0) += 1;
+        }
         Batch {
             id,
             version: row.version,
@@ -91,13 +99,14 @@ impl State {
             held_at: row.held_at,
             first_due_by: held.iter().map(|(_, _, n)| n.due_by).min(),
             offices,
+            purposes,
             releasing: row.state == BatchState::Releasing,
             samples: self.samples(&held),
         }
     }
 
     /// Up to three texts: of each purpose, channel and office the earliest.
-    fn samples(&self, held: &[(MessageId, &MessageRow, &NoticeRow)]) -> Vec<String> {
+    fn samples(&self, held: &[(MessageId, &MessageRow, &NoticeRow)]) -> Vec<Sample> {
         let mut first = BTreeMap::new();
         for (id, m, n) in held.iter().filter(|(_, m, _)| m.channel != Channel::Phone) {
             let kind = (n.purpose, m.channel, &n.office);

@@ -16,13 +16,13 @@ use crate::domain::appointment::SourceName;
 use crate::domain::brake::Braked;
 use crate::domain::directory::OfficeId;
 use crate::domain::message::{Channel, MessageState};
-use crate::domain::notice::NoticeId;
+use crate::domain::notice::{NoticeId, Purpose};
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::{sample, story};
 use crate::store::rows::{BatchState, HistoryRow};
 use crate::store::{
-    Act, ActError, Acted, Batch, BatchId, Deed, Gauges, StoreResult, Story, StoryLine,
+    Act, ActError, Acted, Batch, BatchId, Deed, Gauges, Sample, StoreResult, Story, StoryLine,
 };
 
 /// Texts of a batch that a person is shown.
@@ -111,6 +111,7 @@ fn batch(cells: Cells<'_>) -> StoreResult<Batch> {
         held_at: cells.time("held_at")?,
         first_due_by: None,
         offices: BTreeMap::new(),
+        purposes: BTreeMap::new(),
         releasing: cells.word("state", words::read_batch_state)? == BatchState::Releasing,
         samples: Vec::new(),
     })
@@ -136,6 +137,17 @@ async fn count_people(conn: &mut SqliteConnection, batch: &mut Batch) -> StoreRe
         let due_by = cells.maybe_time("first_due_by")?;
         batch.first_due_by = [batch.first_due_by, due_by].into_iter().flatten().min();
     }
+    let sql = "SELECT purpose, count(*) AS people FROM (
+                 SELECT DISTINCT n.purpose, n.appointment, n.role
+                 FROM notice n JOIN message m ON m.notice = n.id
+                 WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake')
+               GROUP BY purpose";
+    let query = sqlx::query(sql).bind(batch.id.0);
+    for row in &query.fetch_all(&mut *conn).await? {
+        let cells = Cells(row);
+        let purpose = cells.word("purpose", Purpose::from_word)?;
+        batch.purposes.insert(purpose, cells.count("people")?);
+    }
     let sql = "SELECT count(*) FROM (
                  SELECT DISTINCT n.appointment, n.role
                  FROM notice n JOIN message m ON m.notice = n.id
@@ -147,7 +159,7 @@ async fn count_people(conn: &mut SqliteConnection, batch: &mut Batch) -> StoreRe
     Ok(())
 }
 
-async fn samples(conn: &mut SqliteConnection, batch: BatchId) -> StoreResult<Vec<String>> {
+async fn samples(conn: &mut SqliteConnection, batch: BatchId) -> StoreResult<Vec<Sample>> {
     let sql = "SELECT m.channel, p.body, min(m.due_by), min(m.id)
                FROM notice n JOIN message m ON m.notice = n.id
                  JOIN message_person p ON p.message = m.id

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
-use varsel::domain::brake::{BrakeLimits, Braked, PollCounts, brake};
+use varsel::domain::brake::{BrakeLimits, Braked, PollCounts, brake, release_by};
+use varsel::domain::calendar::SendWindow;
 use varsel::domain::diff::{ABSENT_BEFORE_GONE, Mark, diff, same_again};
 use varsel::domain::reference::{NotAReference, Reference};
 
@@ -176,4 +177,18 @@ proptest! {
             prop_assert_eq!(read.as_str(), text.trim().to_ascii_uppercase());
         }
     }
+}
+
+#[test]
+fn what_is_approved_on_monday_is_too_late_for_mondays_appointments() {
+    let oslo = chrono_tz::Europe::Oslo;
+    let monday = "2021-03-22T07:20:00Z".parse().unwrap();
+    let daytime = SendWindow::Daily {
+        from: "08:00:00".parse().unwrap(),
+        to: "21:00:00".parse().unwrap(),
+    };
+    let sunday_evening: chrono::DateTime<chrono::Utc> = "2021-03-21T20:00:00Z".parse().unwrap();
+    assert_eq!(release_by(monday, daytime, oslo), sunday_evening);
+    let midnight: chrono::DateTime<chrono::Utc> = "2021-03-21T23:00:00Z".parse().unwrap();
+    assert_eq!(release_by(monday, SendWindow::Always, oslo), midnight);
 }

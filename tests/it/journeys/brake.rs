@@ -39,7 +39,9 @@ async fn nothing_leaves_until_a_person_releases_what_they_saw() {
     assert_eq!(batch.people, 12);
     assert_eq!(world.tally().await.held, 12);
     assert!(
-        batch.samples[0].starts_with("Avlyst: timen for pass"),
+        batch.samples[0]
+            .content
+            .starts_with("Avlyst: timen for pass"),
         "{:?}",
         batch.samples
     );

@@ -5,8 +5,9 @@ use varsel::domain::closing::{Closing, ClosingKind, NextStep};
 use varsel::domain::directory::{OfficeId, ServiceKind};
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::{Channel, MessageState, Reason};
+use varsel::domain::notice::Purpose;
 use varsel::domain::verdict::{self, Word};
-use varsel::store::{ActError, Batch, Deed, NewNotice, ReportState, SeenBatch, Store};
+use varsel::store::{ActError, Batch, Deed, NewNotice, ReportState, Sample, SeenBatch, Store};
 
 use super::fixtures::*;
 
@@ -52,7 +53,12 @@ async fn the_brake_holds_a_batch<S: Store>(store: S) {
     assert_eq!((batch.people, batch.releasing), (3, false));
     assert_eq!(batch.offices[&OfficeId("gronland".to_owned())], 3);
     assert_eq!(batch.first_due_by, Some(start(1)));
-    assert_eq!(batch.samples, ["Timen din er avlyst. Ref 1."]);
+    assert_eq!(batch.purposes[&Purpose::Cancellation], 3);
+    let sample = Sample {
+        channel: Channel::Sms,
+        content: "Timen din er avlyst. Ref 1.".to_owned(),
+    };
+    assert_eq!(batch.samples, [sample]);
     assert_eq!(store.claim(&ask(Channel::Sms)).await.unwrap().len(), 0);
     assert_eq!(store.next_due(Channel::Sms).await.unwrap(), None);
     let tally = store.tally(now()).await.unwrap();

@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -124,6 +124,25 @@ cancelled = ["cancelled"]
             .execute(&mut register)
             .await
             .unwrap();
+    }
+
+    /// Runs a verb beside the daemon (or without it), as the user `kari`.
+    pub fn verb(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_varsel"))
+            .arg("-c")
+            .arg(self.path("varsel.toml"))
+            .args(arguments)
+            .env_clear()
+            .env("USER", "kari")
+            .output()
+            .unwrap()
+    }
+
+    /// Changes the configuration before a start.
+    pub fn configure(&self, old: &str, new: &str) {
+        let config = std::fs::read_to_string(self.path("varsel.toml")).unwrap();
+        assert!(config.contains(old), "{config}");
+        std::fs::write(self.path("varsel.toml"), config.replace(old, new)).unwrap();
     }
 
     /// The store, to be read beside the daemon.

@@ -6,7 +6,7 @@ use super::tally::{people_en, people_nb};
 use super::{office_name, time};
 use crate::domain::brake::Braked;
 use crate::domain::directory::Directory;
-use crate::sandbox::mail::ReadMail;
+use crate::sandbox::mail::readable;
 use crate::store::Batch;
 
 #[derive(Serialize)]
@@ -62,20 +62,6 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
         why,
         why_en,
         offices: offices.collect(),
-        samples: batch.samples.iter().map(|text| readable(text)).collect(),
+        samples: batch.samples.iter().map(readable).collect(),
     }
-}
-
-/// A sample as a person reads it: of an e-mail, which comes as its parts, the text part.
-fn readable(sample: &str) -> String {
-    let Some(boundary) = sample
-        .strip_prefix("--")
-        .and_then(|rest| rest.lines().next())
-    else {
-        return sample.to_owned();
-    };
-    let head = format!("Content-Type: multipart/alternative; boundary=\"{boundary}\"\n\n");
-    let read = ReadMail::of(format!("{head}{sample}").as_bytes());
-    let texts: Vec<String> = read.texts.into_iter().map(|part| part.content).collect();
-    texts.join("\n").trim().to_owned()
 }
