@@ -18,7 +18,7 @@ use crate::domain::directory::Directory;
 use crate::domain::message::{Channel, ToldOn};
 use crate::domain::plan::Rules;
 use crate::domain::retry::RetryPolicy;
-use crate::store::SweepLimits;
+use crate::store::{SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
 
@@ -119,6 +119,8 @@ pub struct Gateway {
     pub longest_send: Duration,
     /// How long a report is waited for; `None` where the gateway gives none.
     pub report_within: Option<Duration>,
+    /// How its unknowns are resolved.
+    pub unknowns: UnknownRule,
 }
 
 /// Who may be reached through a gateway.

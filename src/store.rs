@@ -32,6 +32,7 @@ pub use self::ledger::{
 };
 pub use self::outbox::{
     AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settlement, SweepLimits, Swept,
+    UnknownRule, Unresolved,
 };
 pub use crate::domain::outcome::ReportState;
 

@@ -117,8 +117,10 @@ CREATE INDEX notice_climb ON notice (appointment) WHERE climb = 1;
 CREATE INDEX notice_batch ON notice (batch) WHERE batch IS NOT NULL;
 CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND reference IS NOT NULL;
 
--- due_by and not_after repeat the notice's, for the claim's index. lease_until is the database's
--- own clock. may_be_out: some attempt is not certainly without effect. accepted: a gateway took it.
+-- due_by and not_after repeat the notice's, for the claim's index. lease_until and dedup_until are
+-- the database's own clock. may_be_out: some attempt is not certainly without effect. accepted: a
+-- gateway took it. gateway, quarantine, lookup (milliseconds after the lease) and dedup_until are
+-- those of the last attempt. repeat: ready once more, at that gateway and before dedup_until only.
 CREATE TABLE message (
   id INTEGER PRIMARY KEY,
   notice INTEGER NOT NULL REFERENCES notice (id),
@@ -140,6 +142,11 @@ CREATE TABLE message (
   attempts INTEGER NOT NULL DEFAULT 0,
   lease_until INTEGER,
   node TEXT,
+  gateway TEXT,
+  quarantine INTEGER NOT NULL DEFAULT 0,
+  lookup INTEGER NOT NULL DEFAULT 0,
+  dedup_until INTEGER,
+  repeat INTEGER NOT NULL DEFAULT 0,
   report_by INTEGER,
   first_attempt_at INTEGER,
   told_at INTEGER,
@@ -153,7 +160,9 @@ CREATE INDEX message_next ON message (channel, not_before) WHERE state = 'ready'
 CREATE INDEX message_expiry ON message (not_after) WHERE state IN ('ready', 'held');
 CREATE INDEX message_lease ON message (lease_until) WHERE state = 'sending';
 CREATE INDEX message_sending ON message (notice) WHERE state = 'sending';
-CREATE INDEX message_unknown ON message (lease_until) WHERE state = 'unknown';
+CREATE INDEX message_unknown ON message (lease_until + quarantine + lookup) WHERE state = 'unknown';
+CREATE INDEX message_to_ask ON message (gateway, lease_until + quarantine) WHERE state = 'unknown' AND lookup > 0;
+CREATE INDEX message_repeat ON message (dedup_until) WHERE state = 'ready' AND repeat = 1;
 CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
 CREATE INDEX message_held ON message (notice) WHERE state = 'held';
 
@@ -166,9 +175,11 @@ CREATE TABLE message_person (
 ) STRICT;
 
 -- Append-only: the intent is written first; its outcome once, and again only where an unknown
--- becomes certain. Every word that came is in history.
+-- becomes certain. Every word that came is in history. nonce: drawn for its claim; a number that an
+-- older backup gives out once more has another one.
 CREATE TABLE attempt (
   id INTEGER PRIMARY KEY,
+  nonce INTEGER NOT NULL,
   message INTEGER NOT NULL REFERENCES message (id),
   no INTEGER NOT NULL,
   fence INTEGER NOT NULL,
@@ -183,17 +194,20 @@ CREATE TABLE attempt (
 ) STRICT;
 
 -- Every report as it came, once. standing: parked (no such attempt yet), waiting (for its attempt's
--- outcome), used. attempt has no foreign key because a parked report's attempt is not there.
+-- outcome), used, let_go (parked for too long). attempt has no foreign key because a parked report's
+-- attempt is not there.
 CREATE TABLE report (
   id INTEGER PRIMARY KEY,
   attempt INTEGER NOT NULL,
+  nonce INTEGER NOT NULL,
   state TEXT NOT NULL,
   detail TEXT NOT NULL,
   at INTEGER NOT NULL,
-  standing TEXT NOT NULL CHECK (standing IN ('parked', 'waiting', 'used')),
-  UNIQUE (attempt, state, detail)
+  standing TEXT NOT NULL CHECK (standing IN ('parked', 'waiting', 'used', 'let_go')),
+  UNIQUE (attempt, nonce, state, detail)
 ) STRICT;
-CREATE INDEX report_parked ON report (attempt) WHERE standing = 'parked';
+CREATE INDEX report_parked ON report (attempt, nonce) WHERE standing = 'parked';
+CREATE INDEX report_to_let_go ON report (at) WHERE standing = 'parked';
 
 CREATE TABLE act (
   idempotency_key TEXT PRIMARY KEY,

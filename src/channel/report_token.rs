@@ -10,16 +10,30 @@ use sha2::Sha256;
 /// comfortable for a truncated HMAC.
 const MAC_BYTES: usize = 16;
 
-/// Keeps these MACs apart from any other use of the same secret.
-const PURPOSE: &[u8] = b"varsel report token 1\0";
+/// The hexadecimal digits of a nonce.
+const NONCE_DIGITS: usize = 8;
 
-/// The token of an attempt: its number and a MAC over it, in characters that every URL carries
-/// unescaped.
+/// Keeps these MACs apart from any other use of the same secret.
+const PURPOSE: &[u8] = b"varsel report token 2\0";
+
+/// What a token names: one attempt, by its number and by the nonce of its claim. After a backup was
+/// restored the number may be given out once more, and the nonce tells the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The number of the attempt.
+    pub attempt: i64,
+    /// The nonce of its claim.
+    pub nonce: u32,
+}
+
+/// The token of an attempt: its number, its nonce and a MAC over both, in characters that every URL
+/// and every mail address carries unescaped. It is at most 57 of them long: with `bounce+` before
+/// it, that is the local part of an address (RFC 5321, 4.5.3.1.1).
 #[must_use]
-pub fn token(secret: &[u8; 32], attempt: i64) -> String {
+pub fn token(secret: &[u8; 32], named: Named) -> String {
     use std::fmt::Write;
-    let tag = mac(secret, attempt).finalize().into_bytes();
-    let mut token = format!("{:x}-", attempt.cast_unsigned());
+    let tag = mac(secret, named).finalize().into_bytes();
+    let mut token = format!("{:x}-{:08x}", named.attempt.cast_unsigned(), named.nonce);
     for byte in tag.iter().take(MAC_BYTES) {
         // Writing to a String cannot fail.
         let _ = write!(token, "{byte:02x}");
@@ -29,22 +43,33 @@ pub fn token(secret: &[u8; 32], attempt: i64) -> String {
 
 /// The attempt that a token names, if the token is ours. The MAC is compared in constant time.
 #[must_use]
-pub fn verify(secret: &[u8; 32], token: &str) -> Option<i64> {
-    let (number, tag) = token.split_once('-')?;
+pub fn verify(secret: &[u8; 32], token: &str) -> Option<Named> {
+    let (number, rest) = token.split_once('-')?;
+    let (nonce, tag) = rest.split_at_checked(NONCE_DIGITS)?;
     let attempt = u64::from_str_radix(number, 16).ok()?.cast_signed();
+    let nonce_read = u32::from_str_radix(nonce, 16).ok()?;
+    let named = Named {
+        attempt,
+        nonce: nonce_read,
+    };
     // One attempt has one spelling: no sign, no leading zero, no capitals.
-    if format!("{:x}", attempt.cast_unsigned()) != number {
+    let spelt = (
+        format!("{:x}", attempt.cast_unsigned()),
+        format!("{nonce_read:08x}"),
+    );
+    if (spelt.0.as_str(), spelt.1.as_str()) != (number, nonce) {
         return None;
     }
     let tag = read_hex(tag)?;
-    mac(secret, attempt).verify_truncated_left(&tag).ok()?;
-    Some(attempt)
+    mac(secret, named).verify_truncated_left(&tag).ok()?;
+    Some(named)
 }
 
-fn mac(secret: &[u8; 32], attempt: i64) -> Hmac<Sha256> {
+fn mac(secret: &[u8; 32], named: Named) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     mac.update(PURPOSE);
-    mac.update(&attempt.to_be_bytes());
+    mac.update(&named.attempt.to_be_bytes());
+    mac.update(&named.nonce.to_be_bytes());
     mac
 }
 
@@ -74,16 +99,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_names_its_attempt_and_is_fit_for_a_url(attempt: i64) {
-            let token = token(&SECRET, attempt);
+        fn a_token_names_its_attempt_and_is_fit_for_a_url_and_an_address(attempt: i64, nonce: u32) {
+            let named = Named { attempt, nonce };
+            let token = token(&SECRET, named);
             prop_assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{token}");
-            prop_assert_eq!(verify(&SECRET, &token), Some(attempt));
+            prop_assert!(token.len() <= 57, "{token}");
+            prop_assert_eq!(verify(&SECRET, &token), Some(named));
             prop_assert_eq!(verify(&[8; 32], &token), None);
         }
 
         #[test]
-        fn no_change_of_one_character_is_accepted(attempt in 0..i64::MAX, at: usize, to in "[ -~]") {
-            let good = token(&SECRET, attempt);
+        fn no_change_of_one_character_is_accepted(
+            attempt in 0..i64::MAX, nonce: u32, at: usize, to in "[ -~]"
+        ) {
+            let good = token(&SECRET, Named { attempt, nonce });
             let at = at % good.len();
             let bad = format!("{}{to}{}", &good[..at], &good[at + 1..]);
             prop_assume!(bad != good);
@@ -98,15 +127,23 @@ mod tests {
 
     #[test]
     fn an_attempt_has_one_spelling() {
-        let good = token(&SECRET, 0xab);
+        let named = Named {
+            attempt: 0xab,
+            nonce: 0xcd,
+        };
+        let good = token(&SECRET, named);
+        assert!(good.starts_with("ab-000000cd"), "{good}");
         for bad in [
             good.replacen("ab", "0ab", 1),
             good.replacen("ab", "+ab", 1),
+            good.replacen("-000000cd", "-+00000cd", 1),
+            good.replacen("-000000cd", "-cd", 1),
             good.to_uppercase(),
         ] {
             assert_eq!(verify(&SECRET, &bad), None, "{bad}");
         }
         assert_eq!(verify(&SECRET, &good[..good.len() - 2]), None);
         assert_eq!(verify(&SECRET, "ab-"), None);
+        assert_eq!(verify(&SECRET, "ab-000000cd"), None);
     }
 }

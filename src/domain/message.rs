@@ -81,6 +81,10 @@ pub enum Event {
     Release,
     /// An unknown is handed over once more, marked *possible duplicate*.
     Retry,
+    /// An unknown is handed over again to the same gateway, which takes its key only once for now.
+    Repeat,
+    /// The time in which that was safe has passed before it left.
+    WindowClosed,
     /// A person on the phone channel told the recipient.
     TickOff,
 }
@@ -185,6 +189,8 @@ words!(Event {
     Hold => "hold",
     Release => "release",
     Retry => "retry",
+    Repeat => "repeat",
+    WindowClosed => "window_closed",
     TickOff => "tick_off",
 });
 
@@ -241,7 +247,8 @@ pub fn next(state: MessageState, event: Event) -> Next {
         ),
         Event::Hold => only(state, &[S::Ready, S::Unknown], S::Held),
         Event::Release => only(state, &[S::Held], S::Ready),
-        Event::Retry => only(state, &[S::Unknown], S::Ready),
+        Event::Retry | Event::Repeat => only(state, &[S::Unknown], S::Ready),
+        Event::WindowClosed => only(state, &[S::Ready], S::Unknown),
         Event::TickOff => only(state, &[S::Ready], S::Delivered),
     }
 }

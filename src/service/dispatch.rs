@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Gateway, Shared};
-use crate::channel::report_token::token;
+use crate::channel::report_token::{Named, token};
 use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
 use crate::domain::message::{Event, Reason};
@@ -127,6 +127,8 @@ impl<O: Outbox> Dispatch<O> {
             limit: room,
             lease: self.gateway.lease,
             now,
+            nonce: rand::random(),
+            unknowns: self.gateway.unknowns,
         };
         let claims = self.outbox.claim(&ask).await?;
         let claimed = claims.len();
@@ -297,11 +299,15 @@ async fn hand_over(
         .to_std()
         .unwrap_or_default()
         .max(LEAST_VALIDITY);
+    let named = Named {
+        attempt: claim.attempt.0,
+        nonce: claim.nonce,
+    };
     let outgoing = Outgoing {
         address: claim.address.clone(),
         body: Body(claim.body.clone()),
         gateway_key: claim.gateway_key.clone(),
-        report_token: token(&shared.report_secret, claim.attempt.0),
+        report_token: token(&shared.report_secret, named),
         validity,
         sender: claim.sender.clone(),
         start_before,

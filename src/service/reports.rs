@@ -32,8 +32,8 @@ impl<O: Outbox> Reports<O> {
 
     async fn keep(&self, delivery: Delivery) -> Taken {
         let profile = self.profiles.get(&delivery.gateway);
-        let attempt = verify(&self.shared.report_secret, &delivery.token);
-        let (Some(profile), Some(attempt)) = (profile, attempt) else {
+        let named = verify(&self.shared.report_secret, &delivery.token);
+        let (Some(profile), Some(named)) = (profile, named) else {
             return Taken::Unknown;
         };
         let Some((state, detail)) = parse_report(profile, &delivery.parameters) else {
@@ -41,7 +41,8 @@ impl<O: Outbox> Reports<O> {
         };
         let at = self.shared.clock.now();
         let report = Report {
-            attempt: AttemptId(attempt),
+            attempt: AttemptId(named.attempt),
+            nonce: named.nonce,
             state,
             detail,
             at,

@@ -25,7 +25,7 @@ use crate::inbound::routes;
 use crate::service::reports::Reports;
 use crate::source::SourceError;
 use crate::source::sql::SqlSource;
-use crate::store::{Store, StoreError, SweepLimits};
+use crate::store::{Store, StoreError, SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
 
@@ -97,13 +97,10 @@ pub async fn start<S: Store>(
     let listener = listen(&settings.http).await?;
     let base = public_url(&settings.http, &listener);
     let profiles = profiles(&settings.gateways);
-    let gateways = settings.gateways.into_iter().map(|g| gateway(g, &base));
+    let margin = settings.quarantine_margin;
+    let gateways = settings.gateways.into_iter();
+    let gateways = gateways.map(|g| gateway(g, &base, margin));
     let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
-    let longest = gateways
-        .iter()
-        .map(|g| g.longest_send)
-        .max()
-        .unwrap_or_default();
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
@@ -119,8 +116,8 @@ pub async fn start<S: Store>(
         brake: settings.brake,
         retry: settings.retry,
         sweep: SweepLimits {
-            quarantine: longest + settings.quarantine_margin,
             batch: SWEEP_BATCH,
+            parked: PARKED,
         },
         told_on,
         mail_secret: secrets.0,
@@ -157,6 +154,10 @@ pub async fn start<S: Store>(
 
 /// At most so many messages of each kind are swept at once.
 const SWEEP_BATCH: u32 = 1_000;
+
+/// A report whose attempt has not come to light within a week is let go: gateways report for days,
+/// and an attempt that a restore has lost stays lost.
+const PARKED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl<S: Store> Service<S> {
     /// What every line shares.
@@ -249,7 +250,11 @@ fn profiles(gateways: &[GatewaySettings]) -> BTreeMap<String, Arc<Profile>> {
     profiles
 }
 
-fn gateway(settings: GatewaySettings, base: &str) -> Result<Gateway, StartError> {
+fn gateway(
+    settings: GatewaySettings,
+    base: &str,
+    quarantine_margin: Duration,
+) -> Result<Gateway, StartError> {
     let GatewaySettings {
         name,
         mode,
@@ -294,5 +299,9 @@ fn gateway(settings: GatewaySettings, base: &str) -> Result<Gateway, StartError>
         lease,
         longest_send,
         report_within,
+        unknowns: UnknownRule {
+            quarantine: longest_send + quarantine_margin,
+            ..UnknownRule::default()
+        },
     })
 }

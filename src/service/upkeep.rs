@@ -168,9 +168,12 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             tracing::info!(
                 leases_ended = step.swept.leases_ended,
                 expired = step.swept.expired,
+                repeated = step.swept.repeated,
+                windows_closed = step.swept.windows_closed,
                 retried = step.swept.retried,
                 held = step.swept.held,
                 unconfirmed = step.swept.unconfirmed,
+                reports_let_go = step.swept.let_go,
                 released = step.released,
                 climbed = step.climbed,
                 erased = step.erased,

@@ -3,14 +3,12 @@
 //! Transitions are fenced, evidence is not: whatever comes is kept with its attempt, and a late
 //! word may still resolve an unknown. Nothing here does I/O or reads a clock.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
-use super::rows::{Came, DbTime, Hand, MessageRow};
+use super::rows::{Came, DbTime, Hand, MessageRow, Millis};
 use super::tables::Tables;
-use super::{Settlement, Swept};
+use super::{AttemptId, Settlement, Swept, Unresolved};
 use crate::domain::message::{self, Event, MessageId, MessageState, Next, Reason, ToldOn};
 use crate::domain::notice::{NoticeId, OnUnknown};
 use crate::domain::outcome::Outcome;
@@ -22,7 +20,9 @@ pub(crate) enum Due {
     LeaseEnd,
     /// Its `not_after` passed before it left.
     Expiry,
-    /// Its quarantine is over.
+    /// It is to be handed over again, and the gateway would no longer know that it is the same.
+    WindowEnd,
+    /// Its quarantine is over, and so is the time to ask its gateway.
     Resolution,
     /// No report came in time.
     ReportDeadline,
@@ -30,9 +30,10 @@ pub(crate) enum Due {
 
 impl Due {
     /// Every kind, in the order in which a sweep looks for them.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::LeaseEnd,
         Self::Expiry,
+        Self::WindowEnd,
         Self::Resolution,
         Self::ReportDeadline,
     ];
@@ -43,7 +44,6 @@ impl Due {
 pub(crate) struct SweepTimes {
     pub(crate) now: DateTime<Utc>,
     pub(crate) db_now: DbTime,
-    pub(crate) quarantine: Duration,
 }
 
 impl Tables {
@@ -202,17 +202,19 @@ impl Tables {
     pub(crate) fn due(&self, id: MessageId, times: &SweepTimes) -> Option<Due> {
         let row = self.messages.get(&id)?;
         let not_after = self.notices.get(&row.notice)?.not_after;
-        let lease_over = |extra: Duration| {
-            let extra = i64::try_from(extra.as_millis()).unwrap_or(i64::MAX);
-            row.lease_until
-                .is_none_or(|until| until.0.saturating_add(extra) <= times.db_now.0)
-        };
+        let has_come = |time: DbTime| time <= times.db_now;
         match row.state {
-            MessageState::Sending => lease_over(Duration::ZERO).then_some(Due::LeaseEnd),
-            MessageState::Ready | MessageState::Held => {
-                (not_after <= times.now).then_some(Due::Expiry)
+            MessageState::Sending => {
+                has_come(row.lease_until.unwrap_or_default()).then_some(Due::LeaseEnd)
             }
-            MessageState::Unknown => lease_over(times.quarantine).then_some(Due::Resolution),
+            MessageState::Ready | MessageState::Held if not_after <= times.now => Some(Due::Expiry),
+            MessageState::Ready if row.repeat => {
+                has_come(row.dedup_until.unwrap_or_default()).then_some(Due::WindowEnd)
+            }
+            MessageState::Ready | MessageState::Held => None,
+            MessageState::Unknown => {
+                has_come(row.quarantine_end().plus(row.lookup)).then_some(Due::Resolution)
+            }
             MessageState::Accepted => row
                 .report_by
                 .filter(|by| *by <= times.now)
@@ -239,7 +241,10 @@ impl Tables {
             match self.due(id, times) {
                 Some(Due::LeaseEnd) => swept.leases_ended += self.end_lease(id, &hand),
                 Some(Due::Expiry) => swept.expired += self.step(id, Event::Expire, None, &hand),
-                Some(Due::Resolution) => self.resolve(id, &hand, &mut swept),
+                Some(Due::WindowEnd) => {
+                    swept.windows_closed += self.step(id, Event::WindowClosed, None, &hand);
+                }
+                Some(Due::Resolution) => self.resolve(id, times.db_now, &hand, &mut swept),
                 Some(Due::ReportDeadline) => {
                     swept.unconfirmed += self.step(id, Event::ReportDeadline, None, &hand);
                 }
@@ -264,8 +269,36 @@ impl Tables {
         moved
     }
 
-    /// An unknown after its quarantine: superseded, handed over once more, or held.
-    fn resolve(&mut self, id: MessageId, hand: &Hand<'_>, swept: &mut Swept) {
+    /// What may be asked about a message: its quarantine is over, and this gateway can say more.
+    pub(crate) fn unresolved(
+        &self,
+        id: MessageId,
+        gateway: &str,
+        db_now: DbTime,
+    ) -> Option<Unresolved> {
+        let row = self.messages.get(&id)?;
+        let may_be_asked = row.state == MessageState::Unknown
+            && row.lookup > Millis(0)
+            && row.gateway.as_deref() == Some(gateway)
+            && row.quarantine_end() <= db_now;
+        let is_unclear = |a: &AttemptId| {
+            let attempt = self.attempts.get(a);
+            attempt.is_some_and(|a| matches!(a.outcome, None | Some(Came::Unknown)))
+        };
+        let unclear = row.attempt_ids.iter().copied().filter(is_unclear);
+        may_be_asked.then(|| Unresolved {
+            message: id,
+            unclear: unclear.collect(),
+            fence: row.fence,
+            attempts: row.attempts,
+            gateway_key: row.gateway_key.clone(),
+            give_up_at: row.give_up_at,
+        })
+    }
+
+    /// An unknown after its quarantine: superseded, handed over again where the gateway cannot make
+    /// two of it, handed over once more at the risk of a second one, or held.
+    fn resolve(&mut self, id: MessageId, db_now: DbTime, hand: &Hand<'_>, swept: &mut Swept) {
         let Some((row, notice)) = self
             .messages
             .get(&id)
@@ -275,8 +308,14 @@ impl Tables {
         };
         let in_time = hand.at < row.give_up_at.min(notice.not_after);
         let once_more = notice.on_unknown == OnUnknown::Retry && !row.possible_duplicate && in_time;
+        let again = in_time && row.dedup_until.is_some_and(|until| db_now < until);
         if self.is_outdated(notice) {
             self.step(id, Event::Supersede, None, hand);
+        } else if again {
+            if let Some(row) = self.messages.get_mut(&id) {
+                row.repeat = true;
+            }
+            swept.repeated += self.step(id, Event::Repeat, None, hand);
         } else if once_more {
             if let Some(row) = self.messages.get_mut(&id) {
                 row.possible_duplicate = true;

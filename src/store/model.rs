@@ -15,13 +15,14 @@ use sha2::{Digest, Sha256};
 
 use super::life::{Due, SweepTimes};
 use super::rows::{
-    AppointmentId, AttemptRow, BatchState, DbTime, Hand, HistoryRow, MessageRow, NoticeRow, draw,
+    AppointmentId, AttemptRow, BatchState, DbTime, Hand, HistoryRow, MessageRow, Millis, NoticeRow,
+    ReportStanding, draw,
 };
 use super::tables::Tables;
 use super::{
     Act, ActError, Acted, AttemptId, Batch, BatchId, Claim, ClaimAsk, Cluster, Deed, Desk, Gauges,
     Known, Ledger, Marks, Outbox, Record, Recorded, Report, ReportEffect, Settlement, SnapshotMark,
-    StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Closing;
@@ -53,7 +54,8 @@ struct SourceRow {
 impl Model {
     /// Moves the clock on which leases and quarantines are measured.
     pub fn advance(&self, length: Duration) {
-        self.state().db_now.0 += millis(length);
+        let mut state = self.state();
+        state.db_now = state.db_now.plus(Millis::of(length));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -62,10 +64,6 @@ impl Model {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 fn count(n: usize) -> u32 {
@@ -191,6 +189,20 @@ impl Outbox for Model {
         Ok(swept)
     }
 
+    async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {
+        let state = self.state();
+        let messages = state.tables.messages.iter();
+        let mut asked: Vec<_> = messages
+            .filter_map(|(id, row)| {
+                let unresolved = state.tables.unresolved(*id, gateway, state.db_now)?;
+                Some((row.quarantine_end(), *id, unresolved))
+            })
+            .collect();
+        asked.sort_unstable_by_key(|(end, id, _)| (*end, *id));
+        asked.truncate(most(limit));
+        Ok(asked.into_iter().map(|(_, _, asked)| asked).collect())
+    }
+
     async fn erase(&self, before: DateTime<Utc>, limit: u32) -> StoreResult<u32> {
         let mut state = self.state();
         let erased = state.erase(before, most(limit));
@@ -234,7 +246,11 @@ impl State {
                 && n.revision < notice.revision
                 && messages.any(|m| m.state == MessageState::Sending)
         };
+        let until = self.db_now.plus(Millis::of(ask.lease));
+        let again_is_safe = message.gateway.as_ref() == Some(&ask.gateway)
+            && message.dedup_until.is_some_and(|end| until <= end);
         message.channel == ask.channel
+            && (!message.repeat || again_is_safe)
             && matches!(next(message.state, Event::Claim), Next::To(_))
             && message.not_before <= ask.now
             && ask.now < notice.not_after
@@ -245,16 +261,25 @@ impl State {
     fn take(&mut self, id: MessageId, ask: &ClaimAsk) -> Option<Claim> {
         let attempt = AttemptId(1 + draw(&mut self.next_attempt));
         let hand = Hand::part("dispatch", ask.now);
+        let now = self.db_now;
         let row = self.tables.messages.get_mut(&id)?;
         row.fence += 1;
         row.attempts += 1;
         row.node = Some(ask.node.clone());
-        row.lease_until = Some(DbTime(self.db_now.0 + millis(ask.lease)));
+        row.lease_until = Some(now.plus(Millis::of(ask.lease)));
+        if !row.may_be_out || row.gateway.as_ref() != Some(&ask.gateway) {
+            row.dedup_until = ask.unknowns.dedup_until(now);
+        }
+        row.gateway = Some(ask.gateway.clone());
+        row.quarantine = Millis::of(ask.unknowns.quarantine);
+        row.lookup = Millis::of(ask.unknowns.lookup);
         row.first_attempt_at = row.first_attempt_at.or(Some(ask.now));
         row.may_be_out = true;
         row.attempt_ids.push(attempt);
         let (fence, attempts) = (row.fence, row.attempts);
-        self.tables.attempts.insert(attempt, AttemptRow::of(id));
+        self.tables
+            .attempts
+            .insert(attempt, AttemptRow::of(id, ask.nonce));
         let detail = format!("attempt {attempts} through {}", ask.gateway);
         self.tables.shift(id, Event::Claim, None, &hand, &detail);
         let row = self.tables.messages.get(&id)?;
@@ -262,6 +287,7 @@ impl State {
         Some(Claim {
             message: id,
             attempt,
+            nonce: ask.nonce,
             fence,
             attempts,
             address: person.address.clone(),
@@ -277,7 +303,6 @@ impl State {
         let times = SweepTimes {
             now,
             db_now: self.db_now,
-            quarantine: limits.quarantine,
         };
         let mut ids = Vec::new();
         for due in Due::ALL {
@@ -285,8 +310,9 @@ impl State {
             let found = messages.filter(|id| self.tables.due(**id, &times) == Some(due));
             ids.extend(found.take(most(limits.batch)).copied());
         }
-        let swept = self.tables.sweep(&ids, &times);
+        let mut swept = self.tables.sweep(&ids, &times);
         self.tables.unpark(&Hand::part("upkeep", now));
+        swept.let_go = self.let_go(limits.parked_before(now), most(limits.batch));
         let batches = self.tables.batches.iter();
         let open =
             batches.filter(|(_, b)| matches!(b.state, BatchState::Held | BatchState::Releasing));
@@ -296,6 +322,22 @@ impl State {
             .collect();
         self.tables.end_empty_batches(&empty, now);
         swept
+    }
+
+    fn let_go(&mut self, before: DateTime<Utc>, limit: usize) -> u32 {
+        let reports = self.tables.reports.iter();
+        let mut old: Vec<_> = reports
+            .filter(|(_, r)| r.standing == ReportStanding::Parked && r.at <= before)
+            .map(|(id, r)| (r.at, *id))
+            .collect();
+        old.sort_unstable();
+        old.truncate(limit);
+        for (_, id) in &old {
+            if let Some(row) = self.tables.reports.get_mut(id) {
+                row.standing = ReportStanding::LetGo;
+            }
+        }
+        count(old.len())
     }
 
     fn erase(&mut self, before: DateTime<Utc>, limit: usize) -> u32 {

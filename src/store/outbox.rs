@@ -4,9 +4,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::StoreResult;
+use super::rows::{DbTime, Millis};
 use crate::domain::contact::Address;
 use crate::domain::message::{Channel, MessageId};
 use crate::domain::outcome::{Decision, Outcome, ReportState};
@@ -33,13 +34,22 @@ pub trait Outbox: Send + Sync {
         reports: &[Report],
     ) -> impl Future<Output = StoreResult<Vec<ReportEffect>>> + Send;
 
-    /// Does what time asks for: ends leases, expires, resolves unknowns after quarantine, ends the
-    /// waiting for reports. Set-based, at most `limits.batch` messages of each kind.
+    /// Does what time asks for: ends leases, expires, resolves unknowns after their quarantine, ends
+    /// the waiting for reports, tries parked reports again and lets old ones go. Set-based, at most
+    /// `limits.batch` messages of each kind.
     fn sweep(
         &self,
         now: DateTime<Utc>,
         limits: SweepLimits,
     ) -> impl Future<Output = StoreResult<Swept>> + Send;
+
+    /// Unknowns whose quarantine is over and whose gateway can be asked what became of them, the
+    /// longest unknown first. What it says is settled like an outcome.
+    fn to_ask(
+        &self,
+        gateway: &str,
+        limit: u32,
+    ) -> impl Future<Output = StoreResult<Vec<Unresolved>>> + Send;
 
     /// Erases personal data of notices that ended before `before`, at most `limit`; returns how
     /// many.
@@ -75,6 +85,32 @@ pub struct ClaimAsk {
     pub lease: Duration,
     /// The present, in domain time.
     pub now: DateTime<Utc>,
+    /// Drawn anew for each claim. Reports name an attempt by its number and this, so that a number
+    /// which a store restored from a backup gives out once more is not taken for the old one.
+    pub nonce: u32,
+    /// How the gateway lets unknowns be resolved.
+    pub unknowns: UnknownRule,
+}
+
+/// How unknowns of a gateway are resolved, in this order: left alone, asked for, handed over again
+/// where that cannot make two; then the notice's own rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnknownRule {
+    /// How long after a lease's end nobody touches them: longest send + margin.
+    pub quarantine: Duration,
+    /// How long after that the gateway is asked for them; zero where it cannot be asked.
+    pub lookup: Duration,
+    /// The gateway takes a message under the same key only once within this; zero where it does
+    /// not.
+    pub dedup: Duration,
+}
+
+impl UnknownRule {
+    /// Until when a message that is first handed over now is taken only once, on the database's
+    /// clock.
+    pub(crate) fn dedup_until(&self, db_now: DbTime) -> Option<DbTime> {
+        (!self.dedup.is_zero()).then(|| db_now.plus(Millis::of(self.dedup)))
+    }
 }
 
 /// The number of an attempt.
@@ -88,6 +124,8 @@ pub struct Claim {
     pub message: MessageId,
     /// The attempt that was opened for it.
     pub attempt: AttemptId,
+    /// The nonce of its claim.
+    pub nonce: u32,
     /// The fence that a settlement must show.
     pub fence: i64,
     /// How many attempts were made, this one included.
@@ -103,6 +141,23 @@ pub struct Claim {
     /// Useless after this.
     pub not_after: DateTime<Utc>,
     /// After this the rung is given up.
+    pub give_up_at: DateTime<Utc>,
+}
+
+/// A message of which its gateway may know more than we do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// The message.
+    pub message: MessageId,
+    /// Its attempts whose outcome is not known, oldest first.
+    pub unclear: Vec<AttemptId>,
+    /// The fence of its last claim.
+    pub fence: i64,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The constant key towards the gateway.
+    pub gateway_key: String,
+    /// After this its rung is given up.
     pub give_up_at: DateTime<Utc>,
 }
 
@@ -126,8 +181,10 @@ pub struct Settlement {
 /// An authenticated report about one attempt.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The attempt its token names.
+    /// The attempt its token names...
     pub attempt: AttemptId,
+    /// ...and the nonce of that attempt's claim.
+    pub nonce: u32,
     /// What it says.
     pub state: ReportState,
     /// The gateway's own words, for people; never personal data.
@@ -150,10 +207,19 @@ pub enum ReportEffect {
 /// The bounds of one sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepLimits {
-    /// How long after a lease's end an unknown is left alone: longest send + margin.
-    pub quarantine: Duration,
     /// At most so many messages of each kind.
     pub batch: u32,
+    /// A report whose attempt has not come to light within this is let go.
+    pub parked: Duration,
+}
+
+impl SweepLimits {
+    /// Reports parked since this or earlier are let go.
+    pub(crate) fn parked_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let parked = TimeDelta::from_std(self.parked).unwrap_or(TimeDelta::MAX);
+        now.checked_sub_signed(parked)
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
 }
 
 /// What a sweep did; each figure counts messages.
@@ -163,12 +229,18 @@ pub struct Swept {
     pub leases_ended: u32,
     /// Passed their `not_after` unsent.
     pub expired: u32,
+    /// Unknowns to be handed over again to a gateway that takes the same key only once.
+    pub repeated: u32,
+    /// Of those, the ones that had not left when the gateway's window closed: unknown again.
+    pub windows_closed: u32,
     /// Unknowns to be handed over once more, marked *possible duplicate*.
     pub retried: u32,
     /// Unknowns that will not be repeated.
     pub held: u32,
     /// Reports that did not come in time.
     pub unconfirmed: u32,
+    /// Parked reports whose attempt never came to light.
+    pub let_go: u32,
 }
 
 impl Swept {

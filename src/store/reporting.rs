@@ -10,9 +10,10 @@ use crate::domain::message::{self, Event, MessageId, MessageState, Next};
 impl Tables {
     /// Records a report and applies it as far as it may be applied now.
     pub(crate) fn report(&mut self, report: &Report) -> ReportEffect {
-        let known = self.attempts.contains_key(&report.attempt);
+        let known = self.is_about_an_attempt(report.attempt, report.nonce);
         let same = |r: &ReportRow| {
-            (r.attempt, r.state) == (report.attempt, report.state) && r.detail == report.detail
+            (r.attempt, r.nonce, r.state) == (report.attempt, report.nonce, report.state)
+                && r.detail == report.detail
         };
         if self.reports.values().any(same) {
             return if known {
@@ -27,6 +28,7 @@ impl Tables {
             id,
             ReportRow {
                 attempt: report.attempt,
+                nonce: report.nonce,
                 state: report.state,
                 detail: report.detail.clone(),
                 at: report.at,
@@ -49,7 +51,9 @@ impl Tables {
         let Some(report) = self.reports.get(&id).cloned() else {
             return ReportEffect::Parked;
         };
-        let Some(message) = self.attempts.get(&report.attempt).map(|a| a.message) else {
+        let attempt = self.attempts.get(&report.attempt);
+        let attempt = attempt.filter(|a| a.nonce == report.nonce);
+        let Some(message) = attempt.map(|a| a.message) else {
             return ReportEffect::Parked;
         };
         let standing = if self.must_wait(&report, message) {
@@ -72,11 +76,18 @@ impl Tables {
     /// Tries parked reports again whose attempt is at hand by now.
     pub(crate) fn unpark(&mut self, hand: &Hand<'_>) {
         let parked = self.reports.iter().filter(|(_, r)| {
-            r.standing == ReportStanding::Parked && self.attempts.contains_key(&r.attempt)
+            r.standing == ReportStanding::Parked && self.is_about_an_attempt(r.attempt, r.nonce)
         });
         for id in parked.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.apply_report(id, hand);
         }
+    }
+
+    /// Whether an attempt of this number and this claim is at hand: after a backup was restored the
+    /// number alone may be another's.
+    fn is_about_an_attempt(&self, attempt: AttemptId, nonce: u32) -> bool {
+        let found = self.attempts.get(&attempt);
+        found.is_some_and(|a| a.nonce == nonce)
     }
 
     fn must_wait(&self, report: &ReportRow, message: MessageId) -> bool {

@@ -22,6 +22,24 @@ use crate::domain::segments::Encoding;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DbTime(pub(crate) i64);
 
+impl DbTime {
+    /// So much later.
+    pub(crate) fn plus(self, length: Millis) -> Self {
+        Self(self.0.saturating_add(length.0))
+    }
+}
+
+/// A length on the database's own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Millis(pub(crate) i64);
+
+impl Millis {
+    /// A length, or a very long time.
+    pub(crate) fn of(length: std::time::Duration) -> Self {
+        Self(i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 4))
+    }
+}
+
 /// The number of an appointment in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AppointmentId(pub(crate) i64);
@@ -90,6 +108,14 @@ pub(crate) struct MessageRow {
     /// The end of the last lease; kept afterwards, for the quarantine.
     pub(crate) lease_until: Option<DbTime>,
     pub(crate) node: Option<String>,
+    /// The gateway of the last attempt, and how it lets an unknown be resolved.
+    pub(crate) gateway: Option<String>,
+    pub(crate) quarantine: Millis,
+    pub(crate) lookup: Millis,
+    /// Until then that gateway takes this message only once.
+    pub(crate) dedup_until: Option<DbTime>,
+    /// It is ready once more because of that, and may leave only so.
+    pub(crate) repeat: bool,
     pub(crate) report_by: Option<DateTime<Utc>>,
     pub(crate) first_attempt_at: Option<DateTime<Utc>>,
     pub(crate) told_at: Option<DateTime<Utc>>,
@@ -123,6 +149,7 @@ pub(crate) struct MessagePerson {
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptRow {
     pub(crate) message: MessageId,
+    pub(crate) nonce: u32,
     pub(crate) outcome: Option<Came>,
     pub(crate) cause: Option<String>,
     pub(crate) gateway_id: Option<String>,
@@ -141,9 +168,10 @@ pub(crate) enum Came {
 
 impl AttemptRow {
     /// An attempt of which nothing is known but its intent.
-    pub(crate) fn of(message: MessageId) -> Self {
+    pub(crate) fn of(message: MessageId, nonce: u32) -> Self {
         Self {
             message,
+            nonce,
             outcome: None,
             cause: None,
             gateway_id: None,
@@ -163,6 +191,7 @@ impl AttemptRow {
 #[derive(Clone, Debug)]
 pub(crate) struct ReportRow {
     pub(crate) attempt: AttemptId,
+    pub(crate) nonce: u32,
     pub(crate) state: ReportState,
     pub(crate) detail: String,
     pub(crate) at: DateTime<Utc>,
@@ -178,6 +207,8 @@ pub(crate) enum ReportStanding {
     Waiting,
     /// It was applied, or needs nothing.
     Used,
+    /// Its attempt never came to light.
+    LetGo,
 }
 
 #[derive(Clone, Debug)]
@@ -292,6 +323,11 @@ impl MessageRow {
             first_attempt_at: self.first_attempt_at,
             told_at: self.told_at,
         }
+    }
+
+    /// When its quarantine is over; at once where no lease was ever given.
+    pub(crate) fn quarantine_end(&self) -> DbTime {
+        self.lease_until.unwrap_or_default().plus(self.quarantine)
     }
 
     /// Whether no attempt was made yet, so that address and text may still be replaced.

@@ -3,7 +3,7 @@
 //! does I/O or reads a clock.
 
 use super::recording::Writing;
-use super::rows::{BatchState, Hand, MessagePerson, MessageRow, Size, draw};
+use super::rows::{BatchState, Hand, MessagePerson, MessageRow, Millis, Size, draw};
 use super::tables::Tables;
 use super::{NewMessage, NewNotice};
 use crate::domain::message::{Event, MessageId, MessageState, Reason};
@@ -62,6 +62,11 @@ impl Tables {
                 attempts: 0,
                 lease_until: None,
                 node: None,
+                gateway: None,
+                quarantine: Millis(0),
+                lookup: Millis(0),
+                dedup_until: None,
+                repeat: false,
                 report_by: None,
                 first_attempt_at: None,
                 told_at: None,

@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 use super::{
     Act, ActError, Acted, Batch, Claim, ClaimAsk, Cluster, Desk, Gauges, Known, Ledger, Marks,
     Outbox, Record, Recorded, Report, ReportEffect, Settlement, StoreError, StoreResult, Story,
-    SweepLimits, Swept, Tally,
+    SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Closing;
@@ -349,6 +349,12 @@ impl Outbox for Sqlite {
 
     async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
         self.write(outbox::Sweep { now, limits }).await
+    }
+
+    async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {
+        let gateway = gateway.to_owned();
+        self.read(move |c| Box::pin(async move { outbox::to_ask(c, &gateway, limit).await }))
+            .await
     }
 
     async fn erase(&self, before: DateTime<Utc>, limit: u32) -> StoreResult<u32> {

@@ -137,6 +137,11 @@ impl Tables {
         let left_the_brake = from == MessageState::Held && row.reason == Some(Reason::Brake);
         row.state = to;
         row.reason = reason;
+        let may_repeat = matches!(
+            to,
+            MessageState::Ready | MessageState::Sending | MessageState::Held
+        );
+        row.repeat &= may_repeat;
         let told = row.brief(id).has_told();
         row.told_at = told.then(|| row.told_at.unwrap_or(hand.at));
         let notice = row.notice;

@@ -12,7 +12,7 @@ use axum::extract::{Path as UrlPath, Query, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use varsel::channel::report_token::{token, verify};
+use varsel::channel::report_token::{Named, token, verify};
 use varsel::channel::sms::{Profile, Secrets, Sms, parse_report};
 use varsel::channel::{Body, Channel, Outgoing};
 use varsel::clock::{Clock, Mono};
@@ -188,10 +188,10 @@ async fn take(
     UrlPath(token): UrlPath<String>,
     Query(parameters): Query<Vec<(String, String)>>,
 ) {
-    let attempt = verify(&SECRET, &token).expect("Kannel brings our own tokens back");
+    let named = verify(&SECRET, &token).expect("Kannel brings our own tokens back");
     let profile = Profile::built_in("kannel").unwrap();
     let report = parse_report(&profile, &parameters).expect("Kannel's report names a state");
-    say.send_modify(|reports| reports.entry(attempt).or_default().push(report));
+    say.send_modify(|reports| reports.entry(named.attempt).or_default().push(report));
 }
 
 /// Texts of every kind the templates can make, each one different.
@@ -212,11 +212,15 @@ fn text(number: i64) -> String {
 }
 
 fn outgoing(number: i64) -> Outgoing {
+    let named = Named {
+        attempt: number,
+        nonce: 7,
+    };
     Outgoing {
         address: Address::Phone(Phone::from_stored(&number_of(number))),
         body: Body(text(number).into_bytes()),
         gateway_key: format!("key-{number}"),
-        report_token: token(&SECRET, number),
+        report_token: token(&SECRET, named),
         validity: Duration::from_secs(3 * 3600),
         sender: "Politiet".to_owned(),
         start_before: Mono::now().plus(PATIENCE),

@@ -30,3 +30,4 @@ mod recording;
 mod reports;
 mod sending;
 mod sqlite;
+mod unknowns;

@@ -20,8 +20,8 @@ use crate::domain::notice::{NoticeId, OnUnknown, Purpose};
 use crate::domain::recipient::Recipient;
 use crate::domain::segments::Encoding;
 use crate::store::rows::{
-    AppointmentId, AppointmentRow, AttemptRow, BatchRow, DbTime, MessageRow, NoticeRow, ReportRow,
-    Size,
+    AppointmentId, AppointmentRow, AttemptRow, BatchRow, DbTime, MessageRow, Millis, NoticeRow,
+    ReportRow, Size,
 };
 use crate::store::tables::Tables;
 use crate::store::{AttemptId, BatchId, ReportState, StoreResult};
@@ -249,6 +249,11 @@ fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
         attempts: cells.count("attempts")?,
         lease_until: cells.maybe_int("lease_until")?.map(DbTime),
         node: cells.maybe_text("node")?,
+        gateway: cells.maybe_text("gateway")?,
+        quarantine: Millis(cells.int("quarantine")?),
+        lookup: Millis(cells.int("lookup")?),
+        dedup_until: cells.maybe_int("dedup_until")?.map(DbTime),
+        repeat: cells.flag("repeat")?,
         report_by: cells.maybe_time("report_by")?,
         first_attempt_at: cells.maybe_time("first_attempt_at")?,
         told_at: cells.maybe_time("told_at")?,
@@ -305,6 +310,7 @@ async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResu
         let message = MessageId(cells.int("message")?);
         let attempt = AttemptRow {
             message,
+            nonce: cells.count("nonce")?,
             outcome: cells.maybe_word("outcome", words::read_came)?,
             cause: cells.maybe_text("cause")?,
             gateway_id: cells.maybe_text("gateway_id")?,
@@ -330,6 +336,7 @@ pub(super) async fn reports(
         let cells = Cells(row);
         let report = ReportRow {
             attempt: AttemptId(cells.int("attempt")?),
+            nonce: cells.count("nonce")?,
             state: cells.word("state", ReportState::from_word)?,
             detail: cells.text("detail")?,
             at: cells.time("at")?,

@@ -1,7 +1,5 @@
 //! What moves messages: claims, settlements, reports, sweeps and erasure as writes.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::SqliteConnection;
@@ -13,11 +11,11 @@ use super::writer::Write;
 use crate::domain::message::{Channel, MessageId};
 use crate::domain::notice::NoticeId;
 use crate::store::life::{Due, SweepTimes};
-use crate::store::rows::Hand;
+use crate::store::rows::{Hand, Millis};
 use crate::store::tables::Tables;
 use crate::store::{
     AttemptId, BatchId, Claim, ClaimAsk, Report, ReportEffect, Settlement, StoreResult,
-    SweepLimits, Swept,
+    SweepLimits, Swept, Unresolved,
 };
 
 /// Picks what may leave, earliest deadline first. The index is named because it is in that order:
@@ -25,21 +23,24 @@ use crate::store::{
 const PICK: &str = "
 SELECT m.id FROM message m INDEXED BY message_claim CROSS JOIN notice n ON n.id = m.notice
 WHERE m.channel = ?1 AND m.state = 'ready' AND m.not_before <= ?2 AND m.not_after > ?2
-  AND n.superseded = 0
+  AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = ?4 AND m.dedup_until >= ?5))
   AND NOT EXISTS (
     SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
     WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision)
 ORDER BY m.due_by, m.id LIMIT ?3";
 
-/// The intent: `domain::message` allows `claim` in `ready` only, and so does this.
+/// The intent: `domain::message` allows `claim` in `ready` only, and so does this. A gateway counts
+/// its window from the first hand-over that may have reached it.
 const TAKE: &str = "
 UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
-  node = ?2, lease_until = ?3, first_attempt_at = coalesce(first_attempt_at, ?4), may_be_out = 1
+  node = ?2, lease_until = ?3, first_attempt_at = coalesce(first_attempt_at, ?4), may_be_out = 1,
+  gateway = ?5, quarantine = ?6, lookup = ?7,
+  dedup_until = CASE WHEN may_be_out = 1 AND gateway = ?5 THEN dedup_until ELSE ?8 END
 WHERE state = 'ready' AND id IN (SELECT value FROM json_each(?1))";
 
 const OPEN_ATTEMPTS: &str = "
-INSERT INTO attempt (message, no, fence, gateway, node, intent_at)
-SELECT m.id, m.attempts, m.fence, ?2, ?3, ?4
+INSERT INTO attempt (message, no, fence, gateway, node, intent_at, nonce)
+SELECT m.id, m.attempts, m.fence, ?2, ?3, ?4, ?5
 FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value ORDER BY j.key";
 
 const WRITE_CLAIMS: &str = "
@@ -51,7 +52,7 @@ FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value JOIN notice n ON n.i
 ORDER BY j.key";
 
 const READ_CLAIMS: &str = "
-SELECT m.id, a.id AS attempt, m.fence, m.attempts, p.address, p.address_kind, p.body, m.sender,
+SELECT m.id, a.id AS attempt, a.nonce, m.fence, m.attempts, p.address, p.address_kind, p.body, m.sender,
   m.gateway_key, m.not_after, m.give_up_at
 FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value
   JOIN attempt a ON a.message = m.id AND a.no = m.attempts
@@ -63,21 +64,34 @@ impl Write for ClaimAsk {
 
     async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Vec<Claim>> {
         let at = self.now.timestamp_millis();
+        let db_now = db_now(conn).await?;
+        let lease_until = db_now.plus(Millis::of(self.lease));
         let picked: Vec<i64> = sqlx::query_scalar(PICK)
             .bind(self.channel.word())
             .bind(at)
             .bind(self.limit)
+            .bind(&self.gateway)
+            .bind(lease_until.0)
             .fetch_all(&mut *conn)
             .await?;
         if picked.is_empty() {
             return Ok(Vec::new());
         }
         let ids = list(picked);
-        let lease_until = db_now(conn).await?.0 + millis(self.lease);
-        let take = sqlx::query(TAKE).bind(&ids).bind(&self.node);
-        take.bind(lease_until).bind(at).execute(&mut *conn).await?;
+        sqlx::query(TAKE)
+            .bind(&ids)
+            .bind(&self.node)
+            .bind(lease_until.0)
+            .bind(at)
+            .bind(&self.gateway)
+            .bind(Millis::of(self.unknowns.quarantine).0)
+            .bind(Millis::of(self.unknowns.lookup).0)
+            .bind(self.unknowns.dedup_until(db_now).map(|until| until.0))
+            .execute(&mut *conn)
+            .await?;
         let open = sqlx::query(OPEN_ATTEMPTS).bind(&ids).bind(&self.gateway);
-        open.bind(&self.node).bind(at).execute(&mut *conn).await?;
+        let open = open.bind(&self.node).bind(at).bind(self.nonce);
+        open.execute(&mut *conn).await?;
         let line = sqlx::query(WRITE_CLAIMS).bind(&ids).bind(at);
         line.bind(&self.gateway).execute(&mut *conn).await?;
         let claims = rows(conn, READ_CLAIMS, &ids).await?;
@@ -89,6 +103,7 @@ fn claim(cells: Cells<'_>) -> StoreResult<Claim> {
     Ok(Claim {
         message: MessageId(cells.int("id")?),
         attempt: AttemptId(cells.int("attempt")?),
+        nonce: cells.count("nonce")?,
         fence: cells.int("fence")?,
         attempts: cells.count("attempts")?,
         address: cells.address()?,
@@ -98,10 +113,6 @@ fn claim(cells: Cells<'_>) -> StoreResult<Claim> {
         not_after: cells.time("not_after")?,
         give_up_at: cells.time("give_up_at")?,
     })
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 /// Settlements as one write.
@@ -156,19 +167,24 @@ fn due_messages(due: Due) -> &'static str {
     match due {
         Due::LeaseEnd => {
             "SELECT id FROM message WHERE state = 'sending' AND lease_until <= ?2
-             ORDER BY lease_until, id LIMIT ?4"
+             ORDER BY lease_until, id LIMIT ?3"
         }
         Due::Expiry => {
             "SELECT id FROM message WHERE state IN ('ready', 'held') AND not_after <= ?1
-             ORDER BY not_after, id LIMIT ?4"
+             ORDER BY not_after, id LIMIT ?3"
+        }
+        Due::WindowEnd => {
+            "SELECT id FROM message WHERE state = 'ready' AND repeat = 1 AND dedup_until <= ?2
+             ORDER BY dedup_until, id LIMIT ?3"
         }
         Due::Resolution => {
-            "SELECT id FROM message WHERE state = 'unknown' AND lease_until <= ?3
-             ORDER BY lease_until, id LIMIT ?4"
+            "SELECT id FROM message
+             WHERE state = 'unknown' AND lease_until + quarantine + lookup <= ?2
+             ORDER BY lease_until + quarantine + lookup, id LIMIT ?3"
         }
         Due::ReportDeadline => {
             "SELECT id FROM message WHERE state = 'accepted' AND report_by <= ?1
-             ORDER BY report_by, id LIMIT ?4"
+             ORDER BY report_by, id LIMIT ?3"
         }
     }
 }
@@ -180,14 +196,12 @@ impl Write for Sweep {
         let times = SweepTimes {
             now: self.now,
             db_now: db_now(conn).await?,
-            quarantine: self.limits.quarantine,
         };
         let mut ids: Vec<i64> = Vec::new();
         for due in Due::ALL {
             let found = sqlx::query_scalar::<_, i64>(due_messages(due))
                 .bind(self.now.timestamp_millis())
                 .bind(times.db_now.0)
-                .bind(times.db_now.0 - millis(self.limits.quarantine))
                 .bind(self.limits.batch);
             ids.extend(found.fetch_all(&mut *conn).await?);
         }
@@ -199,6 +213,7 @@ impl Write for Sweep {
             save(conn, &tables).await?;
         }
         self.unpark(conn).await?;
+        swept.let_go = self.let_go(conn).await?;
         self.end_empty_batches(conn).await?;
         Ok(swept)
     }
@@ -207,7 +222,8 @@ impl Write for Sweep {
 impl Sweep {
     /// Tries parked reports again whose attempt is known by now.
     async fn unpark(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
-        let sql = "SELECT DISTINCT r.attempt FROM report r JOIN attempt a ON a.id = r.attempt
+        let sql = "SELECT DISTINCT r.attempt FROM report r
+                   JOIN attempt a ON a.id = r.attempt AND a.nonce = r.nonce
                    WHERE r.standing = 'parked' ORDER BY r.attempt LIMIT ?1";
         let found: Vec<i64> = sqlx::query_scalar(sql)
             .bind(self.limits.batch)
@@ -219,6 +235,16 @@ impl Sweep {
         let mut tables = by_attempts(conn, &list(found)).await?;
         tables.unpark(&Hand::part("upkeep", self.now));
         save(conn, &tables).await
+    }
+
+    /// Parked reports whose attempt has not come to light in time are kept and tried no more.
+    async fn let_go(&self, conn: &mut SqliteConnection) -> StoreResult<u32> {
+        let sql = "UPDATE report SET standing = 'let_go' WHERE id IN (
+                     SELECT id FROM report WHERE standing = 'parked' AND at <= ?1
+                     ORDER BY at, id LIMIT ?2)";
+        let old = sqlx::query(sql).bind(self.limits.parked_before(self.now).timestamp_millis());
+        let done = old.bind(self.limits.batch).execute(conn).await?;
+        Ok(u32::try_from(done.rows_affected()).unwrap_or(u32::MAX))
     }
 
     async fn end_empty_batches(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
@@ -236,6 +262,27 @@ impl Sweep {
         tables.end_empty_batches(&ids, self.now);
         save(conn, &tables).await
     }
+}
+
+/// The unknowns about which a gateway may be asked; `Tables::unresolved` has the last word.
+pub(super) async fn to_ask(
+    conn: &mut SqliteConnection,
+    gateway: &str,
+    limit: u32,
+) -> StoreResult<Vec<Unresolved>> {
+    let db_now = db_now(conn).await?;
+    let sql = "SELECT id FROM message
+               WHERE gateway = ?1 AND state = 'unknown' AND lookup > 0
+                 AND lease_until + quarantine <= ?2
+               ORDER BY lease_until + quarantine, id LIMIT ?3";
+    let found = sqlx::query_scalar::<_, i64>(sql);
+    let ids = found.bind(gateway).bind(db_now.0).bind(limit);
+    let ids = ids.fetch_all(&mut *conn).await?;
+    let tables = load::by_messages(conn, &ids).await?;
+    let ids = ids.into_iter().map(MessageId);
+    Ok(ids
+        .filter_map(|id| tables.unresolved(id, gateway, db_now))
+        .collect())
 }
 
 /// Personal data of what ended before a time.

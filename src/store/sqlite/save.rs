@@ -223,12 +223,12 @@ async fn messages(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<(
     let sql = "INSERT INTO message (id, notice, rung, channel, state, reason, told_on, gateway_key,
                  sender, encoding, units, parts, due_by, not_after, not_before, give_up_at, fence,
                  attempts, lease_until, node, report_by, first_attempt_at, told_at, may_be_out,
-                 accepted, possible_duplicate)
+                 accepted, possible_duplicate, repeat)
                SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
                       value->>7, value->>8, value->>9, value->>10, value->>11, value->>12,
                       value->>13, value->>14, value->>15, value->>16, value->>17, value->>18,
                       value->>19, value->>20, value->>21, value->>22, value->>23, value->>24,
-                      value->>25
+                      value->>25, value->>26
                FROM json_each(?1) WHERE true
                ON CONFLICT (id) DO UPDATE SET channel = excluded.channel, state = excluded.state,
                  reason = excluded.reason, told_on = excluded.told_on,
@@ -238,7 +238,7 @@ async fn messages(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<(
                  not_before = excluded.not_before, give_up_at = excluded.give_up_at,
                  report_by = excluded.report_by, told_at = excluded.told_at,
                  may_be_out = excluded.may_be_out, accepted = excluded.accepted,
-                 possible_duplicate = excluded.possible_duplicate";
+                 possible_duplicate = excluded.possible_duplicate, repeat = excluded.repeat";
     write(conn, sql, &rows).await?;
     let people = tables.message_people.iter();
     let rows: Vec<_> = people
@@ -282,7 +282,8 @@ fn message_row(id: MessageId, m: &MessageRow, notice: &NoticeRow) -> Value {
         maybe_ms(m.told_at),
         i64::from(m.may_be_out),
         i64::from(m.accepted),
-        i64::from(m.possible_duplicate)
+        i64::from(m.possible_duplicate),
+        i64::from(m.repeat)
     ])
 }
 
@@ -309,6 +310,7 @@ async fn reports(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<()
             json!([
                 id,
                 r.attempt.0,
+                r.nonce,
                 r.state.word(),
                 r.detail,
                 ms(r.at),
@@ -316,8 +318,8 @@ async fn reports(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<()
             ])
         })
         .collect();
-    let sql = "INSERT INTO report (id, attempt, state, detail, at, standing)
-               SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5
+    let sql = "INSERT INTO report (id, attempt, nonce, state, detail, at, standing)
+               SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6
                FROM json_each(?1) WHERE true
                ON CONFLICT (id) DO UPDATE SET standing = excluded.standing";
     write(conn, sql, &rows).await

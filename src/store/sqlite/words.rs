@@ -32,6 +32,7 @@ words!(ReportStanding: report_standing, read_report_standing {
     Parked => "parked",
     Waiting => "waiting",
     Used => "used",
+    LetGo => "let_go",
 });
 
 words!(BatchState: batch_state, read_batch_state {

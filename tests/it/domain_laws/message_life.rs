@@ -59,6 +59,7 @@ fn only_certainty_or_a_person_or_the_rule_makes_a_message_ready_again() {
                     (MessageState::Sending, Event::NotSent),
                     (MessageState::Unknown, Event::NotSent),
                     (MessageState::Unknown, Event::Retry),
+                    (MessageState::Unknown, Event::Repeat),
                     (MessageState::Held, Event::Release),
                 ];
                 assert!(allowed.contains(&why), "{event} in {state}");

@@ -118,7 +118,7 @@ async fn a_release_plans_anew_and_lets_go<S: Store>(store: S) {
     let claims = store.claim(&ask(Channel::Sms)).await.unwrap();
     assert_eq!(claims[0].body, b"planned anew 1");
     assert_eq!(claims.len(), 2);
-    store.sweep(now(), limits(0)).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
     assert_eq!(store.batches().await.unwrap(), []);
 }
 
@@ -166,7 +166,7 @@ async fn a_discarded_batch_stays_away<S: Store>(store: S) {
 
 async fn a_batch_that_runs_empty_dissolves<S: Store>(store: S) {
     let batch = braked(&store, 1).await;
-    store.sweep(start(1), limits(0)).await.unwrap();
+    store.sweep(start(1), limits()).await.unwrap();
     assert_eq!(state(&store, 1).await, MessageState::Expired);
     assert_eq!(store.batches().await.unwrap(), []);
     let late = store.act(&act("a", Deed::Release(seen(&batch)))).await;
@@ -247,7 +247,7 @@ async fn a_phone_rung_is_not_climbed<S: Store>(store: S) {
     assert_eq!(store.climbable(10).await.unwrap().len(), 0);
     let notices = known(&store, 1).await.notices;
     assert_eq!(verdict::word(&notices[0], now()), Word::MustBePhoned);
-    store.sweep(start(1), limits(0)).await.unwrap();
+    store.sweep(start(1), limits()).await.unwrap();
     assert_eq!(store.climbable(10).await.unwrap().len(), 0);
 }
 
@@ -363,7 +363,7 @@ async fn what_may_still_be_needed_is_not_erased<S: Store>(store: S) {
         0,
         "a report may still come"
     );
-    store.sweep(over, limits(0)).await.unwrap();
+    store.sweep(over, limits()).await.unwrap();
     assert_eq!(
         store.erase(over, 10).await.unwrap(),
         0,
@@ -375,7 +375,7 @@ async fn what_may_still_be_needed_is_not_erased<S: Store>(store: S) {
     };
     let entry = again(&known(&store, 1).await, vec![called]);
     store.record(record(vec![entry])).await.unwrap();
-    store.sweep(over, limits(0)).await.unwrap();
+    store.sweep(over, limits()).await.unwrap();
     assert_eq!(store.erase(over + hours(1), 10).await.unwrap(), 1);
 }
 

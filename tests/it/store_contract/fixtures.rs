@@ -18,7 +18,7 @@ use varsel::domain::reference::Reference;
 use varsel::domain::segments::segments;
 use varsel::store::{
     Act, Claim, ClaimAsk, Deed, Entry, Known, NewBatch, NewMessage, NewNotice, Record, Recorded,
-    Report, ReportState, Settlement, SnapshotMark, Store, SweepLimits,
+    Report, ReportState, Settlement, SnapshotMark, Store, SweepLimits, UnknownRule,
 };
 
 /// The moment at which every law begins: 16 March 2021, 13:00 UTC.
@@ -233,6 +233,8 @@ pub(crate) fn ask(channel: Channel) -> ClaimAsk {
         limit: 100,
         lease: Duration::from_secs(60),
         now: now(),
+        nonce: 0xab_cd,
+        unknowns: UnknownRule::default(),
     }
 }
 
@@ -319,17 +321,30 @@ pub(crate) async fn settle_one<S: Store>(store: &S, claim: &Claim, outcome: Outc
 pub(crate) fn report(claim: &Claim, state: ReportState) -> Report {
     Report {
         attempt: claim.attempt,
+        nonce: claim.nonce,
         state,
         detail: "dlr".to_owned(),
         at: now() + TimeDelta::minutes(3),
     }
 }
 
-/// A sweep at `at` whose quarantine is this long.
-pub(crate) fn limits(quarantine_seconds: u64) -> SweepLimits {
+/// The bounds of a sweep.
+pub(crate) fn limits() -> SweepLimits {
     SweepLimits {
-        quarantine: Duration::from_secs(quarantine_seconds),
         batch: 100,
+        parked: Duration::from_secs(48 * 3600),
+    }
+}
+
+/// Claims whose lease is over at once, and whose unknowns are resolved so long after that.
+pub(crate) fn ask_patiently(quarantine_seconds: u64) -> ClaimAsk {
+    let quarantine = Duration::from_secs(quarantine_seconds);
+    ClaimAsk {
+        unknowns: UnknownRule {
+            quarantine,
+            ..UnknownRule::default()
+        },
+        ..ask_briefly()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What reports must keep: they belong to an attempt, come in any order, and never guess.
 
-use varsel::domain::message::{Channel, MessageState};
+use chrono::TimeDelta;
+use varsel::domain::message::{Channel, MessageState, Reason};
+use varsel::domain::outcome::Outcome;
 use varsel::store::{AttemptId, Claim, ReportEffect, ReportState, Store};
 
 use super::fixtures::*;
@@ -16,6 +18,13 @@ laws! {
     a_delivery_stops_the_second_hand_over,
     progress_is_only_evidence,
     a_report_nobody_knows_is_parked_and_tried_again,
+    a_report_of_another_claim_is_not_believed,
+    a_parked_report_is_let_go_in_the_end,
+    the_same_report_twice_is_one,
+    any_order_of_contradictions_ends_in_the_delivery,
+    a_failure_of_an_unknown_ends_it,
+    a_report_may_still_improve_what_was_unconfirmed,
+    a_failure_says_nothing_of_what_was_withheld,
     silence_ends_at_its_deadline,
     what_tells_by_acceptance_waits_for_no_report,
     a_failure_overtaken_supersedes_its_notice,
@@ -87,9 +96,9 @@ async fn a_failure_says_nothing_of_what_was_not_sent<S: Store>(store: S) {
 
 async fn a_failure_that_waited_is_used_when_the_lease_ends<S: Store>(store: S) {
     cancel(&store, 1).await;
-    let claim = claim_one(&store, &ask_briefly()).await;
+    let claim = claim_one(&store, &ask_patiently(3600)).await;
     reported(&store, &claim, ReportState::Undelivered).await;
-    store.sweep(now(), limits(3600)).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
     assert_eq!(state(&store, 1).await, MessageState::Undelivered);
 }
 
@@ -97,8 +106,8 @@ async fn a_failure_that_waited_is_used_when_the_lease_ends<S: Store>(store: S) {
 async fn twice<S: Store>(store: &S) -> (Claim, Claim) {
     cancel(store, 1).await;
     let first = claim_one(store, &ask_briefly()).await;
-    store.sweep(now(), limits(0)).await.unwrap();
-    store.sweep(now(), limits(0)).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
     let second = claim_one(store, &ask(Channel::Sms)).await;
     (first, second)
 }
@@ -131,8 +140,8 @@ async fn a_delivery_is_never_taken_back<S: Store>(store: S) {
 async fn a_delivery_stops_the_second_hand_over<S: Store>(store: S) {
     cancel(&store, 1).await;
     let first = claim_one(&store, &ask_briefly()).await;
-    store.sweep(now(), limits(0)).await.unwrap();
-    store.sweep(now(), limits(0)).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
     assert_eq!(state(&store, 1).await, MessageState::Ready);
     reported(&store, &first, ReportState::Delivered).await;
     assert_eq!(state(&store, 1).await, MessageState::Delivered);
@@ -157,10 +166,10 @@ async fn a_report_nobody_knows_is_parked_and_tried_again<S: Store>(store: S) {
         let effect = store.report(std::slice::from_ref(&early)).await.unwrap()[0];
         assert_eq!(effect, ReportEffect::Parked);
     }
-    store.sweep(now(), limits(0)).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
     let second = claim_one(&store, &one).await;
     assert_eq!(second.attempt, early.attempt);
-    store.sweep(now(), limits(0)).await.unwrap();
+    store.sweep(now(), limits()).await.unwrap();
     assert_eq!(state(&store, 1).await, MessageState::Sending);
     assert_eq!(state(&store, 2).await, MessageState::Delivered);
 }
@@ -168,9 +177,9 @@ async fn a_report_nobody_knows_is_parked_and_tried_again<S: Store>(store: S) {
 async fn silence_ends_at_its_deadline<S: Store>(store: S) {
     sent(&store).await;
     let deadline = now() + hours(2);
-    let before = deadline - chrono::TimeDelta::seconds(1);
-    assert!(!store.sweep(before, limits(0)).await.unwrap().any());
-    let swept = store.sweep(deadline, limits(0)).await.unwrap();
+    let before = deadline - TimeDelta::seconds(1);
+    assert!(!store.sweep(before, limits()).await.unwrap().any());
+    let swept = store.sweep(deadline, limits()).await.unwrap();
     assert_eq!(swept.unconfirmed, 1);
     assert_eq!(state(&store, 1).await, MessageState::Unconfirmed);
     assert_eq!(store.climbable(10).await.unwrap().len(), 1);
@@ -185,13 +194,7 @@ async fn what_tells_by_acceptance_waits_for_no_report<S: Store>(store: S) {
     assert!(settle_one(&store, &claim, accepted()).await);
     let told = store.tally(now()).await.unwrap();
     assert_eq!((told.told, told.email, told.sms), (1, 1, 0));
-    assert!(
-        !store
-            .sweep(now() + hours(5), limits(0))
-            .await
-            .unwrap()
-            .any()
-    );
+    assert!(!store.sweep(now() + hours(5), limits()).await.unwrap().any());
     let effect = reported(&store, &claim, ReportState::Undelivered).await;
     assert_eq!(effect, ReportEffect::Applied);
     let bounced = store.tally(now()).await.unwrap();
@@ -212,4 +215,116 @@ async fn a_failure_overtaken_supersedes_its_notice<S: Store>(store: S) {
     let notices = known(&store, 1).await.notices;
     assert!(notices[0].superseded && notices[0].may_have_told());
     assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+}
+
+/// A store restored from a backup gives out a number once more: the old report names another claim.
+async fn a_report_of_another_claim_is_not_believed<S: Store>(store: S) {
+    let claim = sent(&store).await;
+    for state in [ReportState::Delivered, ReportState::Undelivered] {
+        let mut old = report(&claim, state);
+        old.nonce = claim.nonce + 1;
+        let effect = store.report(&[old]).await.unwrap()[0];
+        assert_eq!(effect, ReportEffect::Parked);
+    }
+    store.sweep(now(), limits()).await.unwrap();
+    assert_eq!(state(&store, 1).await, MessageState::Accepted);
+    let effect = reported(&store, &claim, ReportState::Delivered).await;
+    assert_eq!(effect, ReportEffect::Applied);
+}
+
+async fn a_parked_report_is_let_go_in_the_end<S: Store>(store: S) {
+    cancel(&store, 2).await;
+    let mut one = ask(Channel::Sms);
+    one.limit = 1;
+    let first = claim_one(&store, &one).await;
+    let mut early = report(&first, ReportState::Delivered);
+    early.attempt = AttemptId(first.attempt.0 + 1);
+    store.report(&[early.clone()]).await.unwrap();
+    let end = early.at + TimeDelta::from_std(limits().parked).unwrap();
+    let before = end - TimeDelta::seconds(1);
+    assert_eq!(store.sweep(before, limits()).await.unwrap().let_go, 0);
+    assert_eq!(store.sweep(end, limits()).await.unwrap().let_go, 1);
+    assert_eq!(store.sweep(end, limits()).await.unwrap().let_go, 0);
+}
+
+async fn the_same_report_twice_is_one<S: Store>(store: S) {
+    let claim = sent(&store).await;
+    let effects = [(); 3].map(|()| report(&claim, ReportState::Delivered));
+    let effects = store.report(&effects).await.unwrap();
+    assert_eq!(
+        effects,
+        [
+            ReportEffect::Applied,
+            ReportEffect::Recorded,
+            ReportEffect::Recorded
+        ]
+    );
+    let story = store.explain("B1").await.unwrap().remove(0);
+    let told = story
+        .lines
+        .iter()
+        .filter(|l| l.event == "reported_delivered");
+    assert_eq!(told.count(), 1, "a repeated report leaves one line");
+}
+
+async fn any_order_of_contradictions_ends_in_the_delivery<S: Store>(store: S) {
+    use ReportState::{Delivered, Progress, Undelivered};
+    let orders = [
+        [Delivered, Undelivered, Progress],
+        [Delivered, Progress, Undelivered],
+        [Undelivered, Delivered, Progress],
+        [Undelivered, Progress, Delivered],
+        [Progress, Delivered, Undelivered],
+        [Progress, Undelivered, Delivered],
+    ];
+    let bookings = u32::try_from(2 * orders.len()).unwrap();
+    cancel(&store, bookings).await;
+    let claims = store.claim(&ask(Channel::Sms)).await.unwrap();
+    // Every order twice: before and after the gateway's answer.
+    for (number, claim) in claims.iter().enumerate() {
+        let early = number % 2 == 0;
+        if !early {
+            assert!(settle_one(&store, claim, accepted()).await);
+        }
+        for state in orders[number / 2] {
+            store.report(&[report(claim, state)]).await.unwrap();
+        }
+        if early {
+            store.settle(&[settle(claim, accepted())]).await.unwrap();
+        }
+    }
+    for n in 1..=bookings {
+        assert_eq!(state(&store, n).await, MessageState::Delivered, "{n}");
+    }
+    assert_eq!(store.climbable(100).await.unwrap().len(), 0);
+}
+
+async fn a_failure_of_an_unknown_ends_it<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let claim = claim_one(&store, &ask_patiently(3600)).await;
+    assert!(settle_one(&store, &claim, unclear()).await);
+    let effect = reported(&store, &claim, ReportState::Undelivered).await;
+    assert_eq!(effect, ReportEffect::Applied);
+    assert_eq!(state(&store, 1).await, MessageState::Undelivered);
+    assert_eq!(store.climbable(10).await.unwrap().len(), 1);
+}
+
+async fn a_report_may_still_improve_what_was_unconfirmed<S: Store>(store: S) {
+    let claim = sent(&store).await;
+    store.sweep(now() + hours(2), limits()).await.unwrap();
+    assert_eq!(state(&store, 1).await, MessageState::Unconfirmed);
+    let effect = reported(&store, &claim, ReportState::Delivered).await;
+    assert_eq!(effect, ReportEffect::Applied);
+    assert_eq!(state(&store, 1).await, MessageState::Delivered);
+    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+}
+
+async fn a_failure_says_nothing_of_what_was_withheld<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let claim = claim_one(&store, &ask(Channel::Sms)).await;
+    let withheld = Outcome::Withheld(Reason::Trial);
+    assert!(settle_one(&store, &claim, withheld).await);
+    let effect = reported(&store, &claim, ReportState::Undelivered).await;
+    assert_eq!(effect, ReportEffect::Recorded);
+    assert_eq!(state(&store, 1).await, MessageState::Suppressed);
 }

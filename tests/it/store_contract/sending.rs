@@ -21,7 +21,7 @@ laws! {
     an_old_fence_moves_nothing,
     a_lease_that_ends_makes_an_unknown_and_one_more_attempt,
     an_unknown_may_also_be_held,
-    nobody_resolves_an_unknown_before_its_quarantine,
+    nobody_resolves_an_unknown_before_its_gateways_quarantine,
     an_unknown_past_its_time_is_not_repeated,
     a_late_acceptance_resolves_an_unknown,
     a_late_acceptance_resolves_what_was_held_or_waits_again,
@@ -135,8 +135,8 @@ async fn what_was_overtaken_in_flight_never_leaves_again<S: Store>(store: S) {
 async fn an_old_fence_moves_nothing<S: Store>(store: S) {
     cancel(&store, 1).await;
     let first = claim_one(&store, &ask_briefly()).await;
-    sweep(&store, 0).await;
-    sweep(&store, 0).await;
+    sweep(&store).await;
+    sweep(&store).await;
     let second = claim_one(&store, &ask(Channel::Sms)).await;
     assert_eq!((second.fence, second.attempts), (2, 2));
     assert!(!settle_one(&store, &first, not_sent()).await);
@@ -146,26 +146,23 @@ async fn an_old_fence_moves_nothing<S: Store>(store: S) {
     assert_eq!(state(&store, 1).await, MessageState::Accepted);
 }
 
-async fn sweep<S: Store>(store: &S, quarantine_seconds: u64) -> Swept {
-    store
-        .sweep(now(), limits(quarantine_seconds))
-        .await
-        .unwrap()
+async fn sweep<S: Store>(store: &S) -> Swept {
+    store.sweep(now(), limits()).await.unwrap()
 }
 
 async fn a_lease_that_ends_makes_an_unknown_and_one_more_attempt<S: Store>(store: S) {
     cancel(&store, 1).await;
     claim_one(&store, &ask_briefly()).await;
-    let ended = sweep(&store, 0).await;
+    let ended = sweep(&store).await;
     assert_eq!((ended.leases_ended, ended.retried), (1, 0));
     assert_eq!(state(&store, 1).await, MessageState::Unknown);
     assert_eq!(store.tally(now()).await.unwrap().unknown, 1);
-    assert_eq!(sweep(&store, 0).await.retried, 1);
+    assert_eq!(sweep(&store).await.retried, 1);
     assert_eq!(state(&store, 1).await, MessageState::Ready);
     assert_eq!(store.tally(now()).await.unwrap().possible_duplicates, 1);
     claim_one(&store, &ask_briefly()).await;
-    assert_eq!(sweep(&store, 0).await.leases_ended, 1);
-    let resolved = sweep(&store, 0).await;
+    assert_eq!(sweep(&store).await.leases_ended, 1);
+    let resolved = sweep(&store).await;
     assert_eq!((resolved.retried, resolved.held), (0, 1));
     let brief = known(&store, 1).await.notices[0].messages[0].clone();
     assert_eq!(
@@ -173,7 +170,7 @@ async fn a_lease_that_ends_makes_an_unknown_and_one_more_attempt<S: Store>(store
         (MessageState::Held, Some(Reason::Unknown))
     );
     assert!(brief.may_be_out);
-    assert!(!sweep(&store, 0).await.any());
+    assert!(!sweep(&store).await.any());
     assert_eq!(store.climbable(10).await.unwrap().len(), 1);
 }
 
@@ -185,36 +182,41 @@ async fn an_unknown_may_also_be_held<S: Store>(store: S) {
     let claim = claim_one(&store, &ask_briefly()).await;
     assert!(settle_one(&store, &claim, unclear()).await);
     assert_eq!(state(&store, 1).await, MessageState::Unknown);
-    assert_eq!(sweep(&store, 0).await.held, 1);
+    assert_eq!(sweep(&store).await.held, 1);
     assert_eq!(store.tally(now()).await.unwrap().possible_duplicates, 0);
 }
 
-async fn nobody_resolves_an_unknown_before_its_quarantine<S: Store>(store: S) {
-    cancel(&store, 1).await;
-    let claim = claim_one(&store, &ask_briefly()).await;
-    assert!(settle_one(&store, &claim, unclear()).await);
-    assert!(!sweep(&store, 3600).await.any());
+async fn nobody_resolves_an_unknown_before_its_gateways_quarantine<S: Store>(store: S) {
+    cancel(&store, 2).await;
+    let one = |ask| ClaimAsk { limit: 1, ..ask };
+    let slow = claim_one(&store, &one(ask_patiently(3600))).await;
+    let quick = claim_one(&store, &one(ask_briefly())).await;
+    for claim in [&slow, &quick] {
+        assert!(settle_one(&store, claim, unclear()).await);
+    }
+    assert_eq!(sweep(&store).await.retried, 1);
     assert_eq!(state(&store, 1).await, MessageState::Unknown);
-    assert_eq!(sweep(&store, 0).await.retried, 1);
+    assert_eq!(state(&store, 2).await, MessageState::Ready);
+    assert!(!sweep(&store).await.any());
 }
 
 async fn an_unknown_past_its_time_is_not_repeated<S: Store>(store: S) {
     cancel(&store, 1).await;
     claim_one(&store, &ask_briefly()).await;
-    sweep(&store, 0).await;
+    sweep(&store).await;
     let given_up = message(1, 0).give_up_at;
-    let swept = store.sweep(given_up, limits(0)).await.unwrap();
+    let swept = store.sweep(given_up, limits()).await.unwrap();
     assert_eq!((swept.retried, swept.held), (0, 1));
 }
 
 async fn a_late_acceptance_resolves_an_unknown<S: Store>(store: S) {
     cancel(&store, 1).await;
     let claim = claim_one(&store, &ask_briefly()).await;
-    sweep(&store, 0).await;
+    sweep(&store).await;
     assert_eq!(state(&store, 1).await, MessageState::Unknown);
     assert!(settle_one(&store, &claim, accepted()).await);
     assert_eq!(state(&store, 1).await, MessageState::Accepted);
-    assert!(!sweep(&store, 0).await.any());
+    assert!(!sweep(&store).await.any());
 }
 
 async fn a_late_acceptance_resolves_what_was_held_or_waits_again<S: Store>(store: S) {
@@ -223,8 +225,8 @@ async fn a_late_acceptance_resolves_what_was_held_or_waits_again<S: Store>(store
     held.on_unknown = OnUnknown::Hold;
     cancel_with(&store, vec![(1, held), (2, notice(2))], None).await;
     let claims = store.claim(&ask_briefly()).await.unwrap();
-    sweep(&store, 0).await;
-    sweep(&store, 0).await;
+    sweep(&store).await;
+    sweep(&store).await;
     assert_eq!(state(&store, 1).await, MessageState::Held);
     assert_eq!(state(&store, 2).await, MessageState::Ready);
     let late: Vec<_> = claims.iter().map(|c| settle(c, accepted())).collect();
@@ -237,8 +239,8 @@ async fn a_late_acceptance_resolves_what_was_held_or_waits_again<S: Store>(store
 async fn a_failure_cannot_undo_an_older_acceptance<S: Store>(store: S) {
     cancel(&store, 1).await;
     let first = claim_one(&store, &ask_briefly()).await;
-    sweep(&store, 0).await;
-    sweep(&store, 0).await;
+    sweep(&store).await;
+    sweep(&store).await;
     let second = claim_one(&store, &ask(Channel::Sms)).await;
     assert!(!settle_one(&store, &first, accepted()).await);
     assert_eq!(state(&store, 1).await, MessageState::Sending);
@@ -284,7 +286,7 @@ async fn a_superseded_unknown_is_never_handed_over_again<S: Store>(store: S) {
 async fn what_nobody_sent_in_time_expires<S: Store>(store: S) {
     cancel(&store, 2).await;
     let at = start(1);
-    let swept = store.sweep(at, limits(0)).await.unwrap();
+    let swept = store.sweep(at, limits()).await.unwrap();
     assert_eq!(swept.expired, 1);
     assert_eq!(state(&store, 1).await, MessageState::Expired);
     assert_eq!(state(&store, 2).await, MessageState::Ready);
@@ -316,10 +318,10 @@ async fn a_node_that_joins_ends_its_own_leases<S: Store>(store: S) {
     };
     claim_one(&store, &one("node-a")).await;
     claim_one(&store, &one("node-b")).await;
-    assert!(!sweep(&store, 0).await.any());
+    assert!(!sweep(&store).await.any());
     store.beat("node-a").await.unwrap();
     assert_eq!(store.join("node-a").await.unwrap(), 1);
-    assert_eq!(sweep(&store, 0).await.leases_ended, 1);
+    assert_eq!(sweep(&store).await.leases_ended, 1);
     assert_eq!(state(&store, 1).await, MessageState::Unknown);
     assert_eq!(state(&store, 2).await, MessageState::Sending);
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use varsel::channel::email::{self, Smtp};
-use varsel::channel::report_token::token;
+use varsel::channel::report_token::{Named, token};
 use varsel::channel::sms::{Profile, Sms};
 use varsel::clock::Clock;
 use varsel::config::Config;
@@ -33,7 +33,7 @@ use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
 use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Wakes};
 use varsel::source::sql::{Meaning, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
 use varsel::store::sqlite::{Access, Sqlite};
-use varsel::store::{Act, Deed, Desk, Outbox, Story, SweepLimits, Tally};
+use varsel::store::{Act, Deed, Desk, Outbox, Story, SweepLimits, Tally, UnknownRule};
 use varsel::telemetry::Metrics;
 use varsel::template::Templates;
 
@@ -286,7 +286,11 @@ impl World {
 
     /// A token for an attempt that does not exist, made with the right secret.
     pub fn token_of_no_attempt(&self) -> String {
-        token(&self.shared.report_secret, 999_999)
+        let named = Named {
+            attempt: 999_999,
+            nonce: 1,
+        };
+        token(&self.shared.report_secret, named)
     }
 
     // ── what people see ─────────────────────────────────────────────────────────────────────────
@@ -393,8 +397,8 @@ async fn shared(store: &Sqlite) -> Arc<Shared> {
             cap: Duration::from_secs(60),
         },
         sweep: SweepLimits {
-            quarantine: Duration::ZERO,
             batch: 100,
+            parked: Duration::from_secs(3600),
         },
         told_on: ToldOnByChannel {
             sms: ToldOn::Delivered,
@@ -427,6 +431,7 @@ fn sms_way(gateway: &Gateway, mode: Mode) -> Way {
         lease: Duration::from_secs(2),
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
+        unknowns: UnknownRule::default(),
     }
 }
 
@@ -455,6 +460,7 @@ fn email_way(mail: &Mailbox, mode: Mode) -> Way {
         lease: Duration::from_secs(60),
         longest_send: Duration::from_secs(20),
         report_within: None,
+        unknowns: UnknownRule::default(),
     }
 }
 

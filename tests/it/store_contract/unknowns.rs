@@ -1,0 +1,224 @@
+//! How an unknown is resolved: its gateway is asked, or takes the same key only once, or the
+//! notice's own rule decides; never before its quarantine, and never twice by guess.
+
+use std::time::Duration;
+
+use varsel::domain::message::MessageState;
+use varsel::domain::notice::OnUnknown;
+use varsel::store::model::Model;
+use varsel::store::{Claim, ClaimAsk, Desk, Outbox, Store, UnknownRule};
+
+use super::fixtures::*;
+
+laws! {
+    the_gateway_is_asked_before_the_rule_decides,
+    only_its_own_gateway_is_asked_and_only_after_the_quarantine,
+    what_the_gateway_knows_is_accepted,
+    what_the_gateway_does_not_know_is_ready_and_no_duplicate,
+    within_the_window_it_is_handed_over_again_and_again_and_none_is_a_duplicate,
+    a_repetition_leaves_through_the_same_gateway_only,
+    a_repetition_that_might_outlast_the_window_does_not_leave,
+    a_repetition_that_was_certainly_not_sent_stays_bound_to_its_window,
+    a_newer_revision_ends_a_repetition,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Claims whose lease is over at once, at a gateway that can be asked.
+fn ask_askable() -> ClaimAsk {
+    ClaimAsk {
+        unknowns: UnknownRule {
+            lookup: DAY,
+            ..UnknownRule::default()
+        },
+        ..ask_briefly()
+    }
+}
+
+/// Claims whose lease is over at once, at a gateway that takes each key only once.
+fn ask_deduplicating(window: Duration) -> ClaimAsk {
+    ClaimAsk {
+        unknowns: UnknownRule {
+            dedup: window,
+            ..UnknownRule::default()
+        },
+        ..ask_briefly()
+    }
+}
+
+async fn unknown<S: Store>(store: &S, ask: &ClaimAsk) -> Claim {
+    cancel(store, 1).await;
+    let claim = claim_one(store, ask).await;
+    assert!(settle_one(store, &claim, unclear()).await);
+    claim
+}
+
+async fn the_gateway_is_asked_before_the_rule_decides<S: Store>(store: S) {
+    let claim = unknown(&store, &ask_askable()).await;
+    assert!(!store.sweep(now(), limits()).await.unwrap().any());
+    let asked = store.to_ask("sandbox", 10).await.unwrap();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].message, claim.message);
+    assert_eq!(asked[0].unclear, [claim.attempt]);
+    assert_eq!(asked[0].gateway_key, claim.gateway_key);
+    assert_eq!((asked[0].fence, asked[0].attempts), (claim.fence, 1));
+}
+
+async fn only_its_own_gateway_is_asked_and_only_after_the_quarantine<S: Store>(store: S) {
+    let mut patient = ask_askable();
+    patient.unknowns.quarantine = DAY;
+    unknown(&store, &patient).await;
+    assert_eq!(store.to_ask("sandbox", 10).await.unwrap(), []);
+
+    let (appointments, mute) = (known(&store, 1).await, ask_briefly());
+    let entry = change(&appointments, active(1), vec![renamed(notice(1), 2)]);
+    store.record(record(vec![entry])).await.unwrap();
+    let claim = claim_one(&store, &mute).await;
+    assert!(settle_one(&store, &claim, unclear()).await);
+    assert_eq!(store.to_ask("sandbox", 10).await.unwrap(), []);
+
+    let entry = change(
+        &known(&store, 1).await,
+        cancelled(1),
+        vec![renamed(notice(1), 3)],
+    );
+    store.record(record(vec![entry])).await.unwrap();
+    let claim = claim_one(&store, &ask_askable()).await;
+    assert!(settle_one(&store, &claim, unclear()).await);
+    assert_eq!(store.to_ask("another", 10).await.unwrap(), []);
+    assert_eq!(store.to_ask("sandbox", 10).await.unwrap().len(), 1);
+}
+
+async fn what_the_gateway_knows_is_accepted<S: Store>(store: S) {
+    let claim = unknown(&store, &ask_askable()).await;
+    assert!(settle_one(&store, &claim, accepted()).await);
+    assert_eq!(state(&store, 1).await, MessageState::Accepted);
+    assert_eq!(store.to_ask("sandbox", 10).await.unwrap(), []);
+    assert_eq!(store.tally(now()).await.unwrap().possible_duplicates, 0);
+}
+
+async fn what_the_gateway_does_not_know_is_ready_and_no_duplicate<S: Store>(store: S) {
+    let claim = unknown(&store, &ask_askable()).await;
+    assert!(settle_one(&store, &claim, not_sent()).await);
+    let brief = known(&store, 1).await.notices[0].messages[0].clone();
+    assert_eq!(
+        (brief.state, brief.may_be_out),
+        (MessageState::Ready, false)
+    );
+    let tally = store.tally(now()).await.unwrap();
+    assert_eq!((tally.unknown, tally.possible_duplicates), (0, 0));
+}
+
+async fn within_the_window_it_is_handed_over_again_and_again_and_none_is_a_duplicate<S: Store>(
+    store: S,
+) {
+    baseline(&store, 1).await;
+    let mut careful = notice(1);
+    careful.on_unknown = OnUnknown::Hold;
+    cancel_with(&store, vec![(1, careful)], None).await;
+    let ask = ask_deduplicating(DAY);
+    for _ in 0..3 {
+        let claim = claim_one(&store, &ask).await;
+        assert!(settle_one(&store, &claim, unclear()).await);
+        let swept = store.sweep(now(), limits()).await.unwrap();
+        assert_eq!((swept.repeated, swept.retried, swept.held), (1, 0, 0));
+        assert_eq!(state(&store, 1).await, MessageState::Ready);
+    }
+    assert_eq!(store.tally(now()).await.unwrap().possible_duplicates, 0);
+}
+
+async fn a_repetition_leaves_through_the_same_gateway_only<S: Store>(store: S) {
+    let ask = ask_deduplicating(DAY);
+    unknown(&store, &ask).await;
+    store.sweep(now(), limits()).await.unwrap();
+    let other = ClaimAsk {
+        gateway: "another".to_owned(),
+        ..ask.clone()
+    };
+    assert_eq!(store.claim(&other).await.unwrap().len(), 0);
+    claim_one(&store, &ask).await;
+}
+
+async fn a_repetition_that_might_outlast_the_window_does_not_leave<S: Store>(store: S) {
+    let ask = ask_deduplicating(DAY);
+    unknown(&store, &ask).await;
+    store.sweep(now(), limits()).await.unwrap();
+    let slow = ClaimAsk {
+        lease: DAY + DAY,
+        ..ask.clone()
+    };
+    assert_eq!(store.claim(&slow).await.unwrap().len(), 0);
+    claim_one(&store, &ask).await;
+}
+
+async fn a_repetition_that_was_certainly_not_sent_stays_bound_to_its_window<S: Store>(store: S) {
+    let ask = ask_deduplicating(DAY);
+    unknown(&store, &ask).await;
+    store.sweep(now(), limits()).await.unwrap();
+    let again = claim_one(&store, &ask).await;
+    assert!(settle_one(&store, &again, not_sent()).await);
+    let later = ClaimAsk {
+        now: now() + hours(1),
+        ..ask
+    };
+    let slow = ClaimAsk {
+        lease: DAY + DAY,
+        ..later.clone()
+    };
+    assert_eq!(store.claim(&slow).await.unwrap().len(), 0);
+    claim_one(&store, &later).await;
+}
+
+async fn a_newer_revision_ends_a_repetition<S: Store>(store: S) {
+    let ask = ask_deduplicating(DAY);
+    unknown(&store, &ask).await;
+    store.sweep(now(), limits()).await.unwrap();
+    let entry = change(&known(&store, 1).await, active(1), Vec::new());
+    store.record(record(vec![entry])).await.unwrap();
+    assert_eq!(store.claim(&ask).await.unwrap().len(), 0);
+    let messages = &known(&store, 1).await.notices[0].messages;
+    assert_eq!(messages[0].state, MessageState::Superseded);
+}
+
+/// Only the model's clock can be moved; the differential lives hold SQLite to the same meaning.
+#[tokio::test]
+async fn when_the_window_closes_first_the_rule_decides_after_all() {
+    let store = Model::default();
+    let ask = ask_deduplicating(Duration::from_secs(600));
+    unknown(&store, &ask).await;
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().repeated, 1);
+    store.advance(Duration::from_secs(600));
+    assert_eq!(
+        store.claim(&ask_briefly()).await.unwrap().len(),
+        1,
+        "its end is included"
+    );
+    let again = store.tally(now()).await.unwrap();
+    assert_eq!(again.possible_duplicates, 0);
+    store.sweep(now(), limits()).await.unwrap();
+    assert_eq!(state(&store, 1).await, MessageState::Unknown);
+    let swept = store.sweep(now(), limits()).await.unwrap();
+    assert_eq!(
+        (swept.repeated, swept.retried),
+        (0, 1),
+        "marked from here on"
+    );
+    assert_eq!(store.tally(now()).await.unwrap().possible_duplicates, 1);
+}
+
+#[tokio::test]
+async fn what_waits_to_be_repeated_when_the_window_closes_is_unknown_again() {
+    let store = Model::default();
+    let ask = ask_deduplicating(Duration::from_secs(600));
+    unknown(&store, &ask).await;
+    store.sweep(now(), limits()).await.unwrap();
+    store.advance(Duration::from_secs(601));
+    assert_eq!(store.claim(&ask).await.unwrap().len(), 0);
+    assert_eq!(
+        store.sweep(now(), limits()).await.unwrap().windows_closed,
+        1
+    );
+    assert_eq!(state(&store, 1).await, MessageState::Unknown);
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().retried, 1);
+    assert_eq!(claim_one(&store, &ask).await.attempts, 2);
+}
