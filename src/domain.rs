@@ -27,3 +27,4 @@ pub mod reference;
 pub mod retry;
 pub mod segments;
 pub mod verdict;
+pub mod why_phoned;

@@ -15,6 +15,7 @@ pub mod ledger;
 mod life;
 pub mod model;
 pub mod outbox;
+mod reading;
 mod recording;
 mod reporting;
 mod rows;
@@ -24,11 +25,12 @@ mod tables;
 
 pub use self::cluster::Cluster;
 pub use self::desk::{
-    Act, ActError, Acted, Batch, Deed, Desk, Gauges, Sample, SeenBatch, Story, StoryLine, Tally,
+    Act, ActError, Acted, Batch, Course, Deed, Desk, Fault, Gauges, HeldIn, MustBePhoned, Sample,
+    SeenBatch, Story, StoryLine, Tally, ToPhone,
 };
 pub use self::ledger::{
-    BatchId, Believed, Entry, Known, Ledger, Marks, NewBatch, NewMessage, NewNotice, Record,
-    Recorded, SnapshotMark,
+    BatchId, Believed, Entry, FAULTS_KEPT, Known, Ledger, Marks, NewBatch, NewFault, NewMessage,
+    NewNotice, Record, Recorded, SnapshotMark,
 };
 pub use self::outbox::{
     AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settlement, SweepLimits, Swept,

@@ -34,6 +34,16 @@ CREATE TABLE source (
   faults INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- What is not understood now; key is '' where the row's key cannot be read. Never personal data.
+CREATE TABLE fault (
+  source TEXT NOT NULL REFERENCES source (name),
+  key TEXT NOT NULL,
+  place TEXT NOT NULL,
+  problem TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (source, key, place)
+) STRICT, WITHOUT ROWID;
+
 -- base_*: the booking as it was first seen. fingerprint goes when the person's data goes.
 CREATE TABLE appointment (
   id INTEGER PRIMARY KEY,

@@ -14,7 +14,10 @@ use crate::domain::appointment::{Appointment, BookingKey};
 use crate::domain::brake::{PollCounts, brake};
 use crate::domain::diff::{Diff, diff, same_again};
 use crate::source::{Look, RowFault, Snapshot, Source, SourceError};
-use crate::store::{Entry, Ledger, Marks, NewBatch, Record, Recorded, SnapshotMark, StoreError};
+use crate::store::{
+    Entry, FAULTS_KEPT, Ledger, Marks, NewBatch, NewFault, Record, Recorded, SnapshotMark,
+    StoreError,
+};
 
 use self::decide::{DECISION, Decide, quiet_entry};
 
@@ -168,6 +171,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         let record = Record {
             entries,
             snapshot: Some(self.last),
+            faults: Some(to_keep(&snapshot.faults)),
             ..self.empty(now)
         };
         let recorded = self.ledger.record(record).await?;
@@ -187,6 +191,8 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         if let Some(snapshot) = &snapshot {
             self.last = mark(snapshot);
         }
+        // An unchanged source is as little understood as before.
+        let all_seen = snapshot.is_some();
         let mut faults = snapshot.map(|snapshot| snapshot.faults).unwrap_or_default();
         let gone = self.look_up(&mut diff, &mut faults).await?;
         let keys: Vec<_> = diff
@@ -224,6 +230,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             back: diff.back,
             entries: decided,
             batch,
+            faults: all_seen.then(|| to_keep(&faults)),
             ..self.empty(now)
         };
         let recorded = self.ledger.record(record).await?;
@@ -262,6 +269,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             back: Vec::new(),
             entries: Vec::new(),
             batch: None,
+            faults: None,
         }
     }
 
@@ -299,6 +307,16 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         tracing::error!(source = %source, "nobody's state changed: {error}");
         self.shared.metrics.fault(source);
     }
+}
+
+/// What is remembered of faults, for `status` and `explain`.
+fn to_keep(faults: &[RowFault]) -> Vec<NewFault> {
+    let keep = |fault: &RowFault| NewFault {
+        key: fault.key.clone(),
+        column: fault.column.clone(),
+        problem: fault.problem.clone(),
+    };
+    faults.iter().take(FAULTS_KEPT).map(keep).collect()
 }
 
 fn mark(snapshot: &Snapshot) -> SnapshotMark {

@@ -86,9 +86,13 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
     /// When the store fails; everything is found again.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<UpkeepStep, StoreError> {
         self.store.beat(&self.shared.node).await?;
-        let swept = self.store.sweep(now, self.shared.sweep).await?;
+        let mut swept = self.store.sweep(now, self.shared.sweep).await?;
         let released = self.store.released(STEP_LIMIT).await?;
         let released = self.record(now, &released, Again::Release).await?;
+        if released > 0 {
+            // A batch ends with its last message, not a step later.
+            swept = swept.and(self.store.sweep(now, self.shared.sweep).await?);
+        }
         let climbable = self.store.climbable(STEP_LIMIT).await?;
         let climbed = self.record(now, &climbable, Again::Climb).await?;
         let erased = self.erase(now).await?;
@@ -138,6 +142,7 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
                 back: Vec::new(),
                 entries,
                 batch: None,
+                faults: None,
             };
             written += self.store.record(record).await?.written as usize;
         }

@@ -7,9 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::rows::{AppointmentId, BatchState, Hand, HistoryRow, MessageRow};
 use super::tables::Tables;
-use super::{
-    Act, ActError, Acted, BatchId, Deed, Known, Sample, SeenBatch, Story, StoryLine, Tally,
-};
+use super::{Act, ActError, Acted, BatchId, Deed, Sample, SeenBatch, Tally};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
@@ -236,18 +234,6 @@ impl HistoryRow {
             to: None,
             detail: act.reason.clone(),
         }
-    }
-}
-
-/// The story of what is known, with what the history says.
-pub(crate) fn story(known: Known, lines: Vec<StoryLine>) -> Story {
-    Story {
-        source: known.appointment.source,
-        key: known.appointment.key,
-        state: known.appointment.state,
-        revision: known.revision,
-        notices: known.notices,
-        lines,
     }
 }
 

@@ -9,11 +9,15 @@ use super::ledger::BatchId;
 use super::{StoreError, StoreResult};
 use crate::domain::appointment::{BookingKey, BookingState, SourceName};
 use crate::domain::brake::Braked;
+use crate::domain::change::Change;
 use crate::domain::closing::Closing;
-use crate::domain::directory::OfficeId;
-use crate::domain::message::{Channel, MessageState};
+use crate::domain::directory::{OfficeId, ServiceId};
+use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
+use crate::domain::recipient::Role;
+use crate::domain::reference::Reference;
 use crate::domain::verdict::Word;
+use crate::domain::why_phoned::WhyPhoned;
 
 /// What people do, and what they read. Every act carries who, why and what they saw.
 pub trait Desk: Send + Sync {
@@ -22,6 +26,16 @@ pub trait Desk: Send + Sync {
 
     /// The tally at `now`.
     fn tally(&self, now: DateTime<Utc>) -> impl Future<Output = StoreResult<Tally>> + Send;
+
+    /// Who must be phoned at `now`: how many people, and the first `limit` of them by `due_by`.
+    fn must_be_phoned(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> impl Future<Output = StoreResult<MustBePhoned>> + Send;
+
+    /// What of the sources is not understood now, by source, key and column.
+    fn faults(&self) -> impl Future<Output = StoreResult<Vec<Fault>>> + Send;
 
     /// The batches held by the brake or being released, oldest first.
     fn batches(&self) -> impl Future<Output = StoreResult<Vec<Batch>>> + Send;
@@ -183,6 +197,18 @@ pub struct Sample {
     pub content: String,
 }
 
+impl Batch {
+    /// What a person has seen who was shown this, for their act.
+    #[must_use]
+    pub fn seen(&self) -> SeenBatch {
+        SeenBatch {
+            batch: self.id,
+            version: self.version,
+            people: self.people,
+        }
+    }
+}
+
 /// The story of one appointment, for `explain`. It holds no address and no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
@@ -196,8 +222,89 @@ pub struct Story {
     pub revision: u32,
     /// Its notices.
     pub notices: Vec<NoticeBrief>,
+    /// Where the messages of its notices stand in time, in the order of the notices.
+    pub courses: Vec<Course>,
     /// Everything that happened, oldest first, from the history alone.
     pub lines: Vec<StoryLine>,
+}
+
+/// Where one message stands in time, so that a person can be told why it waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// The message.
+    pub message: MessageId,
+    /// It may leave from this instant: the send window, or the next attempt.
+    pub not_before: DateTime<Utc>,
+    /// After this its rung is given up.
+    pub give_up_at: DateTime<Utc>,
+    /// Until then its report is awaited.
+    pub report_by: Option<DateTime<Utc>>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Why the last attempt that has an outcome did not succeed, in the gateway's words.
+    pub cause: Option<String>,
+    /// The batch that holds it.
+    pub held_in: Option<HeldIn>,
+}
+
+/// The batch that holds a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldIn {
+    /// The batch.
+    pub batch: BatchId,
+    /// Since when, in domain time.
+    pub since: DateTime<Utc>,
+    /// A person has released it; it is being planned anew.
+    pub releasing: bool,
+}
+
+/// Who must be phoned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MustBePhoned {
+    /// How many: the tally's own figure.
+    pub people: u32,
+    /// The first of them, by `due_by`.
+    pub first: Vec<ToPhone>,
+}
+
+/// One person to be phoned about one appointment. It holds no address in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToPhone {
+    /// The source.
+    pub source: SourceName,
+    /// The appointment's key there.
+    pub key: BookingKey,
+    /// To whom, by role.
+    pub role: Role,
+    /// The code in whatever was written to them before.
+    pub reference: Reference,
+    /// Why they are to be told.
+    pub purpose: Purpose,
+    /// What they are to be told.
+    pub change: Change,
+    /// What the appointment is for.
+    pub service: ServiceId,
+    /// Tell before this.
+    pub due_by: DateTime<Utc>,
+    /// The phone number, masked, if there is one that can be used.
+    pub phone: Option<String>,
+    /// Why nothing else reaches them; never empty.
+    pub why: Vec<WhyPhoned>,
+}
+
+/// A value of a source that is not understood: the old state of its appointment is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The source.
+    pub source: SourceName,
+    /// The row's key; `None` where the key itself cannot be read.
+    pub key: Option<BookingKey>,
+    /// The column.
+    pub column: String,
+    /// What is wrong and what to do; nothing personal.
+    pub problem: String,
+    /// Since when it reads so, in domain time.
+    pub since: DateTime<Utc>,
 }
 
 /// One line of the history.

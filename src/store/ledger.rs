@@ -120,6 +120,23 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// The batch that holds every message of this record, if the brake stopped it.
     pub batch: Option<NewBatch>,
+    /// What of the source is not understood now, in place of what was not understood before: at
+    /// most [`FAULTS_KEPT`]. `None` when nothing new is known of it.
+    pub faults: Option<Vec<NewFault>>,
+}
+
+/// No more faults of one source are kept, so that a source turned strange does not fill the store.
+pub const FAULTS_KEPT: usize = 1_000;
+
+/// A value of the source that could not be understood; it holds nothing personal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFault {
+    /// The row's key; `None` where the key itself cannot be read.
+    pub key: Option<BookingKey>,
+    /// The column.
+    pub column: String,
+    /// What is wrong and what to do.
+    pub problem: String,
 }
 
 /// What a complete snapshot leaves behind.

@@ -20,9 +20,10 @@ use super::rows::{
 };
 use super::tables::Tables;
 use super::{
-    Act, ActError, Acted, AttemptId, Batch, BatchId, Claim, ClaimAsk, Cluster, Deed, Desk, Gauges,
-    Known, Ledger, Marks, Outbox, Record, Recorded, Report, ReportEffect, Settlement, SnapshotMark,
-    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
+    Act, ActError, Acted, AttemptId, Batch, BatchId, Claim, ClaimAsk, Cluster, Deed, Desk, Fault,
+    Gauges, Known, Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect,
+    Settlement, SnapshotMark, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+    Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Closing;
@@ -41,6 +42,7 @@ struct State {
     sources: BTreeMap<SourceName, SourceRow>,
     closings: Vec<Closing>,
     acts: BTreeMap<String, u32>,
+    faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
     next_attempt: i64,
     db_now: DbTime,
 }
@@ -143,8 +145,28 @@ impl State {
             self.set_absent(record, key, |_| 0);
         }
         let recorded = self.tables.record(record, baseline);
+        self.keep_faults(record);
         self.done();
         recorded
+    }
+
+    /// What is not understood any longer goes; what still reads the same keeps its time.
+    fn keep_faults(&mut self, record: &Record) {
+        let Some(faults) = &record.faults else {
+            return;
+        };
+        let mut new = BTreeMap::new();
+        for fault in faults {
+            let key = fault.key.as_ref().map_or("", |key| key.0.as_str());
+            let place = (record.source.clone(), key.to_owned(), fault.column.clone());
+            let old = self.faults.get(&place);
+            let old = old.filter(|(problem, _)| *problem == fault.problem);
+            let since = old.map_or(record.at, |(_, since)| *since);
+            new.entry(place).or_insert((fault.problem.clone(), since));
+        }
+        self.faults
+            .retain(|(source, ..), _| *source != record.source);
+        self.faults.append(&mut new);
     }
 
     fn set_absent(&mut self, record: &Record, key: &BookingKey, next: fn(u8) -> u8) {
@@ -397,6 +419,14 @@ impl Desk for Model {
 
     async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
         Ok(self.state().tally(now))
+    }
+
+    async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
+        Ok(self.state().tables.must_be_phoned(now, most(limit)))
+    }
+
+    async fn faults(&self) -> StoreResult<Vec<Fault>> {
+        Ok(self.state().faults())
     }
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {

@@ -249,4 +249,19 @@ impl Swept {
     pub fn any(&self) -> bool {
         *self != Self::default()
     }
+
+    /// What two sweeps did together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            leases_ended: self.leases_ended + other.leases_ended,
+            expired: self.expired + other.expired,
+            repeated: self.repeated + other.repeated,
+            windows_closed: self.windows_closed + other.windows_closed,
+            retried: self.retried + other.retried,
+            held: self.held + other.held,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+            let_go: self.let_go + other.let_go,
+        }
+    }
 }

@@ -30,9 +30,9 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
 
 use super::{
-    Act, ActError, Acted, Batch, Claim, ClaimAsk, Cluster, Desk, Gauges, Known, Ledger, Marks,
-    Outbox, Record, Recorded, Report, ReportEffect, Settlement, StoreError, StoreResult, Story,
-    SweepLimits, Swept, Tally, Unresolved,
+    Act, ActError, Acted, Batch, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Ledger,
+    Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement, StoreError,
+    StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Closing;
@@ -378,6 +378,15 @@ impl Desk for Sqlite {
 
     async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
         self.read(move |c| Box::pin(tally::tally(c, now))).await
+    }
+
+    async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
+        self.read(move |c| Box::pin(desk::must_be_phoned(c, now, limit)))
+            .await
+    }
+
+    async fn faults(&self) -> StoreResult<Vec<Fault>> {
+        self.read(move |c| Box::pin(desk::faults(c))).await
     }
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {

@@ -26,6 +26,7 @@ macro_rules! laws {
 mod desk;
 mod differential;
 mod fixtures;
+mod reading;
 mod recording;
 mod reports;
 mod sending;

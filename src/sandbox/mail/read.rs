@@ -78,5 +78,6 @@ pub fn readable(sample: &Sample) -> String {
     }
     let read = ReadMail::of(sample.content.as_bytes());
     let texts: Vec<String> = read.texts.into_iter().map(|part| part.content).collect();
-    format!("{}\n\n{}", read.subject, texts.join("\n").trim())
+    let read = format!("{}\n\n{}", read.subject, texts.join("\n").trim());
+    read.replace("\r\n", "\n")
 }

@@ -13,7 +13,7 @@ use crate::sandbox::gateway::{SmsState, fate};
 use crate::sandbox::mail::REFUSED_PREFIX;
 use crate::sandbox::register::{Booking, BookingQuery};
 use crate::sandbox::{BOOKINGS, Sandbox};
-use crate::store::{Act, ActError, Batch, Deed, Desk, SeenBatch};
+use crate::store::{Act, ActError, Batch, Deed, Desk};
 
 /// Appointments in the first small batch.
 const FEW: usize = 6;
@@ -320,11 +320,7 @@ impl<S: Desk> Stage<'_, S> {
 
     /// Releases a held batch as it was seen.
     pub(super) async fn release(&self, batch: &Batch) -> Result<(), ActError> {
-        let seen = SeenBatch {
-            batch: batch.id,
-            version: batch.version,
-            people: batch.people,
-        };
+        let seen = batch.seen();
         let act = Act {
             actor: DUTY_MANAGER.to_owned(),
             reason: "the closing was announced".to_owned(),

@@ -12,9 +12,9 @@ use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
-use crate::store::deeds::{sample, story};
+use crate::store::deeds::sample;
 use crate::store::rows::{AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow};
-use crate::store::{Batch, BatchId, Gauges, Marks, Sample, Story, StoryLine, Tally};
+use crate::store::{Batch, BatchId, Fault, Gauges, Marks, Sample, Story, StoryLine, Tally};
 
 impl State {
     pub(super) fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> Marks {
@@ -125,11 +125,23 @@ impl State {
     }
 
     pub(super) fn explain(&self, name: &str) -> Vec<Story> {
-        let stories = self.find(name).into_iter().filter_map(|id| {
-            let known = self.tables.known(id)?;
-            Some(story(known, self.lines(id)))
-        });
+        let found = self.find(name).into_iter();
+        let stories = found.filter_map(|id| self.tables.story(id, self.lines(id)));
         stories.collect()
+    }
+
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let fault = |((source, key, column), (problem, since)): (
+            &(SourceName, String, String),
+            &(String, DateTime<Utc>),
+        )| Fault {
+            source: source.clone(),
+            key: (!key.is_empty()).then(|| BookingKey(key.clone())),
+            column: column.clone(),
+            problem: problem.clone(),
+            since: *since,
+        };
+        self.faults.iter().map(fault).collect()
     }
 
     fn find(&self, name: &str) -> Vec<AppointmentId> {

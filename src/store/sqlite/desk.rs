@@ -6,23 +6,24 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::SqliteConnection;
 
 use super::cells::Cells;
-use super::ledger::{add_closing, known};
+use super::ledger::add_closing;
 use super::load::{self, list};
 use super::save::{history, save};
 use super::tally::people;
 use super::words;
 use super::writer::Write;
-use crate::domain::appointment::SourceName;
+use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::directory::OfficeId;
 use crate::domain::message::{Channel, MessageState};
 use crate::domain::notice::{NoticeId, Purpose};
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
-use crate::store::deeds::{sample, story};
-use crate::store::rows::{BatchState, HistoryRow};
+use crate::store::deeds::sample;
+use crate::store::rows::{AppointmentId, BatchState, HistoryRow};
 use crate::store::{
-    Act, ActError, Acted, Batch, BatchId, Deed, Gauges, Sample, StoreResult, Story, StoryLine,
+    Act, ActError, Acted, Batch, BatchId, Deed, Fault, Gauges, MustBePhoned, Sample, StoreResult,
+    Story, StoryLine,
 };
 
 /// Texts of a batch that a person is shown.
@@ -180,11 +181,46 @@ async fn samples(conn: &mut SqliteConnection, batch: BatchId) -> StoreResult<Vec
 pub(super) async fn explain(conn: &mut SqliteConnection, name: &str) -> StoreResult<Vec<Story>> {
     let mut stories = Vec::new();
     for id in find(conn, name).await? {
-        for known in known(conn, &[id]).await? {
-            stories.push(story(known, lines(conn, id).await?));
-        }
+        let mut tables = load::by_appointments(conn, &[id]).await?;
+        load::attempts(conn, &mut tables).await?;
+        let lines = lines(conn, id).await?;
+        stories.extend(tables.story(AppointmentId(id), lines));
     }
     Ok(stories)
+}
+
+/// Who must be phoned: only an appointment with an open phone rung can hold such a person.
+pub(super) async fn must_be_phoned(
+    conn: &mut SqliteConnection,
+    now: DateTime<Utc>,
+    limit: u32,
+) -> StoreResult<MustBePhoned> {
+    let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
+               WHERE m.state = 'ready' AND m.channel = 'phone' AND m.due_by > ?1
+               ORDER BY n.appointment";
+    let query = sqlx::query_scalar(sql).bind(now.timestamp_millis());
+    let ids: Vec<i64> = query.fetch_all(&mut *conn).await?;
+    let mut tables = load::by_appointments(conn, &ids).await?;
+    load::people(conn, &mut tables).await?;
+    Ok(tables.must_be_phoned(now, usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
+/// What is not understood now.
+pub(super) async fn faults(conn: &mut SqliteConnection) -> StoreResult<Vec<Fault>> {
+    let sql = "SELECT * FROM fault ORDER BY source, key, place";
+    let found = sqlx::query(sql).fetch_all(conn).await?;
+    let fault = |row| {
+        let cells = Cells(row);
+        let key = Some(cells.text("key")?).filter(|key| !key.is_empty());
+        Ok(Fault {
+            source: SourceName(cells.text("source")?),
+            key: key.map(BookingKey),
+            column: cells.text("place")?,
+            problem: cells.text("problem")?,
+            since: cells.time("since")?,
+        })
+    };
+    found.iter().map(fault).collect()
 }
 
 async fn find(conn: &mut SqliteConnection, name: &str) -> StoreResult<Vec<i64>> {

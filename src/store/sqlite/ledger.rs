@@ -19,7 +19,7 @@ use crate::domain::language::{Language, Texts};
 use crate::domain::message::MessageId;
 use crate::domain::notice::NoticeId;
 use crate::store::tables::Tables;
-use crate::store::{Known, Marks, Record, Recorded, StoreResult};
+use crate::store::{Known, Marks, NewFault, Record, Recorded, StoreResult};
 
 /// The marks of a source's bookings from `floor` on.
 pub(super) async fn marks(
@@ -114,6 +114,7 @@ impl Write for Record {
     async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Recorded> {
         let baseline = self.write_source(conn).await?;
         self.write_absences(conn).await?;
+        self.write_faults(conn).await?;
         let mut tables = self.load(conn).await?;
         let recorded = tables.record(self, baseline);
         save(conn, &tables).await?;
@@ -157,6 +158,31 @@ impl Record {
                 query.execute(&mut *conn).await?;
             }
         }
+        Ok(())
+    }
+
+    /// What is not understood any longer goes; what still reads the same keeps its time.
+    async fn write_faults(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+        let Some(faults) = &self.faults else {
+            return Ok(());
+        };
+        let row = |f: &NewFault| {
+            let key = f.key.as_ref().map_or("", |key| key.0.as_str());
+            json!([key, f.column, f.problem])
+        };
+        let rows = json!(faults.iter().map(row).collect::<Vec<_>>()).to_string();
+        let gone = "DELETE FROM fault WHERE source = ?1 AND (key, place, problem) NOT IN
+                      (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2))";
+        let query = sqlx::query(gone).bind(&self.source.0).bind(&rows);
+        query.execute(&mut *conn).await?;
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let new = "INSERT INTO fault (source, key, place, problem, since)
+                   SELECT ?1, value ->> 0, value ->> 1, value ->> 2, ?3 FROM json_each(?2)
+                   WHERE true ON CONFLICT (source, key, place) DO NOTHING";
+        let query = sqlx::query(new).bind(&self.source.0).bind(&rows);
+        query.bind(self.at.timestamp_millis()).execute(conn).await?;
         Ok(())
     }
 

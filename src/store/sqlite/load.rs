@@ -300,7 +300,8 @@ pub(super) async fn add_batches(
     Ok(())
 }
 
-async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+/// Adds the attempts of the messages at hand, with every report about them.
+pub(super) async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
     let sql = "SELECT a.* FROM json_each(?1) j CROSS JOIN attempt a ON a.message = j.value
                ORDER BY a.message, a.no";
     let ids = list(tables.messages.keys().map(|id| id.0));

@@ -7,7 +7,7 @@ use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::{Channel, MessageState, Reason};
 use varsel::domain::notice::Purpose;
 use varsel::domain::verdict::{self, Word};
-use varsel::store::{ActError, Batch, Deed, NewNotice, ReportState, Sample, SeenBatch, Store};
+use varsel::store::{ActError, Batch, Deed, NewNotice, ReportState, Sample, Store};
 
 use super::fixtures::*;
 
@@ -40,14 +40,6 @@ async fn braked<S: Store>(store: &S, n: u32) -> Batch {
     batches.remove(0)
 }
 
-fn seen(batch: &Batch) -> SeenBatch {
-    SeenBatch {
-        batch: batch.id,
-        version: batch.version,
-        people: batch.people,
-    }
-}
-
 async fn the_brake_holds_a_batch<S: Store>(store: S) {
     let batch = braked(&store, 3).await;
     assert_eq!((batch.people, batch.releasing), (3, false));
@@ -69,13 +61,13 @@ async fn the_brake_holds_a_batch<S: Store>(store: S) {
 
 async fn a_release_names_what_was_seen<S: Store>(store: S) {
     let batch = braked(&store, 2).await;
-    let mut wrong = seen(&batch);
+    let mut wrong = batch.seen();
     wrong.people = 1;
     let refused = store.act(&act("a", Deed::Release(wrong))).await;
     assert!(matches!(refused, Err(ActError::Changed { people: 2, .. })));
     let entry = change(&known(&store, 1).await, active(1), Vec::new());
     store.record(record(vec![entry])).await.unwrap();
-    let stale = store.act(&act("a", Deed::Release(seen(&batch)))).await;
+    let stale = store.act(&act("a", Deed::Release(batch.seen()))).await;
     let Err(ActError::Changed {
         version, people, ..
     }) = stale
@@ -86,16 +78,16 @@ async fn a_release_names_what_was_seen<S: Store>(store: S) {
     assert!(version > batch.version);
     let now_seen = store.batches().await.unwrap().remove(0);
     assert_eq!((now_seen.version, now_seen.people), (version, 1));
-    let done = store.act(&act("b", Deed::Release(seen(&now_seen)))).await;
+    let done = store.act(&act("b", Deed::Release(now_seen.seen()))).await;
     assert_eq!(done.unwrap().count, 1);
-    let again = store.act(&act("c", Deed::Release(seen(&now_seen)))).await;
+    let again = store.act(&act("c", Deed::Release(now_seen.seen()))).await;
     assert!(matches!(again, Err(ActError::NotHeld(_))));
 }
 
 async fn a_release_plans_anew_and_lets_go<S: Store>(store: S) {
     let batch = braked(&store, 2).await;
     store
-        .act(&act("a", Deed::Release(seen(&batch))))
+        .act(&act("a", Deed::Release(batch.seen())))
         .await
         .unwrap();
     assert!(store.batches().await.unwrap()[0].releasing);
@@ -147,7 +139,7 @@ async fn a_refresh_does_not_open_the_brake<S: Store>(store: S) {
 
 async fn a_discarded_batch_stays_away<S: Store>(store: S) {
     let batch = braked(&store, 2).await;
-    let acted = store.act(&act("a", Deed::Discard(seen(&batch)))).await;
+    let acted = store.act(&act("a", Deed::Discard(batch.seen()))).await;
     assert_eq!(acted.unwrap().count, 2);
     assert_eq!(store.batches().await.unwrap(), []);
     let tally = store.tally(now()).await.unwrap();
@@ -169,13 +161,13 @@ async fn a_batch_that_runs_empty_dissolves<S: Store>(store: S) {
     store.sweep(start(1), limits()).await.unwrap();
     assert_eq!(state(&store, 1).await, MessageState::Expired);
     assert_eq!(store.batches().await.unwrap(), []);
-    let late = store.act(&act("a", Deed::Release(seen(&batch)))).await;
+    let late = store.act(&act("a", Deed::Release(batch.seen()))).await;
     assert!(matches!(late, Err(ActError::NotHeld(_))));
 }
 
 async fn an_act_happens_once<S: Store>(store: S) {
     let batch = braked(&store, 2).await;
-    let release = act("once", Deed::Release(seen(&batch)));
+    let release = act("once", Deed::Release(batch.seen()));
     let first = store.act(&release).await.unwrap();
     let second = store.act(&release).await.unwrap();
     assert_eq!((first.count, second), (2, first));
@@ -254,7 +246,7 @@ async fn a_phone_rung_is_not_climbed<S: Store>(store: S) {
 async fn a_story_is_told_from_the_history<S: Store>(store: S) {
     let batch = braked(&store, 2).await;
     store
-        .act(&act("a", Deed::Release(seen(&batch))))
+        .act(&act("a", Deed::Release(batch.seen())))
         .await
         .unwrap();
     let mut entry = again(&known(&store, 1).await, vec![notice(1)]);

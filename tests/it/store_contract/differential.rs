@@ -12,8 +12,8 @@ use varsel::domain::outcome::Outcome;
 use varsel::store::model::Model;
 use varsel::store::sqlite::{Access, Sqlite};
 use varsel::store::{
-    ActError, Claim, ClaimAsk, Deed, Entry, NewMessage, NewNotice, Record, ReportState, SeenBatch,
-    Store, UnknownRule,
+    ActError, Claim, ClaimAsk, Deed, Entry, NewMessage, NewNotice, Record, ReportState, Store,
+    UnknownRule,
 };
 
 use super::fixtures::*;
@@ -298,11 +298,7 @@ impl<S: Store> Life<S> {
         let Some(batch) = batches.first() else {
             return String::new();
         };
-        let seen = SeenBatch {
-            batch: batch.id,
-            version: batch.version,
-            people: batch.people,
-        };
+        let seen = batch.seen();
         let deed = if release {
             Deed::Release(seen)
         } else {
@@ -323,6 +319,12 @@ impl<S: Store> Life<S> {
         let tally = store.tally(self.now).await.unwrap();
         said += &format!("\n{tally:?}\n{:?}", store.gauges(self.now).await.unwrap());
         said += &format!("\n{:#?}", store.batches().await.unwrap());
+        let phoned = store.must_be_phoned(self.now, 2).await.unwrap();
+        assert_eq!(
+            phoned.people, tally.must_be_phoned,
+            "the list is as long as the tally says"
+        );
+        said += &format!("\n{phoned:#?}");
         let due = store.next_due(Channel::Sms).await.unwrap();
         said += &format!(
             "\n{due:?}\n{:?}",

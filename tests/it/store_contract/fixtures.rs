@@ -140,6 +140,7 @@ pub(crate) fn record(entries: Vec<Entry>) -> Record {
         back: Vec::new(),
         entries,
         batch: None,
+        faults: None,
     }
 }
 
