@@ -236,8 +236,8 @@ impl Templates {
         let mut languages = Vec::new();
         for language in pair.iter() {
             let near = match language {
-                Language::Nn if !has(&Language::Nn) => Language::Nb,
-                Language::Nb | Language::Nn | Language::En => language,
+                Language::Nn | Language::Se if !has(&language) => Language::Nb,
+                Language::Nb | Language::Nn | Language::En | Language::Se => language,
             };
             if has(&near) && !languages.contains(&near) {
                 languages.push(near);

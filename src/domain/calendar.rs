@@ -125,6 +125,7 @@ pub fn date(language: Language, day: NaiveDate) -> String {
     match language {
         Language::Nb | Language::Nn => format!("{number}. {}", norwegian_month(day)),
         Language::En => format!("{number} {}", english_month(day)),
+        Language::Se => format!("{} {number}. b.", sami_month(day)),
     }
 }
 
@@ -137,6 +138,7 @@ pub fn day_time(language: Language, at: DateTime<Utc>, zone: Tz) -> String {
     match language {
         Language::Nb | Language::Nn => format!("{day} kl. {hour:02}.{minute:02}"),
         Language::En => format!("{day} at {hour:02}:{minute:02}"),
+        Language::Se => format!("{day} dii. {hour:02}.{minute:02}"),
     }
 }
 
@@ -163,6 +165,15 @@ fn weekday(language: Language, day: Weekday) -> &'static str {
             "Friday",
             "Saturday",
             "Sunday",
+        ],
+        Language::Se => [
+            "vuossárga",
+            "maŋŋebárga",
+            "gaskavahkku",
+            "duorastat",
+            "bearjadat",
+            "lávvardat",
+            "sotnabeaivi",
         ],
     };
     names[day as usize]
@@ -201,6 +212,25 @@ fn english_month(day: NaiveDate) -> &'static str {
         "October",
         "November",
         "December",
+    ];
+    NAMES[day.month0() as usize]
+}
+
+/// In the genitive, as a date has it.
+fn sami_month(day: NaiveDate) -> &'static str {
+    const NAMES: [&str; 12] = [
+        "ođđajagemánu",
+        "guovvamánu",
+        "njukčamánu",
+        "cuoŋománu",
+        "miessemánu",
+        "geassemánu",
+        "suoidnemánu",
+        "borgemánu",
+        "čakčamánu",
+        "golggotmánu",
+        "skábmamánu",
+        "juovlamánu",
     ];
     NAMES[day.month0() as usize]
 }

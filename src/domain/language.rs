@@ -15,19 +15,25 @@ pub enum Language {
     Nn,
     /// English.
     En,
+    /// Northern Sámi: an agency may write its texts; none are built in.
+    Se,
 }
 
 impl Language {
     /// Every language, in the order of the reference texts.
-    pub const ALL: [Self; 3] = [Self::Nb, Self::Nn, Self::En];
+    pub const ALL: [Self; 4] = [Self::Nb, Self::Nn, Self::En, Self::Se];
 
-    /// The BCP 47 tag: `nb`, `nn` or `en`.
+    /// The languages whose texts are built in.
+    pub const SHIPPED: [Self; 3] = [Self::Nb, Self::Nn, Self::En];
+
+    /// The BCP 47 tag: `nb`, `nn`, `en` or `se`.
     #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
             Self::Nb => "nb",
             Self::Nn => "nn",
             Self::En => "en",
+            Self::Se => "se",
         }
     }
 }
@@ -51,7 +57,7 @@ impl FromStr for Language {
 
 /// A tag that names no language we write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a language Varsel writes; known are nb, nn and en")]
+#[error("\"{0}\" is not a language Varsel writes; known are nb, nn, en and se")]
 pub struct UnknownLanguage(pub String);
 
 /// The languages of one message in order: the person's own first, then the other one, if any.

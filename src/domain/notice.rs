@@ -21,6 +21,22 @@ pub enum Purpose {
     Reinstatement,
     /// The application can be submitted online instead.
     DigitalInvitation,
+    /// The office takes bookings again.
+    Rebooking,
+    /// What we wrote was wrong.
+    Correction,
+}
+
+impl Purpose {
+    /// Whether a notice of this purpose tells what happened to the appointment, and not what the
+    /// person can do afterwards.
+    #[must_use]
+    pub fn tells_the_change(self) -> bool {
+        match self {
+            Self::Cancellation | Self::Change | Self::Reinstatement | Self::Correction => true,
+            Self::DigitalInvitation | Self::Rebooking => false,
+        }
+    }
 }
 
 words!(Purpose {
@@ -28,6 +44,8 @@ words!(Purpose {
     Change => "change",
     Reinstatement => "reinstatement",
     DigitalInvitation => "digital_invitation",
+    Rebooking => "rebooking",
+    Correction => "correction",
 });
 
 /// What is done with a hand-over whose outcome stays unknown after quarantine.

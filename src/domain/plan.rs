@@ -20,8 +20,10 @@ use super::notice::{NoticeBrief, OnUnknown, Purpose};
 use super::recipient::{Recipient, Role};
 
 use self::case::Case;
+pub use self::particulars::{Bundle, Correction, Particulars};
 
 mod case;
+mod particulars;
 
 /// The kind of change a rule speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,6 +152,10 @@ pub struct Telling {
     pub beside_email: bool,
     /// The languages, the person's first.
     pub languages: LanguagePair,
+    /// When it was decided: what is said of open telephone lines holds from then on.
+    pub decided_at: DateTime<Utc>,
+    /// What few messages need.
+    pub particulars: Particulars,
 }
 
 /// One message to be rendered and recorded.

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::message::{Channel, MessageBrief, MessageState, words};
-use super::notice::{NoticeBrief, Purpose};
+use super::notice::NoticeBrief;
 
 /// How a notice ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,7 +156,7 @@ pub fn standing_notice(notices: &[NoticeBrief]) -> Option<&NoticeBrief> {
         .iter()
         .filter(|notice| !notice.superseded)
         .max_by_key(|n| {
-            let of_the_change = n.purpose != Purpose::DigitalInvitation;
+            let of_the_change = n.purpose.tells_the_change();
             (n.revision, waits_for_a_call(n), of_the_change, n.id)
         })
 }

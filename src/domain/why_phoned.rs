@@ -81,7 +81,7 @@ impl WhyPhoned {
             Self::OnlyByPhone => ("Skal ringes", "To be told by phone"),
         };
         match language {
-            Language::Nb | Language::Nn => norwegian,
+            Language::Nb | Language::Nn | Language::Se => norwegian,
             Language::En => english,
         }
     }

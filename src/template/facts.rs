@@ -93,8 +93,8 @@ impl<'a> Case<'a> {
     /// Whether the text speaks of the appointment that was, and not of the one that is.
     fn speaks_of_old(&self) -> bool {
         match self.telling.purpose {
-            Purpose::Cancellation | Purpose::DigitalInvitation => true,
-            Purpose::Change | Purpose::Reinstatement => false,
+            Purpose::Cancellation | Purpose::DigitalInvitation | Purpose::Rebooking => true,
+            Purpose::Change | Purpose::Reinstatement | Purpose::Correction => false,
         }
     }
 

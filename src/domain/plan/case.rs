@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
-use super::{Circumstances, NoPlan, PlannedMessage, PlannedNotice, Rule, RungTime, Telling, When};
+use super::{
+    Circumstances, NoPlan, Particulars, PlannedMessage, PlannedNotice, Rule, RungTime, Telling,
+    When,
+};
 use crate::domain::appointment::Appointment;
 use crate::domain::calendar;
 use crate::domain::change::{Change, ChangeKind};
@@ -113,7 +116,9 @@ impl<'a> Case<'a> {
         let digital_until = match purpose {
             Purpose::Cancellation if short_notice => None,
             Purpose::Cancellation | Purpose::DigitalInvitation => self.digital_until(),
-            Purpose::Change | Purpose::Reinstatement => None,
+            Purpose::Change | Purpose::Reinstatement | Purpose::Rebooking | Purpose::Correction => {
+                None
+            }
         };
         Telling {
             purpose,
@@ -126,6 +131,8 @@ impl<'a> Case<'a> {
             cancellation_sent_at: None,
             beside_email: false,
             languages: self.languages(),
+            decided_at: self.around.now,
+            particulars: Particulars::default(),
         }
     }
 

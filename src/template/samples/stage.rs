@@ -9,7 +9,7 @@ use crate::domain::closing::{Closing, ClosingKind, NextStep};
 use crate::domain::directory::{Directory, Office, Service, ServiceKind};
 use crate::domain::language::{Language, LanguagePair, Texts};
 use crate::domain::notice::Purpose;
-use crate::domain::plan::Telling;
+use crate::domain::plan::{Particulars, Telling};
 use crate::domain::recipient::Role;
 
 /// A directory at a moment.
@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
     pub(super) fn at(&self, office: &'a Office, service: &'a Service) -> Stage<'a> {
         let other = match office.language {
             Language::En => Language::Nb,
-            Language::Nb | Language::Nn => Language::En,
+            Language::Nb | Language::Nn | Language::Se => Language::En,
         };
         Stage {
             now: self.now,
@@ -187,6 +187,8 @@ impl Stage<'_> {
             cancellation_sent_at: None,
             beside_email: self.beside_email,
             languages: self.languages,
+            decided_at: self.now,
+            particulars: Particulars::default(),
         }
     }
 

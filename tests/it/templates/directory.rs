@@ -96,7 +96,7 @@ const CASES: [(&str, &str, &str); 13] = [
     (
         "days = { nb",
         "days = { no",
-        "lines.algiers.days: \"no\" is not a language Varsel writes; known are nb, nn and en",
+        "lines.algiers.days: \"no\" is not a language Varsel writes; known are nb, nn, en and se",
     ),
     (
         "kind = \"passport\"",

@@ -131,8 +131,10 @@ fn time_place_and_reference_stand_in_both_parts_and_both_languages() {
     for Sample { name, telling } in desk.samples() {
         let email = desk.email(&telling);
         let state: &BookingState = match telling.purpose {
-            Purpose::Cancellation | Purpose::DigitalInvitation => &telling.change.old,
-            Purpose::Change | Purpose::Reinstatement => &telling.change.new,
+            Purpose::Cancellation | Purpose::DigitalInvitation | Purpose::Rebooking => {
+                &telling.change.old
+            }
+            Purpose::Change | Purpose::Reinstatement | Purpose::Correction => &telling.change.new,
         };
         let office = &desk.directory.offices[&state.office];
         let text: Vec<&str> = email.text.split("\n--------").collect();

@@ -88,8 +88,11 @@ fn rule(services: &[&str], when: When, short: Option<bool>, purpose: Purpose) ->
         },
         together: if short == Some(true) { 2 } else { 1 },
         on_unknown: match purpose {
-            Purpose::DigitalInvitation => OnUnknown::Hold,
-            Purpose::Cancellation | Purpose::Change | Purpose::Reinstatement => OnUnknown::Retry,
+            Purpose::DigitalInvitation | Purpose::Rebooking => OnUnknown::Hold,
+            Purpose::Cancellation
+            | Purpose::Change
+            | Purpose::Reinstatement
+            | Purpose::Correction => OnUnknown::Retry,
         },
     }
 }
