@@ -17,6 +17,7 @@ use crate::domain::ladder::Ladder;
 use crate::domain::message::Channel;
 use crate::domain::plan::{Rule, Rules, RungTime, Windows};
 use crate::domain::retry::RetryPolicy;
+use crate::inbound::lmtp;
 use crate::service::schedule::Schedule;
 use crate::service::settings::{HttpSettings, Settings};
 
@@ -35,6 +36,7 @@ pub use error::{ConfigError, did_you_mean};
 pub use file::File;
 pub use secret::SecretFile;
 pub use words::Length;
+use words::LmtpPlace;
 
 /// The commented default, as `config init` prints it.
 pub const DEFAULT: &str = include_str!("../config/varsel.toml");
@@ -113,6 +115,7 @@ impl Config {
                 read_timeout: file.http.read_timeout.0,
                 max_body_bytes: file.http.max_body_bytes,
             },
+            lmtp: file.inbound.lmtp.as_ref().map(|place| place.0.clone()),
             sources: file.source.iter().map(source::settings).collect(),
             gateways: gateways?,
             rules: self.rules(),
@@ -231,6 +234,9 @@ fn resolve(file: &mut File, folder: &Path) {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let resolve = |path: &mut PathBuf| *path = absolute.join(&*path);
     resolve(&mut file.store.path);
+    if let Some(LmtpPlace(lmtp::Place::Unix(path))) = &mut file.inbound.lmtp {
+        resolve(path);
+    }
     file.agency.directory.iter_mut().for_each(resolve);
     file.agency.templates.iter_mut().for_each(resolve);
     for source in &mut file.source {
@@ -326,8 +332,20 @@ fn check_values(file: &File, document: &Document) -> Result<(), ConfigError> {
     )?;
     let retry = "retry.base is above zero and at most retry.cap";
     ordered(&["retry", "base"], file.retry.base, file.retry.cap, retry)?;
+    bounces_have_a_place(file, document)?;
     source::check(file, document)?;
     gateways_differ(file, document)
+}
+
+/// Mails are taken for the addresses of attempts only, so a listener without them takes nothing.
+fn bounces_have_a_place(file: &File, document: &Document) -> Result<(), ConfigError> {
+    let named = file.gateway.values().any(|g| g.bounce_domain.is_some());
+    if file.inbound.lmtp.is_none() || named {
+        return Ok(());
+    }
+    let problem = "no gateway names the domain whose mails would be taken here";
+    let help = "add bounce_domain = \"DOMAIN\" to the e-mail gateway, or remove this key";
+    Err(document.error(&["inbound", "lmtp"], problem, help))
 }
 
 /// One gateway carries a channel; more of them are for a later release.

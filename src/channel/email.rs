@@ -6,8 +6,10 @@
 //! retries a mail whose final dot was begun.
 //!
 //! Reading order: `settings`, `letter` (what a mail is), `envelope` and `wire` (how it is written), `reply`
-//! and `link` (what comes back), `session` (the steps), `outcome` (what they mean).
+//! and `link` (what comes back), `session` (the steps), `outcome` (what they mean); `bounce` reads mails
+//! that come back later.
 
+mod bounce;
 mod envelope;
 mod letter;
 mod link;
@@ -23,8 +25,9 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+pub use self::bounce::{Returned, read_returned};
 pub use self::letter::{ComposeError, Letter, compose};
-pub use self::settings::{Login, Settings, SetupError, Timeouts, TlsMode};
+pub use self::settings::{BounceAddress, Login, Settings, SetupError, Timeouts, TlsMode};
 pub use self::wire::Unfit;
 
 use self::envelope::Mail;

@@ -51,6 +51,9 @@ pub(super) async fn perform(config: Config) -> Result<Exit, Failure> {
     if let Ok(address) = service.address() {
         tracing::info!("serving health, metrics and reports on http://{address}");
     }
+    if let Some(address) = service.lmtp_address() {
+        tracing::info!("taking mails that come back on {address} by LMTP");
+    }
     let ended = service.run(stop).await;
     store.close().await;
     ending(ended)

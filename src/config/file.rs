@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::words::{
-    Length, Schedule, Second, Window, Zone, channel_word, on_unknown_word, purpose_word, when_word,
+    Length, LmtpPlace, Schedule, Second, Window, Zone, channel_word, on_unknown_word, purpose_word,
+    when_word,
 };
 use crate::domain::message::Channel;
 use crate::domain::notice::{OnUnknown, Purpose};
@@ -35,6 +36,9 @@ pub struct File {
     pub agency: Agency,
     /// Health, metrics and delivery reports.
     pub http: Http,
+    /// What else is listened for.
+    #[serde(default, skip_serializing_if = "Inbound::is_empty")]
+    pub inbound: Inbound,
     /// What the program writes about itself.
     pub log: Log,
     /// When each channel may leave.
@@ -109,6 +113,21 @@ pub struct Http {
     pub read_timeout: Length,
     /// No request body is longer, in bytes.
     pub max_body_bytes: usize,
+}
+
+/// `[inbound]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inbound {
+    /// Where the relay hands over mails that come back; absent: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lmtp: Option<LmtpPlace>,
+}
+
+impl Inbound {
+    fn is_empty(&self) -> bool {
+        self.lmtp.is_none()
+    }
 }
 
 /// `[log]`

@@ -22,6 +22,9 @@ const SMS_CLAIM_AHEAD: u32 = 64;
 /// Claims held ready per SMTP connection.
 const EMAIL_CLAIM_AHEAD: u32 = 8;
 
+/// What stands before the token in the addresses of bounces.
+const BOUNCE_LOCALPART: &str = "bounce";
+
 /// After so many mails a connection is replaced, so that load balancers get their turn.
 const MAILS_PER_CONNECTION: u32 = 100;
 
@@ -221,11 +224,19 @@ impl Entry<'_> {
                 .zip(password)
                 .map(|(user, password)| email::Login { user, password }),
             envelope_from,
-            bounce_domain: gateway.bounce_domain.clone(),
+            bounces: self.bounces(),
             connections: usize::try_from(gateway.connections).unwrap_or(usize::MAX),
             mails_per_connection: gateway.mails_per_connection.unwrap_or(MAILS_PER_CONNECTION),
             idle: gateway.idle.map_or(IDLE, |length| length.0),
             timeouts: self.timeouts(),
+        })
+    }
+
+    fn bounces(&self) -> Option<email::BounceAddress> {
+        let localpart = self.gateway.bounce_localpart.as_deref();
+        Some(email::BounceAddress {
+            localpart: localpart.unwrap_or(BOUNCE_LOCALPART).to_owned(),
+            domain: self.gateway.bounce_domain.clone()?,
         })
     }
 
@@ -270,6 +281,7 @@ impl Entry<'_> {
             ("password_file", gateway.password_file.is_some()),
             ("envelope_from", gateway.envelope_from.is_some()),
             ("bounce_domain", gateway.bounce_domain.is_some()),
+            ("bounce_localpart", gateway.bounce_localpart.is_some()),
             ("hello_name", gateway.hello_name.is_some()),
             (
                 "mails_per_connection",

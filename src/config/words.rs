@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::domain::calendar::SendWindow;
 use crate::domain::contact::{Address, Email, Phone, Regions};
 use crate::domain::language::Language;
+use crate::inbound::lmtp;
 use crate::service::{
     self,
     schedule::{self, ScheduleError},
@@ -42,8 +43,35 @@ as_text!(
     Schedule,
     Allowed,
     Second,
-    LanguageWord
+    LanguageWord,
+    LmtpPlace
 );
+
+/// Where LMTP is listened for: an address, or `unix:` and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LmtpPlace(pub lmtp::Place);
+
+impl FromStr for LmtpPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self(lmtp::Place::Unix(path.into())));
+        }
+        let address = text.parse().map_err(|_| {
+            format!(
+                "\"{text}\" is neither an address, such as \"127.0.0.1:2424\", nor \"unix:PATH\""
+            )
+        })?;
+        Ok(Self(lmtp::Place::Tcp(address)))
+    }
+}
+
+impl fmt::Display for LmtpPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// A length of time: a whole number with `ms`, `s`, `min`, `h` or `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -45,14 +45,21 @@ pub enum Data {
 pub struct Lines<S> {
     stream: BufReader<S>,
     answers: Vec<u8>,
+    silence: Duration,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
-    /// Speaks lines over `stream`.
+    /// Speaks lines over `stream`; the other side may be silent for [`SILENCE_LIMIT`].
     pub fn new(stream: S) -> Self {
+        Self::with_silence(stream, SILENCE_LIMIT)
+    }
+
+    /// Speaks lines over `stream`; the other side may be silent for so long.
+    pub fn with_silence(stream: S, silence: Duration) -> Self {
         Self {
             stream: BufReader::new(stream),
             answers: Vec::new(),
+            silence,
         }
     }
 
@@ -104,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
     pub async fn flush(&mut self) -> Result<(), LineError> {
         let socket = self.stream.get_mut();
         let write = socket.write_all(&self.answers);
-        let written = tokio::time::timeout(SILENCE_LIMIT, write).await;
+        let written = tokio::time::timeout(self.silence, write).await;
         written.map_err(|_| LineError::Silent)??;
         self.answers.clear();
         Ok(())
@@ -117,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
             if self.stream.buffer().is_empty() {
                 self.flush().await?;
             }
-            let fill = tokio::time::timeout(SILENCE_LIMIT, self.stream.fill_buf());
+            let fill = tokio::time::timeout(self.silence, self.stream.fill_buf());
             let piece = fill.await.map_err(|_| LineError::Silent)??;
             if piece.is_empty() {
                 return Err(LineError::Closed);
@@ -132,6 +139,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         }
         Ok(line)
     }
+}
+
+/// The address between the angle brackets behind `FROM:` or `TO:`, and the parameters behind it.
+#[must_use]
+pub fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
+    let said = rest.get(..keyword.len())?;
+    let rest = rest.get(keyword.len()..)?.trim_start().strip_prefix('<')?;
+    let found = rest.split_once('>')?;
+    said.eq_ignore_ascii_case(keyword).then_some(found)
+}
+
+/// The size that a client announces among the parameters of `MAIL` (RFC 1870), in octets; 0 where it
+/// announces none.
+#[must_use]
+pub fn announced_size(parameters: &str) -> usize {
+    let mut parameters = parameters.split_ascii_whitespace();
+    let size = parameters.find_map(|parameter| {
+        let parameter = parameter.to_ascii_uppercase();
+        parameter.strip_prefix("SIZE=").map(str::to_owned)
+    });
+    size.map_or(0, |digits| match digits.parse() {
+        Ok(size) => size,
+        // Longer than any number: larger than any limit.
+        Err(_) if digits.bytes().all(|b| b.is_ascii_digit()) => usize::MAX,
+        Err(_) => 0,
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::domain::brake::BrakeLimits;
 use crate::domain::plan::Rules;
 use crate::domain::retry::RetryPolicy;
+use crate::inbound::lmtp;
 
 /// The settings of the whole service.
 pub struct Settings {
@@ -26,6 +27,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// Where health, metrics and reports are served.
     pub http: HttpSettings,
+    /// Where mails that come back are taken, if anywhere.
+    pub lmtp: Option<lmtp::Place>,
     /// The booking systems.
     pub sources: Vec<crate::source::sql::Settings>,
     /// The gateways.

@@ -16,11 +16,12 @@ use super::supervise::{self, Ended, Parts};
 use super::upkeep::Retention;
 use super::vital::Health;
 use super::{Gateway, Pulse, Shared, ToldOnByChannel, Wakes, announce};
-use crate::channel::email::{self, Smtp};
+use crate::channel::email::{self, BounceAddress, Smtp};
 use crate::channel::sms::{Profile, ProfileFault, Sms};
 use crate::domain::directory::Directory;
 use crate::domain::message::{Channel, ToldOn};
 use crate::inbound::http::{self, Limits};
+use crate::inbound::lmtp;
 use crate::inbound::routes;
 use crate::service::reports::Reports;
 use crate::source::SourceError;
@@ -46,6 +47,16 @@ pub enum StartError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The place for mails that come back cannot be listened on.
+    #[error(
+        "cannot listen on {place}: {problem}; set [inbound] lmtp to a free place, or remove it"
+    )]
+    ListenForMails {
+        /// The place.
+        place: lmtp::Place,
+        /// What the system said.
+        problem: std::io::Error,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {problem}; set [http] listen to a free address")]
     Listen {
@@ -63,7 +74,10 @@ impl StartError {
         match self {
             Self::Source(SourceError::Mapping { .. }) | Self::Gateway { .. } => true,
             Self::Store(StoreError::Unfit(_)) => true,
-            Self::Source(_) | Self::Store(_) | Self::Listen { .. } => false,
+            Self::Source(_)
+            | Self::Store(_)
+            | Self::Listen { .. }
+            | Self::ListenForMails { .. } => false,
         }
     }
 }
@@ -74,6 +88,8 @@ pub struct Service<S> {
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    reports: Arc<Reports<S>>,
+    mails: Option<lmtp::Listener>,
 }
 
 /// Checks and opens everything; nothing is read or sent yet.
@@ -95,8 +111,10 @@ pub async fn start<S: Store>(
     store.join(&settings.node).await?;
     let secrets = (store.secret("mail").await?, store.secret("reports").await?);
     let listener = listen(&settings.http).await?;
+    let mails = listen_for_mails(settings.lmtp.as_ref()).await?;
     let base = public_url(&settings.http, &listener);
     let profiles = profiles(&settings.gateways);
+    let bounces = bounces(&settings.gateways);
     let margin = settings.quarantine_margin;
     let gateways = settings.gateways.into_iter();
     let gateways = gateways.map(|g| gateway(g, &base, margin));
@@ -127,9 +145,10 @@ pub async fn start<S: Store>(
         pulse: Pulse::default(),
         look_again: settings.look_again,
     });
-    let reports = Arc::new(Reports::new(Arc::clone(&shared), store.clone(), profiles));
+    let reports = Reports::new(Arc::clone(&shared), store.clone(), profiles, bounces);
+    let reports = Arc::new(reports);
     let health = Arc::new(Health::new(Arc::clone(&shared), store.clone()));
-    let router = routes::health(health).merge(routes::reports(reports));
+    let router = routes::health(health).merge(routes::reports(reports.clone()));
     let limits = limits(&settings.http, settings.drain_limit);
     let retention = Retention {
         schedule: settings.erase,
@@ -149,6 +168,8 @@ pub async fn start<S: Store>(
         listener,
         router,
         limits,
+        reports,
+        mails,
     })
 }
 
@@ -174,12 +195,22 @@ impl<S: Store> Service<S> {
         self.listener.local_addr()
     }
 
-    /// Runs until `stop`, then drains. The HTTP server outlives the lines, so that reports that come
+    /// Where mails that come back are taken, on TCP.
+    #[must_use]
+    pub fn lmtp_address(&self) -> Option<SocketAddr> {
+        self.mails.as_ref().and_then(lmtp::Listener::address)
+    }
+
+    /// Runs until `stop`, then drains. The servers outlive the lines, so that reports that come
     /// while draining are still taken.
     pub async fn run(self, stop: CancellationToken) -> Ended {
         let closed = CancellationToken::new();
         let server = http::serve(self.listener, self.router, closed.clone(), self.limits);
         let server = tokio::spawn(server);
+        let mails = self.mails.map(|listener| {
+            let limits = lmtp::Limits::default();
+            tokio::spawn(lmtp::serve(listener, self.reports, closed.clone(), limits))
+        });
         let shared = Arc::clone(&self.parts.shared);
         let watchdog = tokio::spawn(announce::watchdog(shared, closed.clone()));
         announce::ready();
@@ -188,6 +219,11 @@ impl<S: Store> Service<S> {
         let _ = watchdog.await;
         if server.await.is_err() {
             tracing::error!("the HTTP server broke");
+        }
+        if let Some(mails) = mails
+            && mails.await.is_err()
+        {
+            tracing::error!("the LMTP server broke");
         }
         ended
     }
@@ -198,6 +234,18 @@ async fn listen(settings: &HttpSettings) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
         .map_err(|problem| StartError::Listen { address, problem })
+}
+
+async fn listen_for_mails(
+    place: Option<&lmtp::Place>,
+) -> Result<Option<lmtp::Listener>, StartError> {
+    let Some(place) = place else { return Ok(None) };
+    let listener = lmtp::Listener::bind(place).await;
+    let listener = listener.map_err(|problem| StartError::ListenForMails {
+        place: place.clone(),
+        problem,
+    })?;
+    Ok(Some(listener))
 }
 
 fn public_url(settings: &HttpSettings, listener: &TcpListener) -> String {
@@ -248,6 +296,15 @@ fn profiles(gateways: &[GatewaySettings]) -> BTreeMap<String, Arc<Profile>> {
         }
     }
     profiles
+}
+
+/// The addresses to which mails come back.
+fn bounces(gateways: &[GatewaySettings]) -> Vec<BounceAddress> {
+    let of = |gateway: &GatewaySettings| match &gateway.speaks {
+        Speaks::Email(settings) => settings.bounces.clone(),
+        Speaks::Sms { .. } => None,
+    };
+    gateways.iter().filter_map(of).collect()
 }
 
 fn gateway(

@@ -1,11 +1,17 @@
 //! What reports do to the rows at hand: they belong to an attempt, come in any order, and none is
 //! dropped. Nothing here does I/O or reads a clock.
 
+use chrono::TimeDelta;
+
 use super::life::as_evidence_finds_it;
 use super::rows::{Hand, MessageRow, ReportRow, ReportStanding, draw};
 use super::tables::Tables;
 use super::{AttemptId, Report, ReportEffect, ReportState};
 use crate::domain::message::{self, Event, MessageId, MessageState, Next};
+
+/// Bad news counts for so long after the first hand-over. RFC 5321 (4.5.4.1) lets a mail wait four or
+/// five days in a queue; gateways keep an SMS for less.
+const BAD_NEWS_COUNTS: TimeDelta = TimeDelta::days(14);
 
 impl Tables {
     /// Records a report and applies it as far as it may be applied now.
@@ -100,6 +106,10 @@ impl Tables {
     }
 
     fn follow(&mut self, report: &ReportRow, id: MessageId, hand: &Hand<'_>) -> bool {
+        if self.is_stale(report, id) {
+            self.note_report(report, id, hand, "too_late_to_count");
+            return false;
+        }
         let event = match report.state {
             ReportState::Delivered => Event::ReportedDelivered,
             ReportState::Undelivered => Event::ReportedUndelivered,
@@ -128,6 +138,14 @@ impl Tables {
                 false
             }
         }
+    }
+
+    /// Bad news so long after the first hand-over is kept as evidence only: relays give up within
+    /// days, and an address that once was ours to bounce to must not stay a lever for ever.
+    fn is_stale(&self, report: &ReportRow, message: MessageId) -> bool {
+        let first = self.messages.get(&message).and_then(|m| m.first_attempt_at);
+        report.state == ReportState::Undelivered
+            && first.is_some_and(|first| report.at - first > BAD_NEWS_COUNTS)
     }
 
     /// A negative report says nothing of an attempt that was certainly not sent, and nothing where

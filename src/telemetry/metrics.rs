@@ -32,6 +32,12 @@ struct OfMessage {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfReport {
+    channel: &'static str,
+    result: &'static str,
+}
+
 /// Every figure. A clone shows the same figures.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -41,6 +47,7 @@ pub struct Metrics {
     held_batches: Gauge,
     snapshot_age: Family<OfSource, Seconds>,
     messages: Family<OfMessage, Counter>,
+    reports: Family<OfReport, Counter>,
     faults: Family<OfSource, Counter>,
 }
 
@@ -55,6 +62,7 @@ impl Default for Metrics {
             held_batches: Gauge::default(),
             snapshot_age: Family::default(),
             messages: Family::default(),
+            reports: Family::default(),
             faults: Family::default(),
             registry: Arc::default(),
         };
@@ -96,6 +104,11 @@ impl Metrics {
             self.messages.clone(),
         );
         registry.register(
+            "reports",
+            "What gateways and relays said later, by what became of it",
+            self.reports.clone(),
+        );
+        registry.register(
             "faults",
             "Values and reads of a source that failed",
             self.faults.clone(),
@@ -129,6 +142,20 @@ impl Metrics {
             outcome,
         };
         self.messages.get_or_create(&labels).inc();
+    }
+
+    /// A report, or what came in its place, came to this.
+    pub fn report(&self, channel: Channel, result: &'static str) {
+        self.reports(channel, result, 1);
+    }
+
+    /// As [`Metrics::report`], for several at once.
+    pub fn reports(&self, channel: Channel, result: &'static str, count: u64) {
+        let labels = OfReport {
+            channel: channel.word(),
+            result,
+        };
+        self.reports.get_or_create(&labels).inc_by(count);
     }
 
     /// A read of a source, or a value in it, failed.
@@ -165,6 +192,7 @@ mod tests {
         metrics.snapshot_age(&source, 12.0);
         metrics.fault(&source);
         metrics.outcome(Channel::Sms, "accepted");
+        metrics.report(Channel::Email, "forged");
         let text = metrics.text();
         for line in [
             "varsel_untold_people{horizon=\"24h\"} 3",
@@ -173,6 +201,7 @@ mod tests {
             "varsel_snapshot_age_seconds{source=\"oslo\"} 12.0",
             "varsel_faults_total{source=\"oslo\"} 1",
             "varsel_messages_total{channel=\"sms\",outcome=\"accepted\"} 1",
+            "varsel_reports_total{channel=\"email\",result=\"forged\"} 1",
             "varsel_build_info{version=\"0.1.0\"} 1",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");

@@ -1,5 +1,6 @@
 //! The e-mail channel: the bytes of a mail, and an SMTP session against servers that misbehave.
 
+pub(crate) mod bounces;
 pub(crate) mod compose;
 mod connections;
 mod faults;
@@ -37,7 +38,7 @@ pub(crate) fn settings(host: &str, port: u16) -> Settings {
         hello_name: "varsel.example".to_owned(),
         login: None,
         envelope_from: "varsel@varsel.example".to_owned(),
-        bounce_domain: None,
+        bounces: None,
         connections: 1,
         mails_per_connection: 1000,
         idle: Duration::from_secs(60),

@@ -10,14 +10,17 @@ use mail_parser::MessageParser;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use varsel::channel::email::{Letter, Settings, Smtp, TlsMode, compose};
 use varsel::channel::{Body, Channel, Outgoing};
 use varsel::clock::{Clock, Mono};
 use varsel::domain::contact::Email;
+use varsel::inbound::lmtp::{Limits, Listener, Place, serve};
 
 use crate::email::compose::{HTML, SUBJECT, TEXT, letter as a_letter};
 use crate::email::{letter, outgoing, settings};
 use crate::support::servers::{Server, in_root};
+use crate::support::world::{World, bounces, residence};
 
 /// How long a busy machine may take to start Postfix, or Postfix to empty its queue.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -35,6 +38,11 @@ struct Postfix {
 
 impl Postfix {
     async fn start() -> Self {
+        Self::with_way_back(None).await
+    }
+
+    /// Bounces go back by LMTP to this port.
+    async fn with_way_back(lmtp: Option<u16>) -> Self {
         let state = TempDir::new().unwrap();
         // Postfix drops root and must still reach its folders.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -44,6 +52,7 @@ impl Postfix {
         let mut command = in_root(serve);
         command.arg(state.path());
         command.args([port.to_string(), tls_port.to_string()]);
+        command.args(lmtp.map(|port| port.to_string()));
         let mut postfix = Self {
             state,
             port,
@@ -181,7 +190,7 @@ async fn postfix_gets_500_mails_once_each_and_refusals_have_their_class() {
         Smtp::new(Settings {
             connections: 4,
             mails_per_connection: 60,
-            bounce_domain: Some("bounce.varsel.example".to_owned()),
+            bounces: Some(bounces()),
             ..postfix.settings()
         })
         .unwrap(),
@@ -277,4 +286,42 @@ async fn postfix_is_trusted_by_its_pinned_authority_only() {
             "Postfix says so in Received"
         );
     }
+}
+
+/// A citizen whose mailbox is gone: Postfix takes the mail, finds nobody, and its bounce comes back
+/// through LMTP to the attempt it belongs to.
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn postfix_bounces_an_unknown_citizen_back_and_the_next_rung_takes_over() {
+    let mut booking = residence("b1");
+    booking.service = "citizenship";
+    booking.email = Some("gone@sink.example");
+    let mut world = World::with(&[booking]).await;
+    let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
+    let listener = Listener::bind(&place).await.unwrap();
+    let port = listener.address().unwrap().port();
+    let stop = CancellationToken::new();
+    let reports = world.reports.clone();
+    let server = tokio::spawn(serve(listener, reports, stop.clone(), Limits::default()));
+    let postfix = Postfix::with_way_back(Some(port)).await;
+    world.send_mail_through(([127, 0, 0, 1], postfix.port).into());
+    world.set("b1", "status", "cancelled").await;
+    world.look().await;
+    world.send().await;
+    assert_eq!(world.word("b1").await, "told", "Postfix took it");
+    until("the bounce has come back", async || {
+        world.word("b1").await != "told"
+    })
+    .await;
+    world.tend().await;
+    assert_eq!(world.word("b1").await, "must_be_phoned");
+    let story = world.story("b1").await;
+    let line = story
+        .lines
+        .iter()
+        .find(|l| l.event == "reported_undelivered");
+    assert_eq!(line.unwrap().detail, "5.1.1: no such mailbox");
+    assert!(postfix.mails().await.is_empty());
+    stop.cancel();
+    server.await.unwrap();
 }

@@ -1,5 +1,6 @@
 //! Journeys: one file per case, from a row in the register to the words on a phone.
 
+mod bounce;
 mod brake;
 mod cancelled_immigration_email;
 mod cancelled_passport_sms;

@@ -18,6 +18,7 @@ mod inbound;
 mod interop_kannel;
 mod interop_postfix;
 mod journeys;
+mod lmtp;
 mod pages;
 mod sandbox;
 mod sms;

@@ -5,7 +5,7 @@
 use lettre::Address as MailAddress;
 
 use super::outcome::unfit;
-use super::{Settings, wire};
+use super::{BounceAddress, Settings, wire};
 use crate::channel::Outgoing;
 use crate::domain::contact::Address;
 use crate::domain::outcome::Outcome;
@@ -66,7 +66,8 @@ impl Mail {
         if !recipient.is_ascii() || recipient.parse::<MailAddress>().is_err() {
             return Err(refused("the stored address is not an e-mail address"));
         }
-        if !is_token(&message.report_token) {
+        let room = |bounces: &BounceAddress| bounces.has_room_for(&message.report_token);
+        if !is_token(&message.report_token) || !settings.bounces.as_ref().is_none_or(room) {
             return Err(refused("the report token does not fit into an address"));
         }
         let body = &message.body.0;
@@ -110,14 +111,13 @@ impl Mail {
 
 /// The address bounces return to: one of its own for each attempt, where a domain for them is set.
 fn sender(settings: &Settings, token: &str) -> String {
-    match &settings.bounce_domain {
-        Some(domain) => format!("bounce+{token}@{domain}"),
+    match &settings.bounces {
+        Some(bounces) => bounces.of(token),
         None => settings.envelope_from.clone(),
     }
 }
 
-/// Fits into the local part of an address and into an ENVID as it is (RFC 5321, RFC 3461): 64
-/// bytes are the most a local part may have, seven of them are "bounce+".
+/// Fits into the local part of an address and into an ENVID as it is (RFC 5321, RFC 3461).
 fn is_token(token: &str) -> bool {
     (1..=57).contains(&token.len())
         && token

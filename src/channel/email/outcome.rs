@@ -249,7 +249,7 @@ fn cause(phase: Phase, reply: &Reply) -> String {
 }
 
 /// The enhanced codes people meet (RFC 3463, RFC 7505, RFC 7372), in words.
-fn meaning(Enhanced(_, subject, detail): Enhanced) -> &'static str {
+pub(super) fn meaning(Enhanced(_, subject, detail): Enhanced) -> &'static str {
     match (subject, detail) {
         (1, 1) => ": no such mailbox",
         (1, 2 | 10) => ": no such domain",

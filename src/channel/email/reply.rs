@@ -87,7 +87,7 @@ fn is_id_character(c: char) -> bool {
 
 impl Enhanced {
     /// Reads `5.1.1 …`; its class must be that of the code.
-    fn read(text: &str, code: u16) -> Option<Self> {
+    pub(super) fn read(text: &str, code: u16) -> Option<Self> {
         let word = text.split(' ').next()?;
         let mut numbers = word.split('.').map(|part| match part.len() {
             1..=3 if part.bytes().all(|b| b.is_ascii_digit()) => part.parse::<u16>().ok(),

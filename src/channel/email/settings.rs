@@ -46,8 +46,8 @@ pub struct Settings {
     pub login: Option<Login>,
     /// The envelope's sender where no bounce domain is set: the address of From.
     pub envelope_from: String,
-    /// The domain that takes bounces back to us, one address for each attempt.
-    pub bounce_domain: Option<String>,
+    /// Where bounces come back to us, one address for each attempt.
+    pub bounces: Option<BounceAddress>,
     /// How many connections are open at most.
     pub connections: usize,
     /// After so many mails a connection is replaced.
@@ -57,6 +57,45 @@ pub struct Settings {
     /// The limits of each step.
     pub timeouts: Timeouts,
 }
+
+/// The addresses of attempts, `LOCALPART+TOKEN@DOMAIN`: a bounce names what it is about by where it
+/// comes back to (variable envelope return path).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BounceAddress {
+    /// What stands before the token.
+    pub localpart: String,
+    /// The domain whose mails the relay hands to us.
+    pub domain: String,
+}
+
+impl BounceAddress {
+    /// The address of an attempt.
+    #[must_use]
+    pub fn of(&self, token: &str) -> String {
+        let Self { localpart, domain } = self;
+        format!("{localpart}+{token}@{domain}")
+    }
+
+    /// The token in an address, if it is one of these. Systems on the way may have changed the case
+    /// of the letters; a token has small ones only.
+    #[must_use]
+    pub fn token(&self, address: &str) -> Option<String> {
+        let (local, domain) = address.rsplit_once('@')?;
+        let (localpart, token) = local.split_once('+')?;
+        let ours = domain.eq_ignore_ascii_case(&self.domain)
+            && localpart.eq_ignore_ascii_case(&self.localpart);
+        ours.then(|| token.to_ascii_lowercase())
+    }
+
+    /// Whether a token of this many characters fits: a local part has at most 64 octets (RFC 5321,
+    /// 4.5.3.1.1).
+    pub(super) fn has_room_for(&self, token: &str) -> bool {
+        self.localpart.len() + 1 + token.len() <= 64
+    }
+}
+
+/// The longest local part of bounces' addresses. With it the token has room for 2^32 attempts.
+const MAX_LOCALPART: usize = 14;
 
 /// How long each step may take. RFC 5321, 4.5.3.2 allows minutes for relays that deliver far away;
 /// ours is near, except after the final dot, where it may filter the content.
@@ -155,8 +194,14 @@ impl Settings {
             return Err(SetupError::HelloName(self.hello_name.clone()));
         }
         sender_fits("envelope_from", &self.envelope_from, &self.envelope_from)?;
-        if let Some(domain) = &self.bounce_domain {
+        if let Some(BounceAddress { localpart, domain }) = &self.bounces {
             sender_fits("bounce_domain", domain, &format!("bounce@{domain}"))?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+            let address = match localpart.bytes().all(plain) && localpart.len() <= MAX_LOCALPART {
+                true => format!("{localpart}@example.com"),
+                false => String::new(),
+            };
+            sender_fits("bounce_localpart", localpart, &address)?;
         }
         match (self.connections, self.mails_per_connection) {
             (0, _) => Err(SetupError::Zero("connections")),

@@ -68,6 +68,9 @@ pub struct Gateway {
     /// email: the domain that takes bounces back to us, one address for each attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounce_domain: Option<String>,
+    /// email: what stands before the token in their addresses; absent: `bounce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce_localpart: Option<String>,
     /// email: what we call ourselves; absent: the domain of `envelope_from`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hello_name: Option<String>,

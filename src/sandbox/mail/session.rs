@@ -5,7 +5,7 @@
 use tokio::net::TcpStream;
 
 use super::{MAIL_OCTETS, MailMode, Mailbox, REFUSED_PREFIX};
-use crate::inbound::smtp_lines::{Data, LineError, Lines};
+use crate::inbound::smtp_lines::{Data, LineError, Lines, announced_size, path};
 
 /// Recipients of one mail (RFC 5321, 4.5.3.1.8).
 const RECIPIENTS: usize = 100;
@@ -136,25 +136,4 @@ fn greeting(verb: &str) -> String {
         "250-sandbox.varsel.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n\
          250 SIZE {MAIL_OCTETS}"
     )
-}
-
-/// The address between the angle brackets, and the parameters behind it.
-fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
-    let said = rest.get(..keyword.len())?;
-    let rest = rest.get(keyword.len()..)?.trim_start().strip_prefix('<')?;
-    let found = rest.split_once('>')?;
-    said.eq_ignore_ascii_case(keyword).then_some(found)
-}
-
-fn announced_size(parameters: &str) -> usize {
-    parameters
-        .split_ascii_whitespace()
-        .find_map(|parameter| {
-            parameter
-                .to_ascii_uppercase()
-                .strip_prefix("SIZE=")?
-                .parse()
-                .ok()
-        })
-        .unwrap_or_default()
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use varsel::channel::Channel;
-use varsel::channel::email::{Login, Settings, Smtp, Timeouts, TlsMode};
+use varsel::channel::email::{BounceAddress, Login, Settings, Smtp, Timeouts, TlsMode};
 use varsel::clock::Mono;
 use varsel::domain::contact::{Address, Email, Phone};
 
 use super::{PATIENT, SHORT, SMALL, letter, outgoing, plain, send, smtp};
 use crate::support::smtp_fault::{Act, At, FaultServer, Script};
+use crate::support::world::bounces;
 
 const FAULTS: [(&str, Act); 11] = [
     ("silence", Act::Silence),
@@ -240,9 +241,9 @@ async fn without_offers_no_parameter_is_sent_and_dots_are_doubled() {
 #[tokio::test]
 async fn bounces_return_to_an_address_of_the_attempt() {
     let server = FaultServer::start(Script::default()).await;
-    let bounce_domain = Some("bounce.varsel.example".to_owned());
+    let bounces = Some(bounces());
     let smtp = Smtp::new(Settings {
-        bounce_domain,
+        bounces,
         ..plain(&server)
     })
     .unwrap();
@@ -473,7 +474,18 @@ fn settings_that_cannot_be_meant_are_refused_with_their_key() {
         wrong(&|s| s.host = "192.0.2.1".to_owned()),
         wrong(&|s| s.hello_name = "varsel.example\r\nDATA".to_owned()),
         wrong(&|s| s.envelope_from = "varsel".to_owned()),
-        wrong(&|s| s.bounce_domain = Some("a b".to_owned())),
+        wrong(&|s| {
+            s.bounces = Some(BounceAddress {
+                domain: "a b".to_owned(),
+                ..bounces()
+            })
+        }),
+        wrong(&|s| {
+            s.bounces = Some(BounceAddress {
+                localpart: "a+b".to_owned(),
+                ..bounces()
+            })
+        }),
         wrong(&|s| s.connections = 0),
         wrong(&|s| s.mails_per_connection = 0),
         wrong(&|s| (s.tls, s.ca_file) = (TlsMode::StartTls, Some("no-such-file.pem".into()))),

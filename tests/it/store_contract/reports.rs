@@ -25,6 +25,7 @@ laws! {
     a_failure_of_an_unknown_ends_it,
     a_report_may_still_improve_what_was_unconfirmed,
     a_failure_says_nothing_of_what_was_withheld,
+    bad_news_counts_for_a_fortnight_and_good_news_for_ever,
     silence_ends_at_its_deadline,
     what_tells_by_acceptance_waits_for_no_report,
     a_failure_overtaken_supersedes_its_notice,
@@ -327,4 +328,25 @@ async fn a_failure_says_nothing_of_what_was_withheld<S: Store>(store: S) {
     let effect = reported(&store, &claim, ReportState::Undelivered).await;
     assert_eq!(effect, ReportEffect::Recorded);
     assert_eq!(state(&store, 1).await, MessageState::Suppressed);
+}
+
+async fn bad_news_counts_for_a_fortnight_and_good_news_for_ever<S: Store>(store: S) {
+    cancel(&store, 2).await;
+    let claims = store.claim(&ask(Channel::Sms)).await.unwrap();
+    for claim in &claims {
+        assert!(settle_one(&store, claim, accepted()).await);
+    }
+    let fortnight = now() + TimeDelta::days(14);
+    let mut in_time = report(&claims[0], ReportState::Undelivered);
+    in_time.at = fortnight;
+    let mut stale = report(&claims[1], ReportState::Undelivered);
+    stale.at = fortnight + TimeDelta::milliseconds(1);
+    let effects = store.report(&[in_time, stale]).await.unwrap();
+    assert_eq!(effects, [ReportEffect::Applied, ReportEffect::Recorded]);
+    assert_eq!(state(&store, 1).await, MessageState::Undelivered);
+    assert_eq!(state(&store, 2).await, MessageState::Accepted);
+    let mut late = report(&claims[1], ReportState::Delivered);
+    late.at = now() + TimeDelta::days(100);
+    let effect = store.report(&[late]).await.unwrap()[0];
+    assert_eq!(effect, ReportEffect::Applied);
 }

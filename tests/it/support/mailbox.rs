@@ -11,6 +11,8 @@ use tokio::sync::watch;
 /// One mail as it came.
 #[derive(Clone, Debug)]
 pub struct Mail {
+    /// The envelope's sender.
+    pub from: String,
     pub to: String,
     pub raw: Vec<u8>,
 }
@@ -65,7 +67,7 @@ impl Mailbox {
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
         stream.write_all(b"220 mail.example ready\r\n").await?;
-        let mut to = String::new();
+        let (mut from, mut to) = (String::new(), String::new());
         loop {
             let mut line = String::new();
             if stream.read_line(&mut line).await? == 0 {
@@ -74,8 +76,12 @@ impl Mailbox {
             let upper = line.to_ascii_uppercase();
             let answer = match upper.split([' ', ':', '\r']).next().unwrap() {
                 "EHLO" => "250-mail.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+                "MAIL" => {
+                    from = address(&line);
+                    "250 ok\r\n"
+                }
                 "RCPT" => {
-                    to = line[line.find('<').unwrap() + 1..line.rfind('>').unwrap()].to_owned();
+                    to = address(&line);
                     "250 ok\r\n"
                 }
                 "DATA" => {
@@ -83,6 +89,7 @@ impl Mailbox {
                     let raw = read_mail(&mut stream).await?;
                     self.taken.send_modify(|mails| {
                         mails.push(Mail {
+                            from: from.clone(),
                             to: to.clone(),
                             raw,
                         })
@@ -95,6 +102,10 @@ impl Mailbox {
             stream.write_all(answer.as_bytes()).await?;
         }
     }
+}
+
+fn address(line: &str) -> String {
+    line[line.find('<').unwrap() + 1..line.find('>').unwrap()].to_owned()
 }
 
 async fn read_mail(stream: &mut BufReader<TcpStream>) -> std::io::Result<Vec<u8>> {

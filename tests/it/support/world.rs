@@ -3,6 +3,7 @@
 //! time is an argument: 16 March 2021, 14:00 in Oslo, until the test says otherwise.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
-use varsel::channel::email::{self, Smtp};
+use varsel::channel::email::{self, BounceAddress, Smtp};
 use varsel::channel::report_token::{Named, token};
 use varsel::channel::sms::{Profile, Sms};
 use varsel::clock::Clock;
@@ -94,7 +95,7 @@ pub struct World {
     pub shared: Arc<Shared>,
     pub sms: Gateway,
     pub mail: Mailbox,
-    pub reports: Reports<Sqlite>,
+    pub reports: Arc<Reports<Sqlite>>,
     register: SqliteConnection,
     intake: Intake<SqlSource, Sqlite>,
     upkeep: Upkeep<Sqlite>,
@@ -124,7 +125,7 @@ impl World {
             .await
             .unwrap();
         let shared = shared(&store).await;
-        let ways = vec![sms_way(&sms, mode.clone()), email_way(&mail, mode)];
+        let ways = vec![sms_way(&sms, mode.clone()), email_way(mail.address, mode)];
         let source = SqlSource::open(source(&path), Arc::clone(&shared.directory))
             .await
             .unwrap();
@@ -139,7 +140,12 @@ impl World {
             now: announced(),
             intake: Intake::new(Arc::clone(&shared), source, store.clone(), every),
             upkeep: Upkeep::new(Arc::clone(&shared), store.clone(), retention),
-            reports: Reports::new(Arc::clone(&shared), store.clone(), profiles),
+            reports: Arc::new(Reports::new(
+                Arc::clone(&shared),
+                store.clone(),
+                profiles,
+                vec![bounces()],
+            )),
             lines: lines(&shared, &store, &ways),
             ways,
             register,
@@ -161,6 +167,12 @@ impl World {
         for way in &mut self.ways {
             way.mode = Mode::Live;
         }
+        self.lines = lines(&self.shared, &self.store, &self.ways);
+    }
+
+    /// E-mails leave through another relay from now on.
+    pub fn send_mail_through(&mut self, relay: SocketAddr) {
+        self.ways[1] = email_way(relay, Mode::Live);
         self.lines = lines(&self.shared, &self.store, &self.ways);
     }
 
@@ -435,16 +447,16 @@ fn sms_way(gateway: &Gateway, mode: Mode) -> Way {
     }
 }
 
-fn email_way(mail: &Mailbox, mode: Mode) -> Way {
+fn email_way(relay: SocketAddr, mode: Mode) -> Way {
     let smtp = Smtp::new(email::Settings {
-        host: mail.address.ip().to_string(),
-        port: mail.address.port(),
+        host: relay.ip().to_string(),
+        port: relay.port(),
         tls: email::TlsMode::Plain,
         ca_file: None,
         hello_name: "varsel.example".to_owned(),
         login: None,
         envelope_from: "varsel@varsel.example".to_owned(),
-        bounce_domain: None,
+        bounces: Some(bounces()),
         connections: 2,
         mails_per_connection: 100,
         idle: Duration::from_secs(30),
@@ -461,6 +473,14 @@ fn email_way(mail: &Mailbox, mode: Mode) -> Way {
         longest_send: Duration::from_secs(20),
         report_within: None,
         unknowns: UnknownRule::default(),
+    }
+}
+
+/// Where mails come back to.
+pub fn bounces() -> BounceAddress {
+    BounceAddress {
+        localpart: "bounce".to_owned(),
+        domain: "bounce.varsel.example".to_owned(),
     }
 }
 
