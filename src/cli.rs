@@ -23,6 +23,7 @@ mod explain;
 mod findings;
 mod hold;
 mod moment;
+mod names;
 mod out;
 mod preview;
 mod run;

@@ -1,23 +1,26 @@
-//! `explain`: the story of one appointment, from the history alone.
+//! `explain`: the story of one appointment: what was told, what still waits and why, and everything
+//! that happened, from the history alone.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use chrono_tz::Tz;
+mod json;
+mod why;
+
+use chrono::{DateTime, Utc};
 use clap::Args;
-use serde_json::{Value, json};
 
+use super::names::Names;
+use super::status::fault_line;
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
-use crate::domain::appointment::{BookingState, Standing};
-use crate::domain::directory::{Directory, OfficeId};
-use crate::domain::language::Language;
 use crate::domain::message::MessageBrief;
 use crate::domain::notice::NoticeBrief;
 use crate::domain::verdict::{Word, verdict, word};
 use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Desk, Story, StoryLine};
+use crate::store::{Course, Desk, Fault, Story, StoryLine};
+use why::why;
 
 pub(super) const HELP: &str = "\
 APPOINTMENT is the reference in a message, SOURCE/KEY, or the key where only one source has it.
-It shows neither addresses nor texts.
+It says what was told, what a message waits for, and what of the row is not understood. It shows
+neither addresses nor texts.
 
 Examples:
   varsel -c varsel.toml explain K7M2Q2
@@ -35,35 +38,47 @@ pub(super) struct Options {
 
 pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
-    let zone = config.file.agency.zone.0;
-    let now = options.reading.now(zone)?;
+    let names = Names::of(&config);
+    let now = options.reading.now(names.zone)?;
     let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
-    let stories = store.explain(options.appointment.trim()).await?;
-    if stories.is_empty() {
+    let asked = options.appointment.trim();
+    let stories = store.explain(asked).await?;
+    let mut faults = store.faults().await?;
+    faults.retain(|fault| concerns(fault, asked, &stories));
+    if stories.is_empty() && faults.is_empty() {
         let problem = format!("nothing is known of \"{}\"", options.appointment);
         let help = "give the reference of a message, SOURCE/KEY, or a booking's key";
         return Err(Failure::new(Exit::No, problem, help));
     }
     if everywhere.json {
-        let stories: Vec<Value> = stories.iter().map(|story| as_json(story, now)).collect();
-        out::json(&Value::Array(stories));
+        out::json(&json::stories(&stories, &faults, now));
         return Ok(Exit::Done);
     }
-    // Names of offices are a courtesy: a broken directory must not hide a story.
-    let directory = config.directory().unwrap_or_default();
     let teller = Teller {
-        directory: &directory,
-        zone,
+        names: &names,
+        faults: &faults,
         now,
     };
     stories.iter().for_each(|story| teller.tell(story));
+    if stories.is_empty() {
+        teller.tell_strangers();
+    }
     Ok(Exit::Done)
+}
+
+/// Whether a fault concerns one of these stories, or the row that was asked for.
+fn concerns(fault: &Fault, asked: &str, stories: &[Story]) -> bool {
+    let Some(key) = &fault.key else {
+        return false;
+    };
+    let of_story = |story: &Story| (&story.source, &story.key) == (&fault.source, key);
+    stories.iter().any(of_story) || key.0 == asked || format!("{}/{key}", fault.source) == asked
 }
 
 /// Tells stories in words.
 struct Teller<'a> {
-    directory: &'a Directory,
-    zone: Tz,
+    names: &'a Names,
+    faults: &'a [Fault],
     now: DateTime<Utc>,
 }
 
@@ -73,11 +88,16 @@ impl Teller<'_> {
         out::line(out::styled(out::BOLD, name));
         out::line(format_args!(
             "{} · revision {}",
-            self.booking(&story.state),
+            self.names.booking(&story.state),
             story.revision
         ));
+        for fault in self.faults {
+            if (&fault.source, fault.key.as_ref()) == (&story.source, Some(&story.key)) {
+                self.tell_fault(fault, "the state above is kept");
+            }
+        }
         for notice in &story.notices {
-            self.tell_notice(notice);
+            self.tell_notice(notice, story);
         }
         if story.notices.is_empty() {
             out::line("  Nothing had to be told.");
@@ -90,7 +110,20 @@ impl Teller<'_> {
         out::line("");
     }
 
-    fn tell_notice(&self, notice: &NoticeBrief) {
+    /// Rows that were never understood at all.
+    fn tell_strangers(&self) {
+        for fault in self.faults {
+            self.tell_fault(fault, "nothing was known of it before");
+        }
+    }
+
+    fn tell_fault(&self, fault: &Fault, kept: &str) {
+        let line = fault_line(fault, self.names);
+        let said = format!("  Not understood: {line}; {kept}");
+        out::line(out::styled(out::NOTE, said));
+    }
+
+    fn tell_notice(&self, notice: &NoticeBrief, story: &Story) {
         let word = word(notice, self.now);
         let ending = verdict(notice)
             .map(|v| format!(" ({v})"))
@@ -110,22 +143,23 @@ impl Teller<'_> {
         let change = &notice.change;
         out::line(format_args!(
             "          from {} to {}; tell before {}",
-            self.booking(&change.old),
-            self.booking(&change.new),
-            moment::minute(notice.due_by, self.zone_of(&change.old.office)),
+            self.names.booking(&change.old),
+            self.names.booking(&change.new),
+            moment::minute(notice.due_by, self.names.zone_of(&change.old.office)),
         ));
         for message in &notice.messages {
-            self.tell_message(message);
+            let course = story.courses.iter().find(|c| c.message == message.id);
+            self.tell_message(message, course);
         }
     }
 
-    fn tell_message(&self, message: &MessageBrief) {
+    fn tell_message(&self, message: &MessageBrief, course: Option<&Course>) {
         let reason = message
             .reason
             .map(|reason| format!(" ({})", reason.word().replace('_', " ")));
         let told = message
             .told_at
-            .map(|at| format!(", told {}", moment::second(at, self.zone)));
+            .map(|at| format!(", told {}", moment::second(at, self.names.zone)));
         out::line(format_args!(
             "          {:<6} {}{}{}",
             message.channel.word(),
@@ -133,6 +167,9 @@ impl Teller<'_> {
             reason.unwrap_or_default(),
             told.unwrap_or_default(),
         ));
+        if let Some(why) = course.and_then(|c| why(message, c, self.now, self.names.zone)) {
+            out::line(format_args!("                 {why}"));
+        }
     }
 
     fn tell_line(&self, line: &StoryLine, reference: &str) {
@@ -148,37 +185,10 @@ impl Teller<'_> {
         };
         out::line(format_args!(
             "{}  {:<8}  {reference:<6}  {channel}{}{states}{detail}",
-            moment::second(line.at, self.zone),
+            moment::second(line.at, self.names.zone),
             line.actor,
             line.event.replace('_', " "),
         ));
-    }
-
-    fn booking(&self, state: &BookingState) -> String {
-        let office = self.directory.offices.get(&state.office);
-        let name = office
-            .and_then(|o| {
-                o.name_sms
-                    .get(Language::En)
-                    .or(o.name_sms.get(Language::Nb))
-            })
-            .unwrap_or(&state.office.0);
-        let standing = match state.standing {
-            Standing::Active => "stands",
-            Standing::Cancelled => "cancelled",
-        };
-        let zone = self.zone_of(&state.office);
-        format!(
-            "{} at {name} ({standing})",
-            moment::minute(state.start, zone)
-        )
-    }
-
-    fn zone_of(&self, office: &OfficeId) -> Tz {
-        self.directory
-            .offices
-            .get(office)
-            .map_or(self.zone, |office| office.zone)
     }
 }
 
@@ -199,65 +209,4 @@ fn style(word: Word) -> anstyle::Style {
         Word::MustBePhoned | Word::TooLate => out::BAD,
         Word::LeftOut => out::DIM,
     }
-}
-
-fn as_json(story: &Story, now: DateTime<Utc>) -> Value {
-    json!({
-        "source": story.source.0,
-        "key": story.key.0,
-        "booking": booking_json(&story.state),
-        "revision": story.revision,
-        "notices": story.notices.iter().map(|n| notice_json(n, now)).collect::<Vec<_>>(),
-        "history": story.lines.iter().map(line_json).collect::<Vec<_>>(),
-    })
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-fn booking_json(state: &BookingState) -> Value {
-    json!({
-        "cancelled": state.standing == Standing::Cancelled,
-        "start": instant(state.start),
-        "office": state.office.0,
-    })
-}
-
-fn notice_json(notice: &NoticeBrief, now: DateTime<Utc>) -> Value {
-    let message = |message: &MessageBrief| {
-        json!({
-            "channel": message.channel.word(),
-            "rung": message.rung,
-            "state": message.state.word(),
-            "reason": message.reason.map(|reason| reason.word()),
-            "told_at": message.told_at.map(instant),
-        })
-    };
-    json!({
-        "reference": notice.reference.as_str(),
-        "purpose": notice.purpose.word(),
-        "role": notice.role.to_string(),
-        "revision": notice.revision,
-        "old": booking_json(&notice.change.old),
-        "new": booking_json(&notice.change.new),
-        "due_by": instant(notice.due_by),
-        "not_after": instant(notice.not_after),
-        "superseded": notice.superseded,
-        "word": word(notice, now).word(),
-        "verdict": verdict(notice).map(|verdict| verdict.word()),
-        "messages": notice.messages.iter().map(message).collect::<Vec<_>>(),
-    })
-}
-
-fn line_json(line: &StoryLine) -> Value {
-    json!({
-        "at": instant(line.at),
-        "actor": line.actor,
-        "channel": line.channel.map(|channel| channel.word()),
-        "event": line.event,
-        "from": line.from.map(|state| state.word()),
-        "to": line.to.map(|state| state.word()),
-        "detail": line.detail,
-    })
 }

@@ -4,9 +4,13 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
 
+mod lists;
+
+use super::names::Names;
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
 use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Batch, Desk, Tally};
+use crate::store::{Batch, Desk, Fault, MustBePhoned, Tally};
+pub(super) use lists::{fault_json, fault_line};
 
 pub(super) const HELP: &str = "\
 Counts people, each once for every appointment that changed. The five words add up to all of them:
@@ -15,6 +19,7 @@ Counts people, each once for every appointment that changed. The five words add 
   Must be phoned  nothing else is left: they stand on the call list
   Left out        rightly, because what changed was changed back or is void
   Too late        nobody told them in time
+Then it names who must be phoned, with the reasons, and what of the sources is not understood.
 
 Works while the daemon runs and when it does not.
 
@@ -25,29 +30,37 @@ Examples:
 
 pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
-    let zone = config.file.agency.zone.0;
-    let now = reading.now(zone)?;
+    let names = Names::of(&config);
+    let now = reading.now(names.zone)?;
     let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
     let tally = store.tally(now).await?;
+    let faults = store.faults().await?;
     if everywhere.json {
-        out::json(&as_json(&tally));
-    } else {
-        let batches = store.batches().await?;
-        show(&tally);
-        batches
-            .iter()
-            .for_each(|batch| show_batch(batch, now, zone));
+        let all = store.must_be_phoned(now, u32::MAX).await?;
+        out::json(&as_json(&tally, &all, &faults));
+        return Ok(Exit::Done);
     }
+    let batches = store.batches().await?;
+    let first = store.must_be_phoned(now, lists::PEOPLE_NAMED).await?;
+    show(&tally);
+    batches
+        .iter()
+        .for_each(|batch| show_batch(batch, now, names.zone));
+    let phoned = lists::phoned(&first, &names);
+    let strange = lists::not_understood(&faults, &names);
+    phoned.into_iter().chain(strange).for_each(out::line);
     Ok(Exit::Done)
 }
 
-/// The tally's keys, for programs.
-fn as_json(tally: &Tally) -> serde_json::Value {
+/// The tally's keys, for programs, and everybody who must be phoned.
+fn as_json(tally: &Tally, phoned: &MustBePhoned, faults: &[Fault]) -> serde_json::Value {
     let mut keys = short_json(tally);
     keys["held"] = json!(tally.held);
     keys["unknown"] = json!(tally.unknown);
     keys["possible_duplicates"] = json!(tally.possible_duplicates);
     keys["late"] = json!(tally.late);
+    keys["to_phone"] = lists::phoned_json(phoned);
+    keys["not_understood"] = faults.iter().map(fault_json).collect();
     keys
 }
 
@@ -143,8 +156,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_json_has_exactly_the_tallys_keys() {
-        let json = as_json(&Tally::default());
+    fn the_json_has_the_tallys_keys_and_two_lists() {
+        let json = as_json(&Tally::default(), &MustBePhoned::default(), &[]);
         let keys: Vec<&str> = json
             .as_object()
             .unwrap()
@@ -163,6 +176,8 @@ mod tests {
             "unknown",
             "possible_duplicates",
             "late",
+            "to_phone",
+            "not_understood",
         ];
         expected.sort_unstable();
         assert_eq!(keys, expected);

@@ -21,3 +21,4 @@ mod short_notice;
 mod sigterm_mid_send;
 mod trial_mode;
 mod unknown_outcome;
+mod why_somebody_waits;

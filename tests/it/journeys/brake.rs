@@ -6,7 +6,7 @@ use varsel::store::{Act, ActError, Batch, Deed, Desk, SeenBatch};
 
 use crate::support::world::{Booking, World, passport, residence};
 
-async fn braked() -> World {
+pub(super) async fn braked() -> World {
     braked_of(passport).await
 }
 
@@ -21,7 +21,7 @@ async fn braked_of(booking: fn(&'static str) -> Booking) -> World {
     world
 }
 
-fn act(world: &World, key: &str, deed: Deed) -> Act {
+pub(super) fn act(world: &World, key: &str, deed: Deed) -> Act {
     Act {
         actor: "Kari Nordmann".into(),
         reason: "announced".into(),
@@ -31,7 +31,7 @@ fn act(world: &World, key: &str, deed: Deed) -> Act {
     }
 }
 
-async fn only_batch(world: &World) -> Batch {
+pub(super) async fn only_batch(world: &World) -> Batch {
     let mut batches = world.store.batches().await.unwrap();
     assert_eq!(batches.len(), 1);
     batches.remove(0)

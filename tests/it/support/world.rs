@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ pub struct World {
     ways: Vec<Way>,
     lines: Vec<Dispatch<Sqlite>>,
     /// Last, so that everything in it is closed before it goes.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -153,7 +154,7 @@ impl World {
             shared,
             sms,
             mail,
-            _folder: folder,
+            folder,
         };
         for booking in bookings {
             world.book(booking).await;
@@ -306,6 +307,22 @@ impl World {
     }
 
     // ── what people see ─────────────────────────────────────────────────────────────────────────
+
+    /// What a verb prints of this world, at its own time; it must end with 0.
+    pub fn verb(&self, words: &[&str]) -> String {
+        let config = self.folder.path().join("varsel.toml");
+        std::fs::write(&config, "[store]\npath = \"varsel.db\"\n").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_varsel"));
+        command.arg("-c").arg(config).args(words);
+        let output = command
+            .args(["--at", &self.now.to_rfc3339()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}{problem}");
+        said
+    }
 
     pub async fn tally(&self) -> Tally {
         self.store.tally(self.now).await.unwrap()
