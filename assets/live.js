@@ -5,7 +5,7 @@
 "use strict";
 
 const address = document.body.dataset.live;
-const regions = ["clock", "tally", "batches", "phones", "feed", "mailbox"];
+const regions = ["clock", "tally", "moods", "batches", "phoned", "phones", "feed", "mailbox"];
 const mailsKept = 30;
 let stream = null;
 

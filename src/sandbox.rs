@@ -39,6 +39,8 @@ use register::{Invention, Register, RegisterError};
 pub const SOURCE: &str = "sandbox";
 /// Bookings in the register.
 pub const BOOKINGS: u32 = 2_000;
+/// What a part of an SMS costs in the sandbox, in øre: an invented price.
+pub const PART_PRICE_ORE: u32 = 45;
 /// How many days the register's calendar spans.
 const DAYS: i64 = 31;
 /// The register's file in the sandbox's folder.
@@ -55,6 +57,8 @@ pub struct SandboxSettings {
     pub smtp: SocketAddr,
     /// An existing folder for the register, where no register lies yet.
     pub folder: PathBuf,
+    /// What a part of an SMS costs, in øre (hundredths of a Norwegian krone).
+    pub part_price_ore: u32,
     /// The clock it shares with the daemon.
     pub clock: Clock,
     /// The offices and services it invents bookings for.
@@ -102,6 +106,7 @@ pub struct Sandbox {
     pub feed: Feed,
     /// The offices and services.
     pub directory: Arc<Directory>,
+    part_price_ore: u32,
     desk: AnyDesk,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -141,6 +146,7 @@ pub async fn start(settings: SandboxSettings) -> Result<Sandbox, SandboxError> {
         mailbox,
         feed: Feed::new(clock, bell.clone()),
         directory: settings.directory,
+        part_price_ore: settings.part_price_ore,
         desk: AnyDesk::default(),
         tasks: tasks.clone(),
         stop: stop.clone(),

@@ -106,6 +106,7 @@ impl Show {
             listen: options.listen.unwrap_or(usual),
             smtp: any_port,
             folder: folder.path().to_owned(),
+            part_price_ore: sandbox::PART_PRICE_ORE,
             clock,
             directory: Arc::clone(&directory),
             stop: sandbox_stop,

@@ -1,7 +1,7 @@
 //! The store as the page sees it: [`Desk`] behind a pointer, absent until the daemon has a store.
 //!
 //! `Desk` answers with unnamed futures, so it cannot stand behind `dyn` itself; [`Boxed`] is the
-//! same three calls with boxed ones. Only reading and the act of a person pass through here.
+//! same four calls with boxed ones. Only reading and the act of a person pass through here.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
-use crate::store::{Act, ActError, Acted, Batch, Desk, StoreResult, Tally};
+use crate::store::{Act, ActError, Acted, Batch, Desk, MustBePhoned, StoreResult, Tally};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -17,6 +17,11 @@ trait Boxed: Send + Sync {
     fn act<'a>(&'a self, act: &'a Act) -> Answer<'a, Result<Acted, ActError>>;
     fn tally(&self, now: DateTime<Utc>) -> Answer<'_, StoreResult<Tally>>;
     fn batches(&self) -> Answer<'_, StoreResult<Vec<Batch>>>;
+    fn must_be_phoned(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Answer<'_, StoreResult<MustBePhoned>>;
 }
 
 impl<S: Desk> Boxed for S {
@@ -30,6 +35,14 @@ impl<S: Desk> Boxed for S {
 
     fn batches(&self) -> Answer<'_, StoreResult<Vec<Batch>>> {
         Box::pin(Desk::batches(self))
+    }
+
+    fn must_be_phoned(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Answer<'_, StoreResult<MustBePhoned>> {
+        Box::pin(Desk::must_be_phoned(self, now, limit))
     }
 }
 
@@ -56,6 +69,18 @@ impl AnyDesk {
         match self.0.get() {
             Some(desk) => desk.batches().await,
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Who must be phoned; nobody before there is a store.
+    pub(super) async fn must_be_phoned(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> StoreResult<MustBePhoned> {
+        match self.0.get() {
+            Some(desk) => desk.must_be_phoned(now, limit).await,
+            None => Ok(MustBePhoned::default()),
         }
     }
 

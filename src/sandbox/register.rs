@@ -6,6 +6,7 @@
 
 mod invent;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -310,6 +311,32 @@ impl Register {
         rows.iter().map(read).collect()
     }
 
+    /// The local days on which bookings stand that start at or after `from`, in order.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub async fn days(
+        &self,
+        directory: &Directory,
+        from: DateTime<Utc>,
+    ) -> Result<BTreeSet<NaiveDate>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT office, starts_at FROM bookings WHERE state = ? AND starts_at >= ?",
+        )
+        .bind(BOOKED)
+        .bind(written(from))
+        .fetch_all(&self.pool)
+        .await?;
+        let mut days = BTreeSet::new();
+        for row in &rows {
+            let office = OfficeId(row.try_get("office")?);
+            if let Some(office) = directory.offices.get(&office) {
+                days.insert(calendar::local_day(start(row)?, office.zone));
+            }
+        }
+        Ok(days)
+    }
+
     /// The invented names behind numbers and addresses, so that the page can label its phones:
     /// pairs of what was typed (number or address) and the name.
     ///
@@ -359,15 +386,19 @@ fn count(rows: u64) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
 
-fn read(row: &SqliteRow) -> Result<Booking> {
-    let state: String = row.try_get("state")?;
+fn start(row: &SqliteRow) -> Result<DateTime<Utc>> {
     let start: String = row.try_get("starts_at")?;
     let start = DateTime::parse_from_rfc3339(&start)
         .map_err(|problem| sqlx::Error::Decode(Box::new(problem)))?;
+    Ok(start.to_utc())
+}
+
+fn read(row: &SqliteRow) -> Result<Booking> {
+    let state: String = row.try_get("state")?;
     Ok(Booking {
         number: row.try_get("booking_no")?,
         stands: state == BOOKED,
-        start: start.to_utc(),
+        start: start(row)?,
         office: OfficeId(row.try_get("office")?),
         service: ServiceId(row.try_get("case_type")?),
         name: row.try_get("name")?,

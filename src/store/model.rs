@@ -4,6 +4,7 @@
 //! It is deterministic. Its own clock, on which leases are measured, stands still until it is
 //! told to move.
 
+mod faults;
 mod reads;
 
 use std::collections::BTreeMap;
@@ -148,25 +149,6 @@ impl State {
         self.keep_faults(record);
         self.done();
         recorded
-    }
-
-    /// What is not understood any longer goes; what still reads the same keeps its time.
-    fn keep_faults(&mut self, record: &Record) {
-        let Some(faults) = &record.faults else {
-            return;
-        };
-        let mut new = BTreeMap::new();
-        for fault in faults {
-            let key = fault.key.as_ref().map_or("", |key| key.0.as_str());
-            let place = (record.source.clone(), key.to_owned(), fault.column.clone());
-            let old = self.faults.get(&place);
-            let old = old.filter(|(problem, _)| *problem == fault.problem);
-            let since = old.map_or(record.at, |(_, since)| *since);
-            new.entry(place).or_insert((fault.problem.clone(), since));
-        }
-        self.faults
-            .retain(|(source, ..), _| *source != record.source);
-        self.faults.append(&mut new);
     }
 
     fn set_absent(&mut self, record: &Record, key: &BookingKey, next: fn(u8) -> u8) {

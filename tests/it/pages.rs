@@ -140,6 +140,162 @@ async fn a_button_that_cannot_work_says_why() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_not_whole_is_answered_with_a_sentence() {
+    let running = running().await;
+    let sandbox = &running.sandbox;
+    for action in [
+        "cancel-day",
+        "cancel",
+        "move",
+        "reinstate",
+        "release",
+        "gateway",
+        "mail",
+    ] {
+        let action = format!("/acts/{action}");
+        for fields in [
+            &[("people", "many")][..],
+            &[("batch", "x"), ("version", "1")][..],
+        ] {
+            let page = post(sandbox, &action, fields).await;
+            assert!(
+                page.contains("Skjemaet er ikke fylt ut"),
+                "{action}: {page}"
+            );
+            assert!(
+                page.contains("The form is not filled in"),
+                "{action}: {page}"
+            );
+        }
+    }
+    assert_eq!(cancelled(&running).await, 0);
+}
+
+#[tokio::test]
+async fn only_days_with_bookings_are_offered_and_an_empty_one_says_so() {
+    let running = running().await;
+    let sandbox = &running.sandbox;
+    let page = get(sandbox, "/").await;
+    let offered = |day: &str| page.contains(&format!("<option value=\"{day}\""));
+    assert!(offered("2021-03-24"), "a Wednesday");
+    assert!(page.contains("24. mars · 24 March"));
+    let embassy = BookingQuery {
+        office: Some(OfficeId::from("algiers")),
+        limit: BOOKINGS,
+        ..BookingQuery::default()
+    };
+    let embassy = sandbox.register.list(&embassy).await.unwrap();
+    let sunday = "2021-03-21";
+    let on_sunday = embassy
+        .iter()
+        .any(|b| b.start.date_naive().to_string() == sunday);
+    assert_eq!(
+        offered(sunday),
+        on_sunday,
+        "the embassy alone works on Sundays"
+    );
+
+    let day = [("office", "gronland"), ("day", "2021-03-24")];
+    post(sandbox, "/acts/cancel-day", &day).await;
+    let again = post(sandbox, "/acts/cancel-day", &day).await;
+    assert!(
+        again.contains("Det er ingen timer å avlyse 24. mars"),
+        "{again}"
+    );
+    assert!(
+        again.contains("There are no appointments to cancel on 24 March"),
+        "{again}"
+    );
+    let numbers: Vec<String> = embassy.into_iter().map(|one| one.number).collect();
+    sandbox.register.cancel(&numbers).await.unwrap();
+    assert!(
+        !get(sandbox, "/")
+            .await
+            .contains("<option value=\"2021-03-21\"")
+    );
+}
+
+#[tokio::test]
+async fn the_page_says_that_a_gateway_does_not_behave() {
+    let running = running().await;
+    let sandbox = &running.sandbox;
+    assert!(!get(sandbox, "/").await.contains("class=\"ds-alert mood\""));
+    for (action, mode, says) in [
+        (
+            "/acts/gateway",
+            "slow",
+            "SMS-porten er treg: hvert svar tar flere sekunder.",
+        ),
+        (
+            "/acts/gateway",
+            "failing",
+            "The SMS gateway is down: no SMS leaves",
+        ),
+        (
+            "/acts/mail",
+            "failing",
+            "The mail server is down: no e-mail leaves",
+        ),
+    ] {
+        post(sandbox, action, &[("mode", mode)]).await;
+        let page = get(sandbox, "/").await;
+        assert!(page.contains(says), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn an_sms_shows_its_parts_its_cost_and_unbroken_numbers() {
+    let running = running().await;
+    let sandbox = &running.sandbox;
+    let long = "Ring 22 34 21 00. ".repeat(12);
+    let sms = serde_json::json!({
+        "to": "+4740700001", "from": "Politiet", "text": long, "key": "k1", "validity_seconds": 60,
+    });
+    let answer = client()
+        .post(sandbox.gateway_url())
+        .header("content-type", "application/json")
+        .body(sms.to_string())
+        .send();
+    assert_eq!(answer.await.unwrap().status(), 202);
+    let page = get(sandbox, "/").await;
+    assert!(
+        page.contains("2 SMS-deler · kr\u{a0}0,90 · GSM-7"),
+        "{page}"
+    );
+    assert!(page.contains("2 parts · NOK\u{a0}0.90"), "{page}");
+    assert!(
+        page.contains("Ring 22\u{a0}34\u{a0}21\u{a0}00. Ring"),
+        "{page}"
+    );
+    assert!(
+        page.contains("kr\u{a0}0,90 til en oppdiktet pris av kr\u{a0}0,45 per del"),
+        "{page}"
+    );
+    assert_eq!(
+        sandbox.gateway.newest()[0].text,
+        long,
+        "what was sent is as it was sent"
+    );
+}
+
+/// Every Norwegian label stands beside its English one.
+#[tokio::test]
+async fn every_label_and_button_is_bilingual() {
+    let running = running().await;
+    let page = get(&running.sandbox, "/").await;
+    for tag in ["label", "legend", "button", "h1", "h2", "h3", "th"] {
+        let open = format!("<{tag} ");
+        let mut found = 0;
+        for piece in page.split(&open).skip(1) {
+            let content = piece.split(&format!("</{tag}>")).next().unwrap();
+            assert!(content.contains("lang=\"en\""), "{tag}: {content}");
+            found += 1;
+        }
+        assert!(found > 0 || tag == "th", "the page has no {tag}");
+    }
+}
+
+#[tokio::test]
 async fn strangers_in_the_browser_are_refused() {
     let running = running().await;
     let base = format!("http://{}", running.sandbox.http_addr);

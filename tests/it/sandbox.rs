@@ -69,6 +69,7 @@ fn settings(folder: &TempDir, stop: &CancellationToken) -> SandboxSettings {
         listen: local(),
         smtp: local(),
         folder: folder.path().to_owned(),
+        part_price_ore: varsel::sandbox::PART_PRICE_ORE,
         clock: Clock::starting_at(the_afternoon()),
         directory: Arc::new(model_case()),
         stop: stop.clone(),

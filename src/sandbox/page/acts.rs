@@ -1,10 +1,13 @@
 //! The buttons: each form does one thing to the register, the gateway, the mail server or a held
 //! batch, says what came of it in the feed, and sends the browser back to the page.
 
-use axum::extract::{Form, State};
+use std::convert::Infallible;
+
+use axum::extract::{Form, FromRequest, Request, State};
 use axum::response::Redirect;
 use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::Page;
 use super::assets::figure;
@@ -35,6 +38,31 @@ fn refused(nb: &str, en: &str) -> Said {
     Said::new(nb, en)
 }
 
+fn no_such_setting() -> Said {
+    refused(
+        "Den innstillingen finnes ikke.",
+        "There is no such setting.",
+    )
+}
+
+/// A form as it was filled in, or what to say of one that is not whole.
+pub(super) struct Filled<T>(Result<T, Said>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Filled<T> {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        let form = Form::<T>::from_request(request, state).await;
+        let said = |_| {
+            refused(
+                "Skjemaet er ikke fylt ut: last siden på nytt, og velg i alle felt.",
+                "The form is not filled in: load the page anew, and choose in every field.",
+            )
+        };
+        Ok(Self(form.map(|Form(form)| form).map_err(said)))
+    }
+}
+
 fn broken(problem: &impl std::fmt::Display) -> Said {
     Said::new(
         format!("Det gikk ikke: {problem}"),
@@ -48,8 +76,11 @@ pub(super) struct CancelDay {
     day: String,
 }
 
-pub(super) async fn cancel_day(State(page): State<Page>, Form(form): Form<CancelDay>) -> Redirect {
-    let answer = do_cancel_day(&page, &form).await;
+pub(super) async fn cancel_day(State(page): State<Page>, form: Filled<CancelDay>) -> Redirect {
+    let answer = match form.0 {
+        Ok(form) => do_cancel_day(&page, &form).await,
+        Err(said) => Err(said),
+    };
     back(&page, answer)
 }
 
@@ -69,6 +100,12 @@ async fn do_cancel_day(page: &Page, form: &CancelDay) -> Answer {
         calendar::date(Language::Nb, day),
         calendar::date(Language::En, day),
     );
+    if count == 0 {
+        return Err(Said::new(
+            format!("Det er ingen timer å avlyse {nb}: {name}."),
+            format!("There are no appointments to cancel on {en}: {name}."),
+        ));
+    }
     Ok(Said::new(
         format!("{count} timer {nb} er avlyst: {name}."),
         format!("{count} appointments on {en} cancelled: {name}."),
@@ -80,8 +117,16 @@ pub(super) struct OneBooking {
     booking: String,
 }
 
-pub(super) async fn cancel(State(page): State<Page>, Form(form): Form<OneBooking>) -> Redirect {
-    let answer = match page.sandbox.register.cancel(&[form.booking]).await {
+pub(super) async fn cancel(State(page): State<Page>, form: Filled<OneBooking>) -> Redirect {
+    let answer = match form.0 {
+        Ok(form) => do_cancel(&page, form).await,
+        Err(said) => Err(said),
+    };
+    back(&page, answer)
+}
+
+async fn do_cancel(page: &Page, form: OneBooking) -> Answer {
+    match page.sandbox.register.cancel(&[form.booking]).await {
         Ok(0) => Err(refused(
             "Timen er allerede avlyst.",
             "It is cancelled already.",
@@ -91,20 +136,26 @@ pub(super) async fn cancel(State(page): State<Page>, Form(form): Form<OneBooking
             "One appointment cancelled.",
         )),
         Err(problem) => Err(broken(&problem)),
+    }
+}
+
+pub(super) async fn reinstate(State(page): State<Page>, form: Filled<OneBooking>) -> Redirect {
+    let answer = match form.0 {
+        Ok(form) => do_reinstate(&page, form).await,
+        Err(said) => Err(said),
     };
     back(&page, answer)
 }
 
-pub(super) async fn reinstate(State(page): State<Page>, Form(form): Form<OneBooking>) -> Redirect {
-    let answer = match page.sandbox.register.reinstate(&[form.booking]).await {
+async fn do_reinstate(page: &Page, form: OneBooking) -> Answer {
+    match page.sandbox.register.reinstate(&[form.booking]).await {
         Ok(0) => Err(refused("Timen er ikke avlyst.", "It is not cancelled.")),
         Ok(_) => Ok(Said::new(
             "Én avlysning er trukket tilbake.",
             "One cancellation taken back.",
         )),
         Err(problem) => Err(broken(&problem)),
-    };
-    back(&page, answer)
+    }
 }
 
 #[derive(Deserialize)]
@@ -114,8 +165,11 @@ pub(super) struct Move {
     time: String,
 }
 
-pub(super) async fn move_booking(State(page): State<Page>, Form(form): Form<Move>) -> Redirect {
-    let answer = do_move(&page, &form).await;
+pub(super) async fn move_booking(State(page): State<Page>, form: Filled<Move>) -> Redirect {
+    let answer = match form.0 {
+        Ok(form) => do_move(&page, &form).await,
+        Err(said) => Err(said),
+    };
     back(&page, answer)
 }
 
@@ -167,7 +221,15 @@ pub(super) struct Release {
     people: u32,
 }
 
-pub(super) async fn release(State(page): State<Page>, Form(form): Form<Release>) -> Redirect {
+pub(super) async fn release(State(page): State<Page>, form: Filled<Release>) -> Redirect {
+    let answer = match form.0 {
+        Ok(form) => do_release(&page, &form).await,
+        Err(said) => Err(said),
+    };
+    back(&page, answer)
+}
+
+async fn do_release(page: &Page, form: &Release) -> Answer {
     let seen = SeenBatch {
         batch: BatchId(form.batch),
         version: form.version,
@@ -181,7 +243,7 @@ pub(super) async fn release(State(page): State<Page>, Form(form): Form<Release>)
         at: page.clock.now(),
         deed: Deed::Release(seen),
     };
-    let answer = match page.sandbox.desk.act(&act).await {
+    match page.sandbox.desk.act(&act).await {
         Some(Ok(acted)) => Ok(Said::new(
             format!(
                 "Varslene til {} personer er sluppet.",
@@ -205,8 +267,7 @@ pub(super) async fn release(State(page): State<Page>, Form(form): Form<Release>)
             "Varsel starter fortsatt.",
             "Varsel is still starting.",
         )),
-    };
-    back(&page, answer)
+    }
 }
 
 #[derive(Deserialize)]
@@ -214,17 +275,12 @@ pub(super) struct Mode {
     mode: String,
 }
 
-pub(super) async fn gateway(State(page): State<Page>, Form(form): Form<Mode>) -> Redirect {
-    let answer = match GatewayMode::from_word(&form.mode) {
-        Some(mode) => {
-            page.sandbox.gateway.set_mode(mode);
-            Ok(gateway_said(mode))
-        }
-        None => Err(refused(
-            "Den innstillingen finnes ikke.",
-            "There is no such setting.",
-        )),
-    };
+pub(super) async fn gateway(State(page): State<Page>, form: Filled<Mode>) -> Redirect {
+    let known = |form: Mode| GatewayMode::from_word(&form.mode).ok_or_else(no_such_setting);
+    let answer = form.0.and_then(known).map(|mode| {
+        page.sandbox.gateway.set_mode(mode);
+        gateway_said(mode)
+    });
     back(&page, answer)
 }
 
@@ -244,17 +300,12 @@ fn gateway_said(mode: GatewayMode) -> Said {
     }
 }
 
-pub(super) async fn mail(State(page): State<Page>, Form(form): Form<Mode>) -> Redirect {
-    let answer = match MailMode::from_word(&form.mode) {
-        Some(mode) => {
-            page.sandbox.mailbox.set_mode(mode);
-            Ok(mail_said(mode))
-        }
-        None => Err(refused(
-            "Den innstillingen finnes ikke.",
-            "There is no such setting.",
-        )),
-    };
+pub(super) async fn mail(State(page): State<Page>, form: Filled<Mode>) -> Redirect {
+    let known = |form: Mode| MailMode::from_word(&form.mode).ok_or_else(no_such_setting);
+    let answer = form.0.and_then(known).map(|mode| {
+        page.sandbox.mailbox.set_mode(mode);
+        mail_said(mode)
+    });
     back(&page, answer)
 }
 

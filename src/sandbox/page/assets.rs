@@ -42,16 +42,18 @@ const ASSETS: [Asset; 4] = [
 ];
 
 /// The regions of the page that the event stream sends anew, and their templates.
-pub(super) const REGIONS: [(&str, &str); 6] = [
+pub(super) const REGIONS: [(&str, &str); 8] = [
     ("clock", "clock.html"),
     ("tally", "tally.html"),
+    ("moods", "moods.html"),
     ("batches", "batches.html"),
+    ("phoned", "phoned.html"),
     ("phones", "phones.html"),
     ("feed", "feed.html"),
     ("mailbox", "mailbox.html"),
 ];
 
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 9] = [
     (
         "sandbox.html",
         include_str!("../../../assets/pages/sandbox.html"),
@@ -67,6 +69,14 @@ const PAGES: [(&str, &str); 7] = [
     (
         "batches.html",
         include_str!("../../../assets/pages/batches.html"),
+    ),
+    (
+        "moods.html",
+        include_str!("../../../assets/pages/moods.html"),
+    ),
+    (
+        "phoned.html",
+        include_str!("../../../assets/pages/phoned.html"),
     ),
     (
         "phones.html",

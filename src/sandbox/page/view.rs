@@ -4,10 +4,12 @@
 mod batches;
 mod choices;
 mod mailbox;
+mod moods;
+mod phoned;
 mod phones;
 mod tally;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -18,7 +20,7 @@ use crate::domain::directory::{Directory, OfficeId, ServiceId};
 use crate::domain::language::{Language, Texts};
 use crate::sandbox::feed::{Kind, Line};
 use crate::sandbox::register::{Booking, BookingQuery};
-use crate::store::{Batch, Tally};
+use crate::store::{Batch, MustBePhoned, StoreError, Tally};
 
 /// Bookings offered in a list to choose from.
 const CHOICES: u32 = 40;
@@ -36,6 +38,8 @@ pub(super) struct View {
     now: String,
     answer: Option<FeedView>,
     tally: tally::TallyView,
+    moods: Vec<moods::MoodView>,
+    phoned: phoned::PhonedView,
     batches: Vec<batches::BatchView>,
     /// Set when the store did not answer: what it said.
     trouble: Option<String>,
@@ -66,7 +70,7 @@ impl View {
         let sandbox = &page.sandbox;
         let directory = &sandbox.directory;
         let now = page.clock.now();
-        let (tally, batches, trouble) = look_at_store(page, now).await;
+        let (tally, batches, phoned, trouble) = look_at_store(page, now).await;
         let list = |wanted| async move { sandbox.register.list(&wanted).await.unwrap_or_default() };
         let standing = list(BookingQuery {
             stands: Some(true),
@@ -82,6 +86,8 @@ impl View {
             ..BookingQuery::default()
         });
         let names = page.names().await;
+        let price = sandbox.part_price_ore;
+        let days = sandbox.register.days(directory, tomorrow(now)).await;
         let search = ask.search();
         let choice = |booking: &Booking| choices::booking_choice(directory, booking);
         let move_day = calendar::local_day(now, ZONE) + TimeDelta::days(28);
@@ -89,18 +95,20 @@ impl View {
             live: live_address(&search),
             now: time(now),
             answer: ask.svar.and_then(|n| sandbox.feed.find(n)).map(line),
-            tally: tally::tally_view(tally, &batches, sandbox.gateway.taken()),
+            tally: tally::tally_view(tally, &batches, sandbox.gateway.taken(), price),
+            moods: moods::moods(sandbox.gateway.mode(), sandbox.mailbox.mode()),
+            phoned: phoned::PhonedView::of(directory, &phoned),
             batches: batches
                 .iter()
                 .filter(|batch| batch.people > 0)
                 .map(|batch| batches::batch_view(directory, batch))
                 .collect(),
             trouble,
-            phones: phones::PhonesView::of(&sandbox.gateway, names, &search, &time),
+            phones: phones::PhonesView::of(&sandbox.gateway, names, &search, price),
             mailbox: mailbox::MailboxView::of(&sandbox.mailbox, names, &search, &time),
             feed: sandbox.feed.newest(LINES).into_iter().map(line).collect(),
             offices: choices::offices(directory),
-            days: choices::days(now),
+            days: choices::days(&days.unwrap_or_default()),
             standing: standing.await.iter().map(choice).collect(),
             cancelled: cancelled.await.iter().map(choice).collect(),
             move_day: move_day.to_string(),
@@ -117,14 +125,33 @@ fn live_address(search: &str) -> String {
     format!("/live?{}", query.unwrap_or_default())
 }
 
-async fn look_at_store(page: &Page, now: DateTime<Utc>) -> (Tally, Vec<Batch>, Option<String>) {
+type Seen = (Tally, Vec<Batch>, MustBePhoned, Option<String>);
+
+async fn look_at_store(page: &Page, now: DateTime<Utc>) -> Seen {
     let desk = &page.sandbox.desk;
-    match (desk.tally(now).await, desk.batches().await) {
-        (Ok(tally), Ok(batches)) => (tally, batches, None),
-        (Err(problem), _) | (_, Err(problem)) => {
-            (Tally::default(), Vec::new(), Some(problem.to_string()))
+    let look = async {
+        let (tally, batches) = (desk.tally(now).await?, desk.batches().await?);
+        let phoned = desk.must_be_phoned(now, phoned::SHOWN).await?;
+        Ok::<_, StoreError>((tally, batches, phoned))
+    };
+    match look.await {
+        Ok((tally, batches, phoned)) => (tally, batches, phoned, None),
+        Err(problem) => {
+            let trouble = Some(problem.to_string());
+            (
+                Tally::default(),
+                Vec::new(),
+                MustBePhoned::default(),
+                trouble,
+            )
         }
     }
+}
+
+/// The first instant of tomorrow by the page's clock.
+fn tomorrow(now: DateTime<Utc>) -> DateTime<Utc> {
+    let day = calendar::local_day(now, ZONE) + TimeDelta::days(1);
+    calendar::instant(day.and_time(NaiveTime::MIN), ZONE)
 }
 
 fn line(line: Line) -> FeedView {
@@ -159,6 +186,30 @@ pub(super) fn service_name(directory: &Directory, service: &ServiceId) -> String
 fn norwegian(texts: Option<&Texts>, otherwise: &str) -> String {
     let found = texts.and_then(|texts| texts.get(Language::Nb));
     found.unwrap_or(otherwise).to_owned()
+}
+
+/// A text whose telephone numbers stay on one line: the spaces within them do not break. Only what
+/// is shown changes; what was sent is sent.
+fn unbroken(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let after_digit = shown.ends_with(|c: char| c.is_ascii_digit());
+        let before_digit = letters.peek().is_some_and(char::is_ascii_digit);
+        let within = letter == ' ' && after_digit && before_digit;
+        shown.push(if within { '\u{a0}' } else { letter });
+    }
+    shown
+}
+
+/// An amount in Norwegian.
+fn kroner(ore: u64) -> String {
+    format!("kr\u{a0}{},{:02}", figure(ore / 100), ore % 100)
+}
+
+/// An amount in English.
+fn kroner_en(ore: u64) -> String {
+    format!("NOK\u{a0}{}.{:02}", figure(ore / 100), ore % 100)
 }
 
 fn time(at: DateTime<Utc>) -> String {

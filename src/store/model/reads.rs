@@ -14,7 +14,7 @@ use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
 use crate::store::rows::{AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow};
-use crate::store::{Batch, BatchId, Fault, Gauges, Marks, Sample, Story, StoryLine, Tally};
+use crate::store::{Batch, BatchId, Gauges, Marks, Sample, Story, StoryLine, Tally};
 
 impl State {
     pub(super) fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> Marks {
@@ -128,20 +128,6 @@ impl State {
         let found = self.find(name).into_iter();
         let stories = found.filter_map(|id| self.tables.story(id, self.lines(id)));
         stories.collect()
-    }
-
-    pub(super) fn faults(&self) -> Vec<Fault> {
-        let fault = |((source, key, column), (problem, since)): (
-            &(SourceName, String, String),
-            &(String, DateTime<Utc>),
-        )| Fault {
-            source: source.clone(),
-            key: (!key.is_empty()).then(|| BookingKey(key.clone())),
-            column: column.clone(),
-            problem: problem.clone(),
-            since: *since,
-        };
-        self.faults.iter().map(fault).collect()
     }
 
     fn find(&self, name: &str) -> Vec<AppointmentId> {

@@ -94,6 +94,10 @@ async fn people_can_watch_and_act_in_a_browser() {
     browser
         .until("document.querySelectorAll('.mails > li').length === 12")
         .await;
+    // Who must be phoned stands there by name, without the page being loaded anew.
+    browser
+        .until("document.querySelectorAll('#phoned tbody tr').length === 12")
+        .await;
     no_barriers(&browser, "while messages leave").await;
     browser.look(PICTURE.0, TALL, "light").await;
     browser.run("window.scrollTo(0, 0)").await;
@@ -113,11 +117,23 @@ async fn people_can_watch_and_act_in_a_browser() {
         .run("document.querySelector('details[open]').scrollIntoView()")
         .await;
     keep(&browser, "sandbox-mail.png").await;
-
-    browser.look(390, 844, "light").await;
-    // Nothing runs out of a phone's screen, once the page has been laid out anew.
     browser
-        .until("document.documentElement.scrollWidth <= window.innerWidth")
+        .run("document.querySelector('#ringes').scrollIntoView()")
+        .await;
+    keep(&browser, "sandbox-phoned.png").await;
+
+    for width in [390, 360] {
+        browser.look(width, 844, "light").await;
+        // Nothing runs out of a phone's screen, once the page has been laid out anew.
+        browser
+            .until("document.documentElement.scrollWidth <= window.innerWidth")
+            .await;
+        browser
+            .until("[...document.querySelectorAll('input')].every((one) => one.scrollWidth <= one.clientWidth)")
+            .await;
+    }
+    browser
+        .until("document.querySelector('#move-day').clientWidth > 200")
         .await;
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::tally::{people_en, people_nb};
-use super::{office_name, time};
+use super::{office_name, time, unbroken};
 use crate::domain::brake::Braked;
 use crate::domain::directory::Directory;
 use crate::sandbox::mail::readable;
@@ -62,6 +62,10 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
         why,
         why_en,
         offices: offices.collect(),
-        samples: batch.samples.iter().map(readable).collect(),
+        samples: batch
+            .samples
+            .iter()
+            .map(|s| unbroken(&readable(s)))
+            .collect(),
     }
 }

@@ -1,6 +1,8 @@
 //! What the forms offer to choose from: offices, days, bookings, moods.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::{ZONE, office_name, service_name};
@@ -11,14 +13,13 @@ use crate::sandbox::gateway::GatewayMode;
 use crate::sandbox::mail::MailMode;
 use crate::sandbox::register::Booking;
 
-/// Days offered for cancelling.
-const DAYS: i64 = 31;
-
 /// One of several things to choose from.
 #[derive(Serialize)]
 pub(super) struct Choice {
     value: String,
     label: String,
+    /// The same in English, where the label is a word.
+    en: &'static str,
     chosen: bool,
 }
 
@@ -26,22 +27,26 @@ pub(super) fn offices(directory: &Directory) -> Vec<Choice> {
     let one = |id: &OfficeId| Choice {
         value: id.0.clone(),
         label: office_name(directory, id),
+        en: "",
         chosen: false,
     };
     directory.offices.keys().map(one).collect()
 }
 
-pub(super) fn days(now: DateTime<Utc>) -> Vec<Choice> {
-    let tomorrow = calendar::local_day(now, ZONE) + TimeDelta::days(1);
-    let one = |step| {
-        let day = tomorrow + TimeDelta::days(step);
-        Choice {
-            value: day.to_string(),
-            label: calendar::date(Language::Nb, day),
-            chosen: step == 0,
-        }
+/// The days on which somebody has a booking, in both languages.
+pub(super) fn days(days: &BTreeSet<NaiveDate>) -> Vec<Choice> {
+    let said = |language, day| calendar::date(language, day);
+    let one = |day: &NaiveDate| Choice {
+        value: day.to_string(),
+        label: format!(
+            "{} · {}",
+            said(Language::Nb, *day),
+            said(Language::En, *day)
+        ),
+        en: "",
+        chosen: false,
     };
-    (0..DAYS).map(one).collect()
+    days.iter().map(one).collect()
 }
 
 pub(super) fn booking_choice(directory: &Directory, booking: &Booking) -> Choice {
@@ -58,34 +63,37 @@ pub(super) fn booking_choice(directory: &Directory, booking: &Booking) -> Choice
             service_name(directory, &booking.service),
             office_name(directory, &booking.office),
         ),
+        en: "",
         chosen: false,
     }
 }
 
 pub(super) fn gateway_modes(now: GatewayMode) -> Vec<Choice> {
-    let choice = |mode: GatewayMode, label: &str| Choice {
+    let choice = |mode: GatewayMode, label: &str, en| Choice {
         value: mode.word().to_owned(),
         label: label.to_owned(),
+        en,
         chosen: mode == now,
     };
     vec![
-        choice(GatewayMode::Normal, "vanlig"),
-        choice(GatewayMode::Slow, "treg"),
-        choice(GatewayMode::Failing, "nede"),
-        choice(GatewayMode::Silent, "uten kvittering"),
-        choice(GatewayMode::Refusing, "avviser alt"),
+        choice(GatewayMode::Normal, "vanlig", "normal"),
+        choice(GatewayMode::Slow, "treg", "slow"),
+        choice(GatewayMode::Failing, "nede", "down"),
+        choice(GatewayMode::Silent, "uten kvittering", "no reports"),
+        choice(GatewayMode::Refusing, "avviser alt", "refuses all"),
     ]
 }
 
 pub(super) fn mail_modes(now: MailMode) -> Vec<Choice> {
-    let choice = |mode: MailMode, label: &str| Choice {
+    let choice = |mode: MailMode, label: &str, en| Choice {
         value: mode.word().to_owned(),
         label: label.to_owned(),
+        en,
         chosen: mode == now,
     };
     vec![
-        choice(MailMode::Normal, "vanlig"),
-        choice(MailMode::Failing, "nede"),
-        choice(MailMode::Refusing, "avviser alt"),
+        choice(MailMode::Normal, "vanlig", "normal"),
+        choice(MailMode::Failing, "nede", "down"),
+        choice(MailMode::Refusing, "avviser alt", "refuses all"),
     ]
 }

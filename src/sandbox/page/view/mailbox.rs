@@ -86,7 +86,7 @@ fn view(
         from: read.from,
         subject: read.subject,
         time: time(mail.at),
-        text: texts.join("\n"),
+        text: super::unbroken(&texts.join("\n")),
         has_html: !read.htmls.is_empty(),
         octets: mail.raw.len(),
     }

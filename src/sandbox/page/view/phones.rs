@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::{kroner, kroner_en, time, unbroken};
 use crate::domain::contact::Phone;
 use crate::domain::segments::Encoding;
 use crate::sandbox::gateway::{Gateway, Sms, SmsState};
@@ -45,6 +45,9 @@ struct Bubble {
     room: usize,
     state: &'static str,
     said: &'static str,
+    said_en: &'static str,
+    cost: String,
+    cost_en: String,
     repeats: u32,
 }
 
@@ -53,7 +56,7 @@ impl PhonesView {
         gateway: &Gateway,
         names: &BTreeMap<String, String>,
         search: &str,
-        time: &dyn Fn(DateTime<Utc>) -> String,
+        part_price_ore: u32,
     ) -> Self {
         let newest = gateway.newest();
         let name = |sms: &Sms| names.get(&sms.to).cloned().unwrap_or_default();
@@ -72,7 +75,7 @@ impl PhonesView {
             Some(PhoneView {
                 name: name(sms.first()?),
                 number: Phone::from_stored(number).to_string(),
-                bubbles: bubbles.map(|sms| bubble(sms, time)).collect(),
+                bubbles: bubbles.map(|sms| bubble(sms, part_price_ore)).collect(),
                 older: sms.len().saturating_sub(BUBBLES),
             })
         });
@@ -91,28 +94,33 @@ fn fits(sms: &Sms, name: &str, search: &str) -> bool {
     search.is_empty() || among(&sms.to) || among(name) || among(&sms.text)
 }
 
-fn bubble(sms: &Sms, time: &dyn Fn(DateTime<Utc>) -> String) -> Bubble {
+fn bubble(sms: &Sms, part_price_ore: u32) -> Bubble {
     let (encoding, alone, part) = match sms.segments.encoding {
         Encoding::Gsm7 => ("GSM-7", 160, 153),
         Encoding::Ucs2 => ("UCS-2", 70, 67),
     };
     let parts = sms.segments.parts;
+    let cost = parts as u64 * u64::from(part_price_ore);
+    let (said, said_en) = match sms.state {
+        SmsState::Accepted => ("på vei", "on its way"),
+        SmsState::Delivered => ("levert", "delivered"),
+        SmsState::Undelivered => ("ikke levert", "not delivered"),
+        SmsState::Buffered => ("telefonen er av", "the phone is off"),
+    };
     Bubble {
         number: sms.number,
         from: sms.from.clone(),
-        text: sms.text.clone(),
+        text: unbroken(&sms.text),
         time: time(sms.at),
         parts,
         encoding,
         units: sms.segments.units,
         room: if parts == 1 { alone } else { part * parts },
         state: sms.state.word(),
-        said: match sms.state {
-            SmsState::Accepted => "på vei",
-            SmsState::Delivered => "levert",
-            SmsState::Undelivered => "ikke levert",
-            SmsState::Buffered => "telefonen er av",
-        },
+        said,
+        said_en,
+        cost: kroner(cost),
+        cost_en: kroner_en(cost),
         repeats: sms.repeats,
     }
 }

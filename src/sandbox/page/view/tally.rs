@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::figure;
+use super::{figure, kroner, kroner_en};
 use crate::sandbox::feed::Said;
 use crate::sandbox::gateway::Taken;
 use crate::store::{Batch, Tally};
@@ -15,6 +15,10 @@ pub(super) struct TallyView {
     sms: u32,
     email: u32,
     parts: u64,
+    cost: String,
+    cost_en: String,
+    price: String,
+    price_en: String,
     late: u32,
     duplicates: u64,
     sentence: String,
@@ -38,7 +42,13 @@ struct Bar {
     length: u32,
 }
 
-pub(super) fn tally_view(tally: Tally, batches: &[Batch], taken: Taken) -> TallyView {
+pub(super) fn tally_view(
+    tally: Tally,
+    batches: &[Batch],
+    taken: Taken,
+    part_price_ore: u32,
+) -> TallyView {
+    let cost = taken.parts * u64::from(part_price_ore);
     let word = |word, nb, en, count| WordView {
         word,
         nb,
@@ -68,6 +78,10 @@ pub(super) fn tally_view(tally: Tally, batches: &[Batch], taken: Taken) -> Tally
         sms: tally.sms,
         email: tally.email,
         parts: taken.parts,
+        cost: kroner(cost),
+        cost_en: kroner_en(cost),
+        price: kroner(part_price_ore.into()),
+        price_en: kroner_en(part_price_ore.into()),
         late: tally.late,
         duplicates: taken.duplicates,
         sentence: sentence.nb,
