@@ -4,6 +4,7 @@
 //! It is deterministic. Its own clock, on which leases are measured, stands still until it is
 //! told to move.
 
+mod erase;
 mod faults;
 mod reads;
 
@@ -29,7 +30,6 @@ use super::{
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Closing;
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Next, next};
-use crate::domain::notice::NoticeId;
 
 /// A store in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -342,48 +342,6 @@ impl State {
             }
         }
         count(old.len())
-    }
-
-    fn erase(&mut self, before: DateTime<Utc>, limit: usize) -> u32 {
-        let past = |n: &NoticeRow| {
-            let appointment = self.tables.appointments.get(&n.appointment);
-            n.ended_at.is_some_and(|at| at < before)
-                && n.reference.is_some()
-                && n.not_after < before
-                && appointment.is_some_and(|a| a.state.start < before)
-        };
-        let notices = self.tables.notices.iter();
-        let mut ended: Vec<(_, NoticeId)> = notices
-            .filter(|(_, n)| past(n))
-            .map(|(id, n)| (n.ended_at, *id))
-            .collect();
-        ended.sort_unstable();
-        ended.truncate(limit);
-        let ended: Vec<_> = ended.into_iter().map(|(_, id)| id).collect();
-        self.tables.erase(&ended);
-        let people = self.erase_people(before, limit);
-        count(ended.len().max(people))
-    }
-
-    fn erase_people(&mut self, before: DateTime<Utc>, limit: usize) -> usize {
-        let live = |n: &NoticeId| {
-            let notice = self.tables.notices.get(n);
-            notice.is_some_and(|n| n.reference.is_some())
-        };
-        let appointments = self.tables.appointments.iter();
-        let past: Vec<_> = appointments
-            .filter(|(_, a)| a.state.start < before && a.fingerprint.is_some())
-            .filter(|(_, a)| !a.notices.iter().any(live))
-            .map(|(id, _)| *id)
-            .take(limit)
-            .collect();
-        for id in &past {
-            self.tables.people.remove(id);
-            if let Some(row) = self.tables.appointments.get_mut(id) {
-                row.fingerprint = None;
-            }
-        }
-        past.len()
     }
 }
 
