@@ -4,7 +4,6 @@
 //! nothing that they decide. An error is shown once, here.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,8 +62,8 @@ struct Everywhere {
     /// Print JSON for programs
     #[arg(long, global = true)]
     json: bool,
-    /// Do it without asking
-    #[arg(long, global = true)]
+    /// Do it without asking; shown only where something asks
+    #[arg(long, global = true, hide = true)]
     yes: bool,
 }
 
@@ -120,27 +119,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::USAGE));
         }
     };
-    show_errors_as(std::io::stderr().is_terminal());
-    match perform(cli) {
+    out::prepare();
+    // A program that reads JSON reads failures too; a daemon's standard output is not read.
+    let json = cli.everywhere.json && !matches!(cli.verb, Verb::Run | Verb::Demo(_));
+    let performed = perform(cli).and_then(|exit| out::finish().map(|()| exit));
+    match performed {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            out::error(&failure);
-            failure.exit.into()
+            if json {
+                out::json(&failure.as_json());
+            }
+            let exit = failure.exit;
+            out::error(failure);
+            exit.into()
         }
     }
-}
-
-/// Lines and colours for eyes, plain characters for files.
-fn show_errors_as(terminal: bool) {
-    // It can be set only once; the first one stays.
-    let _ = miette::set_hook(Box::new(move |_| {
-        let options = miette::MietteHandlerOpts::new();
-        Box::new(if terminal {
-            options.build()
-        } else {
-            options.unicode(false).color(false).width(100).build()
-        })
-    }));
 }
 
 fn perform(cli: Cli) -> Result<Exit, Failure> {
@@ -149,7 +142,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Config(verb) => config::perform(everywhere, &verb),
         Verb::Check(reading) => {
             telemetry::start(LogFormat::Text, Detail::Trouble);
-            check::perform(everywhere, &reading)
+            wait_for(check::perform(everywhere, &reading))
         }
         Verb::Preview(options) => preview::perform(everywhere, &options),
         Verb::Run => {

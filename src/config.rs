@@ -3,7 +3,6 @@
 //! The embedded config/varsel.toml is the lowest layer, the file of `-c` lies above it. Nothing
 //! below `cli` knows this room; it knows the rooms only for the types of their settings.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,23 +18,26 @@ use crate::domain::plan::{Rule, Rules, RungTime, Windows};
 use crate::domain::retry::RetryPolicy;
 use crate::inbound::lmtp;
 use crate::service::schedule::Schedule;
-use crate::service::settings::{HttpSettings, Settings};
+use crate::service::settings::{GatewaySettings, HttpSettings, Settings};
+use crate::source::sql;
 
+mod check;
 pub mod directory;
 pub mod document;
 mod error;
 pub mod file;
 mod gateway;
+mod mistakes;
 mod profile;
 mod secret;
 mod source;
 mod words;
 
 pub use document::{Document, Layer};
-pub use error::{ConfigError, did_you_mean};
+pub use error::{ConfigError, did_you_mean, nearest};
 pub use file::File;
+pub use mistakes::Mistakes;
 pub use secret::SecretFile;
-pub use words::Length;
 use words::LmtpPlace;
 
 /// The commented default, as `config init` prints it.
@@ -60,7 +62,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that keeps the daemon from starting and can be seen in the file alone.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+    pub fn load(path: Option<&Path>) -> Result<Self, Mistakes> {
         let Some(path) = path else {
             return Self::parse(None, Path::new(""));
         };
@@ -77,47 +79,61 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn parse(layer: Option<Layer>, folder: &Path) -> Result<Self, ConfigError> {
+    pub fn parse(layer: Option<Layer>, folder: &Path) -> Result<Self, Mistakes> {
         let default = Layer {
             name: DEFAULT_NAME.to_owned(),
             text: DEFAULT.to_owned(),
         };
-        let profiles = match &layer {
-            Some(layer) => profile::of_sources(&layer.text, folder)?,
-            None => Vec::new(),
+        let (below, missing) = match &layer {
+            Some(layer) => profile::of_sources(&layer.text, folder),
+            None => (Vec::new(), Vec::new()),
         };
         let layers = std::iter::once(default).chain(layer).collect();
-        let (mut file, document) = Document::read::<File>(layers, profiles)?;
-        check_values(&file, &document)?;
-        resolve(&mut file, folder);
-        let config = Self { file, document };
-        for entry in config.gateways() {
-            entry.check()?;
+        let mut read = Document::read::<File>(layers, below, file::STAND_INS)?;
+        resolve(&mut read.value, folder);
+        let config = Self {
+            file: read.value,
+            document: read.document,
+        };
+        let missing = missing.into_iter().map(|(number, error)| {
+            let keys = ["source", &number.to_string(), "profile"];
+            config.error(&keys, error.problem(), error.remedy().unwrap_or_default())
+        });
+        let mut errors = read.mistakes;
+        errors.extend(missing);
+        errors.extend(check::values(&config.file, &config.document));
+        errors.extend(config.gateways().flat_map(|entry| entry.check()));
+        if errors.is_empty() {
+            return Ok(config);
         }
-        Ok(config)
+        errors.sort_by_key(|error| (error.file().map(str::to_owned), error.line()));
+        Err(Mistakes::new(errors, Some(config)))
     }
 
     /// The settings of the service, with the secrets read from their files.
     ///
     /// # Errors
-    /// When a secret cannot be read.
-    pub fn service(&self, clock: Clock) -> Result<Settings, ConfigError> {
+    /// Every secret that cannot be read.
+    pub fn service(&self, clock: Clock) -> Result<Settings, Mistakes> {
         let file = &self.file;
-        let gateways: Result<Vec<_>, _> = self.gateways().map(|g| g.settings()).collect();
+        let (mut gateways, mut errors) = (Vec::new(), Vec::new());
+        for gateway in self.gateway_settings() {
+            match gateway {
+                Ok(gateway) => gateways.push(gateway),
+                Err(faults) => errors.extend(faults),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Mistakes::new(errors, None));
+        }
         Ok(Settings {
             node: file.node.name.clone(),
             clock,
             store: file.store.path.clone(),
-            http: HttpSettings {
-                listen: file.http.listen,
-                public_url: file.http.public_url.clone(),
-                max_connections: file.http.max_connections,
-                read_timeout: file.http.read_timeout.0,
-                max_body_bytes: file.http.max_body_bytes,
-            },
+            http: self.http(),
             lmtp: file.inbound.lmtp.as_ref().map(|place| place.0.clone()),
-            sources: file.source.iter().map(source::settings).collect(),
-            gateways: gateways?,
+            sources: self.source_settings().collect(),
+            gateways,
             rules: self.rules(),
             brake: BrakeLimits {
                 max_changes: file.brake.max_changes,
@@ -135,6 +151,19 @@ impl Config {
             look_again: file.upkeep.every.0,
             drain_limit: file.drain.limit.0,
         })
+    }
+
+    /// The settings of the HTTP server.
+    #[must_use]
+    pub fn http(&self) -> HttpSettings {
+        let http = &self.file.http;
+        HttpSettings {
+            listen: http.listen,
+            public_url: http.public_url.clone(),
+            max_connections: http.max_connections,
+            read_timeout: http.read_timeout.0,
+            max_body_bytes: http.max_body_bytes,
+        }
     }
 
     /// The rules of planning.
@@ -158,17 +187,22 @@ impl Config {
         Ok(Arc::new(directory::parse(&text, path)?))
     }
 
-    /// The files of every gateway's secrets.
+    /// The files of every gateway's secrets, each with its keys in the document.
     #[must_use]
-    pub fn secrets(&self) -> Vec<SecretFile> {
+    pub fn secrets(&self) -> Vec<(Vec<String>, SecretFile)> {
         self.gateways().flat_map(|entry| entry.secrets()).collect()
     }
 
-    /// What the channels find wrong with their gateways, without connecting to anything.
-    #[must_use]
-    pub fn channel_faults(&self) -> Vec<ConfigError> {
-        let gateways = self.gateways();
-        gateways.filter_map(|entry| entry.channel_fault()).collect()
+    /// The settings of each source, in the order of the file.
+    pub fn source_settings(&self) -> impl Iterator<Item = sql::Settings> {
+        self.file.source.iter().map(source::settings)
+    }
+
+    /// The settings of each gateway, in the order of their names, or why they cannot be made.
+    pub fn gateway_settings(
+        &self,
+    ) -> impl Iterator<Item = Result<GatewaySettings, Vec<ConfigError>>> {
+        self.gateways().map(|entry| entry.settings())
     }
 
     fn gateways(&self) -> impl Iterator<Item = gateway::Entry<'_>> {
@@ -194,6 +228,12 @@ impl Config {
     pub fn error(&self, keys: &[&str], problem: impl Into<String>, help: &str) -> ConfigError {
         self.document.error(keys, problem, help)
     }
+
+    /// Whether these keys are as the file says; see [`Document::is_sound`].
+    #[must_use]
+    pub fn is_sound(&self, keys: &[&str]) -> bool {
+        self.document.is_sound(keys)
+    }
 }
 
 /// Why there is no directory.
@@ -203,6 +243,24 @@ pub enum DirectoryError {
     Unreadable(ConfigError),
     /// It has faults.
     Faults(Vec<directory::DirectoryFault>),
+}
+
+impl DirectoryError {
+    /// Each fault, at its place.
+    #[must_use]
+    pub fn into_errors(self) -> Vec<ConfigError> {
+        match self {
+            Self::Unreadable(error) => vec![error],
+            Self::Faults(faults) => faults
+                .into_iter()
+                .map(|fault| {
+                    let problem = format!("{}: {}", fault.key, fault.problem);
+                    let error = ConfigError::new(problem, "").of(fault.key);
+                    error.in_file(&fault.file, Some(fault.line))
+                })
+                .collect(),
+        }
+    }
 }
 
 impl From<ConfigError> for DirectoryError {
@@ -300,63 +358,4 @@ fn rule(rule: &file::Rule) -> Rule {
         together: rule.together,
         on_unknown: rule.on_unknown,
     }
-}
-
-/// What no single value shows: bounds, and values that must fit each other.
-fn check_values(file: &File, document: &Document) -> Result<(), ConfigError> {
-    let share = |keys: &[&str], value: f64| {
-        if 0.0 < value && value <= 1.0 {
-            return Ok(());
-        }
-        let problem = format!("{value} is not a share");
-        Err(document.error(
-            keys,
-            problem,
-            "a share is above 0 and at most 1, such as 0.25",
-        ))
-    };
-    share(&["ladder", "share"], file.ladder.share)?;
-    share(&["brake", "max_share"], file.brake.max_share)?;
-    let ordered = |keys: &[&str], least: Length, most: Length, help: &str| {
-        if least <= most && !least.0.is_zero() {
-            return Ok(());
-        }
-        Err(document.error(keys, format!("{least} does not fit {most}"), help))
-    };
-    let ladder = "ladder.least is above zero and at most ladder.most";
-    ordered(
-        &["ladder", "least"],
-        file.ladder.least,
-        file.ladder.most,
-        ladder,
-    )?;
-    let retry = "retry.base is above zero and at most retry.cap";
-    ordered(&["retry", "base"], file.retry.base, file.retry.cap, retry)?;
-    bounces_have_a_place(file, document)?;
-    source::check(file, document)?;
-    gateways_differ(file, document)
-}
-
-/// Mails are taken for the addresses of attempts only, so a listener without them takes nothing.
-fn bounces_have_a_place(file: &File, document: &Document) -> Result<(), ConfigError> {
-    let named = file.gateway.values().any(|g| g.bounce_domain.is_some());
-    if file.inbound.lmtp.is_none() || named {
-        return Ok(());
-    }
-    let problem = "no gateway names the domain whose mails would be taken here";
-    let help = "add bounce_domain = \"DOMAIN\" to the e-mail gateway, or remove this key";
-    Err(document.error(&["inbound", "lmtp"], problem, help))
-}
-
-/// One gateway carries a channel; more of them are for a later release.
-fn gateways_differ(file: &File, document: &Document) -> Result<(), ConfigError> {
-    let mut channels = BTreeMap::new();
-    for (name, gateway) in &file.gateway {
-        if let Some(other) = channels.insert(gateway.channel, name) {
-            let problem = format!("\"{other}\" carries {} already", gateway.channel);
-            let help = "one gateway carries a channel: remove one of them";
-            return Err(document.error(&["gateway", name, "channel"], problem, help));
-        }
-    }
-    Ok(())
 }

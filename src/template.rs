@@ -11,7 +11,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use self::facts::{Fact, Facts, Missing};
 use self::letter::Letter;
-use self::source::Source;
+use self::source::{Gathered, Source};
 use crate::domain::directory::Directory;
 use crate::domain::language::{Language, LanguagePair};
 use crate::domain::message::Channel;
@@ -69,6 +69,8 @@ pub struct TemplateFault {
     pub line: Option<usize>,
     /// What is wrong and what to do.
     pub problem: String,
+    /// What to do, where the problem does not say it.
+    pub remedy: Option<String>,
     /// A warning does not keep the daemon from starting.
     pub warning: bool,
 }
@@ -77,6 +79,8 @@ pub struct TemplateFault {
 pub struct Templates {
     engine: Environment<'static>,
     sources: BTreeMap<String, Source>,
+    /// Files of the folder that are no texts.
+    strays: Vec<TemplateFault>,
 }
 
 /// Why a text could not be rendered.
@@ -98,7 +102,7 @@ impl Templates {
     /// # Errors
     /// Every file that cannot be read, has a name no message uses, or does not compile.
     pub fn load(folder: Option<&Path>) -> Result<Self, Vec<TemplateFault>> {
-        let sources = source::gather(folder)?;
+        let Gathered { sources, strays } = source::gather(folder)?;
         let mut engine = engine();
         let mut faults = Vec::new();
         for (name, source) in &sources {
@@ -110,12 +114,17 @@ impl Templates {
                         line: error.line(),
                         problem: error.detail().unwrap_or("cannot be compiled").to_owned(),
                         warning: false,
+                        remedy: None,
                     })
             });
             faults.extend(compiled.err());
         }
         if faults.is_empty() {
-            Ok(Self { engine, sources })
+            Ok(Self {
+                engine,
+                sources,
+                strays,
+            })
         } else {
             Err(faults)
         }
@@ -289,6 +298,7 @@ impl Templates {
             line,
             problem,
             warning: false,
+            remedy: None,
         })
     }
 

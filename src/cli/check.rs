@@ -1,80 +1,63 @@
-//! `check`: everything that can be seen without a network, with place and remedy.
+//! `check`: everything that `run` would refuse, with place and remedy, in one run.
 
 use serde_json::json;
 
+use super::exit::error_json;
 use super::findings::{Finding, Looked, look};
 use super::{Everywhere, Exit, Failure, Reading, out};
+use crate::config::Config;
 use crate::template::samples::samples;
 
 pub(super) const HELP: &str = "\
-Reads the configuration, the directory and the templates, renders sample messages, and looks whether
-everything fits together. It connects to nothing and reads no secret, so it can run anywhere. What
-`run` would refuse is an error; warnings do not fail the check.
+Reads the configuration, the directory and the templates, opens the booking systems, reads the
+secrets, looks at the store and its folder, and renders sample messages. It sends nothing, connects
+to no gateway and changes nothing. What `run` would refuse is an error, and every error is told in
+one run; warnings do not fail the check. It ends with 69 where something is not there and nothing
+else is wrong, so that a machine without the booking system can tell the two apart.
 
 Examples:
   varsel -c varsel.toml check
   varsel -c varsel.toml check --json";
 
-pub(super) fn perform(everywhere: &Everywhere, reading: &Reading) -> Result<Exit, Failure> {
-    let config = match everywhere.load() {
-        Ok(config) => config,
-        Err(failure) if everywhere.json => return Err(failure),
-        Err(failure) => {
-            out::error(&failure);
-            out::line("1 error: nothing else was looked at");
-            return Ok(failure.exit);
-        }
+pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Result<Exit, Failure> {
+    let (mistakes, config) = match Config::load(everywhere.config.as_deref()) {
+        Ok(config) => (Vec::new(), Some(config)),
+        Err(mistakes) => mistakes.into_parts(),
     };
-    let now = reading.now(config.file.agency.zone.0)?;
-    let looked = look(&config);
-    let errors = looked.findings.iter().filter(|f| !f.warning).count();
+    let zone = config.as_ref().map(|config| config.file.agency.zone.0);
+    let now = reading.now(zone.unwrap_or_default())?;
+    let looked = look(config.as_ref(), mistakes).await;
+    let exit = looked.exit();
     if everywhere.json {
-        let findings: Vec<_> = looked.findings.iter().map(as_json).collect();
-        let warnings = looked.findings.len() - errors;
-        out::json(&json!({ "errors": errors, "warnings": warnings, "findings": findings }));
-    } else {
-        looked.findings.iter().map(described).for_each(out::line);
-        out::line(closing(&looked, errors, now));
+        out::json(&as_json(&looked));
+        return Ok(exit);
     }
-    Ok(if errors == 0 {
-        Exit::Done
+    let closing = closing(&looked, now);
+    let style = if exit == Exit::Done {
+        out::GOOD
     } else {
-        Exit::Config
-    })
-}
-
-/// One finding on two or three lines.
-pub(super) fn described(finding: &Finding) -> String {
-    let (style, mark) = if finding.warning {
-        (out::NOTE, "! warning")
-    } else {
-        (out::BAD, "✗ error")
+        out::BAD
     };
-    let place = finding.place.as_deref();
-    let place = place.unwrap_or("the configuration as a whole");
-    let mut lines = vec![format!("{}  {place}", out::styled(style, mark))];
-    lines.extend(finding.problem.lines().map(|line| format!("    {line}")));
-    if let Some(remedy) = &finding.remedy {
-        lines.push(out::styled(out::DIM, format_args!("    → {remedy}")));
+    for finding in looked.findings {
+        out::report(finding);
     }
-    lines.join("\n")
+    out::line(out::styled(style, closing));
+    Ok(exit)
 }
 
-fn as_json(finding: &Finding) -> serde_json::Value {
+fn as_json(looked: &Looked) -> serde_json::Value {
+    let error = |finding: &Finding| error_json(&finding.error);
     json!({
-        "severity": if finding.warning { "warning" } else { "error" },
-        "place": finding.place,
-        "problem": finding.problem,
-        "remedy": finding.remedy,
+        "errors": looked.errors().map(error).collect::<Vec<_>>(),
+        "warnings": looked.warnings().map(error).collect::<Vec<_>>(),
     })
 }
 
-fn closing(looked: &Looked, errors: usize, now: chrono::DateTime<chrono::Utc>) -> String {
-    let warnings = looked.findings.len() - errors;
+fn closing(looked: &Looked, now: chrono::DateTime<chrono::Utc>) -> String {
     let mut line = format!(
         "{}, {}",
-        out::plural(errors, "error"),
-        out::plural(warnings, "warning")
+        out::plural(looked.errors().count(), "error"),
+        out::plural(looked.warnings().count(), "warning")
     );
     if let Some(directory) = &looked.directory {
         line.push_str(&format!(
@@ -84,6 +67,5 @@ fn closing(looked: &Looked, errors: usize, now: chrono::DateTime<chrono::Utc>) -
             out::plural(samples(directory, now).len(), "sample case"),
         ));
     }
-    let style = if errors == 0 { out::GOOD } else { out::BAD };
-    out::styled(style, line)
+    line
 }

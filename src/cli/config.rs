@@ -1,7 +1,7 @@
 //! `config init` and `config show`.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -47,7 +47,7 @@ pub(super) fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit, Fail
             written.map_err(|error| {
                 let problem = format!("\"{}\" was not written: {error}", path.display());
                 Failure::new(
-                    Exit::Unavailable,
+                    unwritten(&error),
                     problem,
                     "name a new file in an existing folder",
                 )
@@ -65,4 +65,12 @@ pub(super) fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit, Fail
         }
     }
     Ok(Exit::Done)
+}
+
+/// How a verb ends that could not make a new file or folder: naming one that exists is wrong usage.
+pub(super) fn unwritten(error: &std::io::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::AlreadyExists => Exit::Usage,
+        _ => Exit::Unavailable,
+    }
 }

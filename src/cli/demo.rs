@@ -158,40 +158,39 @@ impl Show {
                 tracing::warn!("the story ends here, and the page goes on: {error}");
             }
         };
-        let bar = Bar::new();
-        let watch = async {
-            while !self.daemon.is_finished() {
-                match self.store.tally(self.clock.now()).await {
-                    Ok(tally) => bar.show(&tally),
-                    Err(error) => tracing::warn!("the tally cannot be read: {error}"),
-                }
-                self.clock.pause(LOOK).await;
-            }
-        };
+        let mut bar = Bar::new();
         tokio::select! {
             biased;
             () = self.stop.cancelled() => {}
-            ((), ()) = async { tokio::join!(watch, told) } => {}
+            ((), ()) = async { tokio::join!(self.watch(&mut bar), told) } => {}
         }
         bar.end();
         Ok(Exit::Done)
     }
 
+    /// Shows how things stand for as long as the daemon runs.
+    async fn watch(&self, bar: &mut Bar) {
+        while !self.daemon.is_finished() {
+            match self.store.tally(self.clock.now()).await {
+                Ok(tally) => bar.show(&tally),
+                Err(error) => tracing::warn!("the tally cannot be read: {error}"),
+            }
+            self.clock.pause(LOOK).await;
+        }
+    }
+
     /// The story at one go.
     async fn once(&self, json: bool) -> Result<Exit, Failure> {
-        let bar = Bar::new();
+        let mut bar = Bar::new();
+        bar.begin("The story of an afternoon is played; this takes less than a minute.");
         let began = Mono::now();
         let story = story::run_story(&self.sandbox, &self.store, self.clock, Pace::Once);
         let settled = async {
             story.await.map_err(unfinished)?;
-            loop {
-                let tally = self.store.tally(self.clock.now()).await?;
-                bar.show(&tally);
-                if story::settled(&tally) {
-                    return Ok::<_, Failure>(());
-                }
+            while !story::settled(&self.store.tally(self.clock.now()).await?) {
                 self.clock.pause(LOOK).await;
             }
+            Ok::<_, Failure>(())
         };
         let in_time = tokio::select! {
             biased;
@@ -200,11 +199,13 @@ impl Show {
                 Ok(Ok(())) => true,
                 // The tally is shown all the same.
                 Ok(Err(failure)) => {
-                    out::error(&failure);
+                    out::error(failure);
                     false
                 }
                 Err(_) => false,
             },
+            // Without the daemon nobody is told any more.
+            () = self.watch(&mut bar) => false,
         };
         let tally = self.store.tally(self.clock.now()).await?;
         bar.end();

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use miette::MietteDiagnostic;
+use serde_json::json;
 
-use crate::config::{ConfigError, DirectoryError};
+use crate::config::{ConfigError, DirectoryError, Mistakes};
 use crate::sandbox::SandboxError;
 use crate::service::start::StartError;
 use crate::store::StoreError;
@@ -55,50 +55,107 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// How the process ends.
     pub exit: Exit,
-    /// What is shown.
-    pub report: miette::Report,
+    /// What is shown, at least one.
+    pub errors: Vec<ConfigError>,
 }
 
 impl Failure {
     /// A failure that no line of a file shows.
     #[must_use]
     pub fn new(exit: Exit, problem: impl Into<String>, help: impl Into<String>) -> Self {
-        let shown = MietteDiagnostic::new(problem).with_help(help);
         Self {
             exit,
-            report: shown.into(),
+            errors: vec![ConfigError::new(problem, help)],
+        }
+    }
+
+    /// The same, for a program.
+    pub(super) fn as_json(&self) -> serde_json::Value {
+        let errors: Vec<_> = self.errors.iter().map(error_json).collect();
+        json!({ "errors": errors, "warnings": [] })
+    }
+}
+
+/// One error, for a program.
+pub(super) fn error_json(error: &ConfigError) -> serde_json::Value {
+    json!({
+        "file": error.file(),
+        "line": error.line(),
+        "key": error.key(),
+        "message": error.problem(),
+        "help": error.remedy(),
+    })
+}
+
+/// How errors of a configuration end a verb: is something wrong, or only something not there?
+pub(super) fn exit_of<'a>(errors: impl IntoIterator<Item = &'a ConfigError>) -> Exit {
+    let (mut wrong, mut not_there) = (false, false);
+    for error in errors {
+        not_there |= error.is_not_there();
+        wrong |= !error.is_not_there();
+    }
+    match (wrong, not_there) {
+        (true, _) => Exit::Config,
+        (false, true) => Exit::Unavailable,
+        (false, false) => Exit::Done,
+    }
+}
+
+/// What SQLite says, as the end of a sentence.
+pub(super) fn plainly(text: &str) -> String {
+    const DRIVER: &str = "error returned from database: (code: ";
+    match text.split_once(DRIVER) {
+        Some((before, after)) => match after.split_once(") ") {
+            Some((code, said)) => format!("{before}SQLite says \"{said}\" (code {code})"),
+            None => text.to_owned(),
+        },
+        None => text.to_owned(),
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        let (errors, _) = mistakes.into_parts();
+        Self {
+            exit: exit_of(&errors),
+            errors,
         }
     }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self {
-            exit: Exit::Config,
-            report: error.into(),
-        }
+        Mistakes::from(error).into()
     }
 }
 
 impl From<DirectoryError> for Failure {
     fn from(error: DirectoryError) -> Self {
-        match error {
-            DirectoryError::Unreadable(error) => error.into(),
-            DirectoryError::Faults(faults) => {
-                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                Self::new(
-                    Exit::Config,
-                    faults.join("\n"),
-                    "`varsel check` lists every fault",
-                )
-            }
-        }
+        Mistakes::from(error.into_errors()).into()
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        StartError::Store(error).into()
+        let exit = match error {
+            StoreError::Unfit(_) => Exit::Config,
+            StoreError::Unavailable(_)
+            | StoreError::InDoubt(_)
+            | StoreError::Taken(_)
+            | StoreError::Corrupt(_) => Exit::Unavailable,
+        };
+        Self::new(exit, plainly(&error.to_string()), store_remedy(&error))
+    }
+}
+
+/// What to do about a store that cannot be used.
+pub(super) fn store_remedy(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+            "look at [store] path, its folder and the disk; a damaged file is replaced by a backup"
+        }
+        StoreError::InDoubt(_) => "look at the disk, then start it again: it finds out",
+        StoreError::Taken(_) | StoreError::Unfit(_) => "nothing was sent, and nothing is lost",
     }
 }
 
@@ -109,20 +166,26 @@ impl From<StartError> for Failure {
         } else {
             Exit::Unavailable
         };
-        Self::new(
-            exit,
-            error.to_string(),
-            "nothing was sent, and nothing is lost",
-        )
+        match error {
+            StartError::Store(error) => error.into(),
+            error => Self::new(
+                exit,
+                plainly(&error.to_string()),
+                "nothing was sent, and nothing is lost",
+            ),
+        }
     }
 }
 
 impl From<SandboxError> for Failure {
     fn from(error: SandboxError) -> Self {
-        Self::new(
-            Exit::Unavailable,
-            error.to_string(),
-            "`varsel demo --listen 127.0.0.1:0` takes any free port",
-        )
+        let exit = match error {
+            SandboxError::NotLoopback(_) => Exit::Usage,
+            SandboxError::Listen { .. } | SandboxError::Register(_) | SandboxError::Reports(_) => {
+                Exit::Unavailable
+            }
+        };
+        let help = "`varsel demo --listen 127.0.0.1:0` takes any free port";
+        Self::new(exit, plainly(&error.to_string()), help)
     }
 }

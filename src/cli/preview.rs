@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::findings::{Looked, look};
-use super::{Everywhere, Exit, Failure, Reading, bubble, check, out};
-use crate::config::did_you_mean;
+use super::findings::texts;
+use super::{Everywhere, Exit, Failure, Reading, bubble, out};
+use crate::config::nearest;
 use crate::domain::directory::Directory;
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
@@ -42,9 +42,16 @@ pub(super) struct Options {
 pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
     let now = options.reading.now(config.file.agency.zone.0)?;
-    let looked = look(&config);
-    let (Some(directory), Some(templates)) = (&looked.directory, &looked.templates) else {
-        return Ok(broken(&looked));
+    let texts = texts(&config);
+    let (Some(directory), Some(templates)) = (&texts.directory, &texts.templates) else {
+        let errors = texts
+            .findings
+            .into_iter()
+            .filter(|finding| !finding.warning);
+        return Err(Failure {
+            exit: Exit::Config,
+            errors: errors.map(|finding| finding.error).collect(),
+        });
     };
     let cases = chosen(directory, now, options.case.as_deref())?;
     if options.list {
@@ -66,12 +73,6 @@ pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn broken(looked: &Looked) -> Exit {
-    let errors = looked.findings.iter().filter(|finding| !finding.warning);
-    errors.map(check::described).for_each(out::note);
-    Exit::Config
-}
-
 fn chosen(
     directory: &Directory,
     now: DateTime<Utc>,
@@ -83,7 +84,11 @@ fn chosen(
     };
     let names: Vec<&str> = cases.iter().map(|sample| sample.name).collect();
     let exact = names.contains(&case);
-    let help = did_you_mean(case, &names);
+    let help = match nearest(case, names.iter().copied()) {
+        Some(name) => format!("did you mean \"{name}\"?"),
+        // One on a line: they are there to be copied.
+        None => format!("these are there:\n{}", names.join("\n")),
+    };
     cases.retain(|sample| match exact {
         true => sample.name == case,
         false => sample.name.starts_with(case),

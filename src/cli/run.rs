@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::findings::look;
-use super::{Exit, Failure, check, out, signals};
+use super::{Exit, Failure, signals};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::service::start::start;
 use crate::service::supervise::Ended;
 use crate::store::sqlite::{Access, Sqlite};
+use crate::store::{Desk, Tally};
 
 pub(super) const HELP: &str = "\
 Watches the booking systems and tells people until SIGTERM or SIGINT; then it hands over what is on
@@ -22,28 +23,24 @@ Examples:
   VARSEL_LOG=varsel=debug varsel -c varsel.toml run";
 
 pub(super) async fn perform(config: Config) -> Result<Exit, Failure> {
-    let looked = look(&config);
-    let (warnings, errors): (Vec<_>, Vec<_>) = looked.findings.into_iter().partition(|f| f.warning);
-    for finding in &warnings {
-        let place = finding.place.as_deref().unwrap_or("the configuration");
-        tracing::warn!("{place}: {}", finding.problem);
+    let looked = look(Some(&config), Vec::new()).await;
+    for finding in looked.warnings() {
+        tracing::warn!("{finding}");
     }
-    let (true, Some(directory), Some(templates)) =
-        (errors.is_empty(), looked.directory, looked.templates)
+    let exit = looked.exit();
+    let (Exit::Done, Some(directory), Some(templates)) = (exit, looked.directory, looked.templates)
     else {
-        errors.iter().map(check::described).for_each(out::note);
-        let help = "`varsel check` shows the same, and warnings too; nothing was started";
-        let count = errors.len();
-        return Err(Failure::new(
-            Exit::Config,
-            format!(
-                "the configuration cannot be run: {} above",
-                out::plural(count, "error")
-            ),
-            help,
-        ));
+        let errors = looked
+            .findings
+            .into_iter()
+            .filter(|finding| !finding.warning);
+        return Err(Failure {
+            exit,
+            errors: errors.map(|finding| finding.error).collect(),
+        });
     };
-    let settings = config.service(Clock::system())?;
+    let clock = Clock::system();
+    let settings = config.service(clock)?;
     let stop = CancellationToken::new();
     signals::listen(stop.clone())?;
     let store = Sqlite::open(&settings.store, Access::Daemon).await?;
@@ -55,8 +52,29 @@ pub(super) async fn perform(config: Config) -> Result<Exit, Failure> {
         tracing::info!("taking mails that come back on {address} by LMTP");
     }
     let ended = service.run(stop).await;
+    let left = store.tally(clock.now()).await;
     store.close().await;
-    ending(ended)
+    let exit = ending(ended)?;
+    match left {
+        Ok(tally) => tracing::info!("stopped cleanly: {}", left_behind(&tally)),
+        Err(error) => tracing::info!("stopped cleanly; what is left cannot be counted: {error}"),
+    }
+    Ok(exit)
+}
+
+/// What the next start finds, in one sentence.
+fn left_behind(tally: &Tally) -> String {
+    if tally.waiting == 0 && tally.must_be_phoned == 0 {
+        return "nobody waits".to_owned();
+    }
+    let held = match tally.held {
+        0 => String::new(),
+        held => format!(" (of them {held} held)"),
+    };
+    format!(
+        "waiting {}{held}, must be phoned {}; the next start goes on with them",
+        tally.waiting, tally.must_be_phoned
+    )
 }
 
 /// The exit of a service that has ended.

@@ -337,6 +337,9 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
 
 /// Adds "did you mean" to the parser's message about an unknown key.
 fn with_suggestion(message: &str) -> String {
+    if let Some(missing) = message.strip_prefix("missing field ") {
+        return format!("the key {} is missing: add it", missing.replace('`', "\""));
+    }
     let Some(rest) = message.strip_prefix("unknown field `") else {
         return message.to_owned();
     };

@@ -17,14 +17,17 @@ pub struct ConfigError(Box<Parts>);
 struct Parts {
     problem: String,
     help: Option<String>,
+    key: Option<String>,
     place: Option<Place>,
+    not_there: bool,
 }
 
 #[derive(Debug)]
 struct Place {
-    source: NamedSource<String>,
-    span: Range<usize>,
-    line: usize,
+    file: String,
+    line: Option<usize>,
+    /// The text, where it is at hand to be shown.
+    shown: Option<(NamedSource<String>, Range<usize>)>,
 }
 
 impl ConfigError {
@@ -34,7 +37,9 @@ impl ConfigError {
         Self(Box::new(Parts {
             problem: problem.into(),
             help: Some(help.into()).filter(|text: &String| !text.is_empty()),
+            key: None,
             place: None,
+            not_there: false,
         }))
     }
 
@@ -52,10 +57,35 @@ impl ConfigError {
     pub fn at(mut self, name: &str, text: &str, span: Range<usize>) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         self.0.place = Some(Place {
-            line: before.matches('\n').count() + 1,
-            source: NamedSource::new(name, text.to_owned()),
-            span,
+            file: name.to_owned(),
+            line: Some(before.matches('\n').count() + 1),
+            shown: Some((NamedSource::new(name, text.to_owned()), span)),
         });
+        self
+    }
+
+    /// The same error, in a file whose text is not at hand.
+    #[must_use]
+    pub fn in_file(mut self, file: &Path, line: Option<usize>) -> Self {
+        self.0.place = Some(Place {
+            file: file.display().to_string(),
+            line,
+            shown: None,
+        });
+        self
+    }
+
+    /// The same error, of this key with its tables ("gateway.sms.url").
+    #[must_use]
+    pub fn of(mut self, key: impl Into<String>) -> Self {
+        self.0.key = Some(key.into());
+        self
+    }
+
+    /// The same error, where the file may be right and something that it names is not there.
+    #[must_use]
+    pub fn not_there(mut self) -> Self {
+        self.0.not_there = true;
         self
     }
 
@@ -71,16 +101,43 @@ impl ConfigError {
         self.0.help.as_deref()
     }
 
-    /// The file and the line, counted from 1, where a file shows it.
+    /// The file.
     #[must_use]
-    pub fn place(&self) -> Option<(&str, usize)> {
-        let place = self.0.place.as_ref()?;
-        Some((place.source.name(), place.line))
+    pub fn file(&self) -> Option<&str> {
+        self.0.place.as_ref().map(|place| place.file.as_str())
+    }
+
+    /// The line in it, counted from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.0.place.as_ref()?.line
+    }
+
+    /// The key, with its tables.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// Whether the file may be right, and something that it names is not there.
+    #[must_use]
+    pub fn is_not_there(&self) -> bool {
+        self.0.not_there
     }
 }
 
 impl fmt::Display for ConfigError {
+    /// The problem, with its place where the text is not at hand to show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.place.as_ref().filter(|place| place.shown.is_none()) {
+            Some(Place {
+                file,
+                line: Some(line),
+                ..
+            }) => write!(f, "{file}:{line}: ")?,
+            Some(Place { file, .. }) => write!(f, "{file}: ")?,
+            None => {}
+        }
         f.write_str(&self.0.problem)
     }
 }
@@ -94,23 +151,20 @@ impl Diagnostic for ConfigError {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        let place = self.0.place.as_ref()?;
-        Some(&place.source)
+        let (source, _) = self.0.place.as_ref()?.shown.as_ref()?;
+        Some(source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let place = self.0.place.as_ref()?;
-        let label = LabeledSpan::new_with_span(Some("here".to_owned()), place.span.clone());
+        let (_, span) = self.0.place.as_ref()?.shown.as_ref()?;
+        let label = LabeledSpan::new_with_span(None, span.clone());
         Some(Box::new(std::iter::once(label)))
     }
 }
 
 /// The known name nearest to a mistyped one, if any is near.
 #[must_use]
-pub(super) fn nearest<'a>(
-    typed: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const NEAR: f64 = 0.8;
     let rated = known
         .into_iter()

@@ -24,6 +24,22 @@ mod source;
 pub use gateway::{Gateway, Mode, Timeouts, Tls};
 pub use source::{Source, SourceKind, Start, Status};
 
+/// A value of the right form for every key that has no default: with it a document can be read on
+/// past a key that is missing. Nothing is ever run with one of them.
+pub(super) const STAND_INS: &str = r#"
+name = "nameless"
+path = "nowhere"
+query = "SELECT"
+start = "utc"
+region = "NO"
+status = {}
+when = "moved"
+purpose = "change"
+ladder = []
+on_unknown = "hold"
+channel = "sms"
+"#;
+
 /// The whole document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

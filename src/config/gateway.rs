@@ -1,5 +1,6 @@
 //! `[gateway.NAME]` into what the service needs: profile or relay, mode, and the secrets from files.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::document::{Document, Layer};
@@ -7,7 +8,8 @@ use super::error::ConfigError;
 use super::file::{Gateway, Mode, Tls};
 use super::profile;
 use super::secret::SecretFile;
-use crate::channel::email;
+use super::words::Length;
+use crate::channel::email::{self, SetupError};
 use crate::channel::sms::{Profile, ProfileFault, Secrets};
 use crate::domain::message::Channel;
 use crate::service;
@@ -46,11 +48,11 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// When a profile, a secret or a value does not fit.
-    pub(super) fn settings(&self) -> Result<GatewaySettings, ConfigError> {
+    pub(super) fn settings(&self) -> Result<GatewaySettings, Vec<ConfigError>> {
         let (speaks, longest_send) = match self.gateway.channel {
             Channel::Sms => self.sms()?,
             Channel::Email => self.email()?,
-            Channel::Phone => return Err(self.phone()),
+            Channel::Phone => return Err(vec![self.phone()]),
         };
         let ahead = match self.gateway.channel {
             Channel::Sms | Channel::Phone => SMS_CLAIM_AHEAD,
@@ -72,47 +74,66 @@ impl Entry<'_> {
         })
     }
 
-    /// Everything but the secrets, so that a configuration can be checked where they are not.
-    ///
-    /// # Errors
-    /// As [`Entry::settings`].
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        self.keys_fit()?;
+    /// Everything that the file alone shows to be wrong; no secret is read.
+    pub(super) fn check(&self) -> Vec<ConfigError> {
+        // Which keys belong here hangs on the channel.
+        if !self.is_sound("channel") {
+            return Vec::new();
+        }
+        let mut errors = self.keys_fit();
         if self.gateway.connections == 0 {
             let problem = "0 connections carry nothing";
-            return Err(self.error("connections", problem, "use 1 or more"));
+            errors.push(self.error("connections", problem, "use 1 or more"));
         }
         let longest_send = match self.gateway.channel {
-            Channel::Sms => self.profile()?.longest_send(),
-            Channel::Email => self.relay(None)?.timeouts.longest_send(),
-            Channel::Phone => return Err(self.phone()),
+            Channel::Sms => self.profile().map(|profile| profile.longest_send()),
+            Channel::Email => self.relay(None).map(|relay| relay.timeouts.longest_send()),
+            Channel::Phone => Err(vec![self.phone()]),
         };
-        self.lease(longest_send).map(drop)
+        match longest_send {
+            Ok(longest_send) => errors.extend(self.lease(longest_send).err().into_iter().flatten()),
+            Err(faults) => errors.extend(faults),
+        }
+        errors.retain(|error| error.key().is_none_or(|key| self.document.is_sound(&[key])));
+        errors
     }
 
-    /// What its channel itself finds wrong; nothing is connected, and no password is read.
-    pub(super) fn channel_fault(&self) -> Option<ConfigError> {
-        if self.gateway.channel != Channel::Email {
-            return None;
-        }
-        let opened = self.relay(None).map(email::Smtp::new);
-        match opened {
-            Ok(Ok(_)) => None,
-            Ok(Err(fault)) => Some(self.error("", fault.to_string(), "")),
-            Err(error) => Some(error),
-        }
+    /// What the channel of a relay itself finds wrong; nothing is connected.
+    fn channel_fault(&self) -> Option<ConfigError> {
+        let fault = email::Smtp::new(self.relay(None).ok()?).err()?;
+        let key = match &fault {
+            SetupError::Host(_) => "host",
+            SetupError::PlainAbroad(_) => "tls",
+            SetupError::HelloName(_) => "hello_name",
+            SetupError::Sender { key, .. } | SetupError::Zero(key) => key,
+            SetupError::CaFile { .. } => "ca_file",
+            SetupError::Trust(_) => "",
+        };
+        let help = "`varsel config init` shows the keys of a relay with what they mean";
+        let error = self.error(key, fault.to_string(), help);
+        Some(match fault {
+            SetupError::CaFile { .. } | SetupError::Trust(_) => error.not_there(),
+            _ => error,
+        })
     }
 
-    /// The files of its secrets.
-    pub(super) fn secrets(&self) -> Vec<SecretFile> {
-        let files = self.gateway.secret_files.values();
-        let files = files.chain(&self.gateway.password_file);
+    /// The files of its secrets, each with its keys in the document.
+    pub(super) fn secrets(&self) -> Vec<(Vec<String>, SecretFile)> {
+        let files = self.gateway.secret_files.iter();
+        let files = files.map(|(name, path)| (vec!["secret_files", name], path));
+        let password = self.gateway.password_file.iter();
+        let password = password.map(|path| (vec!["password_file"], path));
         files
-            .map(|path| SecretFile { path: path.clone() })
+            .chain(password)
+            .map(|(keys, path)| {
+                let keys = ["gateway", self.name].into_iter().chain(keys);
+                let file = SecretFile { path: path.clone() };
+                (keys.map(str::to_owned).collect(), file)
+            })
             .collect()
     }
 
-    fn lease(&self, longest_send: Duration) -> Result<Duration, ConfigError> {
+    fn lease(&self, longest_send: Duration) -> Result<Duration, Vec<ConfigError>> {
         let Some(lease) = self.gateway.lease else {
             return Ok(longest_send + LEASE_MARGIN);
         };
@@ -121,15 +142,21 @@ impl Entry<'_> {
         }
         let seconds = longest_send.as_secs();
         let problem = format!("a lease of {lease} ends before the longest send ({seconds}s) does");
-        Err(self.error("lease", problem, "make it longer, or leave it out"))
+        let error = self.error("lease", problem, "make it longer, or leave it out");
+        Err(vec![error])
     }
 
-    fn sms(&self) -> Result<(Speaks, Duration), ConfigError> {
+    fn sms(&self) -> Result<(Speaks, Duration), Vec<ConfigError>> {
         let profile = self.profile()?;
-        let mut secrets = Secrets::new();
+        let (mut secrets, mut errors) = (Secrets::new(), Vec::new());
         for (name, path) in &self.gateway.secret_files {
-            let file = SecretFile { path: path.clone() };
-            secrets.insert(name.clone(), self.secret(&file)?);
+            match self.secret(&["secret_files", name], path) {
+                Ok(secret) => drop(secrets.insert(name.clone(), secret)),
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
         }
         let longest_send = profile.longest_send();
         let within = self.gateway.report_within.map(|length| length.0);
@@ -143,64 +170,89 @@ impl Entry<'_> {
         Ok((speaks, longest_send))
     }
 
-    fn email(&self) -> Result<(Speaks, Duration), ConfigError> {
+    fn email(&self) -> Result<(Speaks, Duration), Vec<ConfigError>> {
         let password = match &self.gateway.password_file {
-            Some(path) => Some(self.secret(&SecretFile { path: path.clone() })?),
+            Some(path) => {
+                let secret = self.secret(&["password_file"], path);
+                // What else is wrong with the relay shows without the password.
+                let all = |error| {
+                    [error]
+                        .into_iter()
+                        .chain(self.channel_fault())
+                        .collect::<Vec<_>>()
+                };
+                Some(secret.map_err(all)?)
+            }
             None => None,
         };
         let settings = self.relay(password)?;
+        if let Some(fault) = self.channel_fault() {
+            return Err(vec![fault]);
+        }
         let longest_send = settings.timeouts.longest_send();
         Ok((Speaks::Email(Box::new(settings)), longest_send))
     }
 
     /// The profile, at its address, with every secret it names given a file.
-    fn profile(&self) -> Result<Profile, ConfigError> {
+    fn profile(&self) -> Result<Profile, Vec<ConfigError>> {
         let Some(profile) = &self.gateway.profile else {
             let help = "add profile = \"kannel\", or the path of a profile of your own";
-            return Err(self.error("profile", "the key \"profile\" is missing", help));
+            return Err(vec![self.error(
+                "profile",
+                "the key \"profile\" is missing",
+                help,
+            )]);
         };
         let Layer { name, text } = profile::gateway(profile).map_err(|error| {
             let help = error.remedy().unwrap_or_default().to_owned();
-            self.error("profile", error.problem(), &help)
+            vec![self.error("profile", error.problem(), &help)]
         })?;
-        let fault = |fault: ProfileFault| profile_error(&name, &text, &fault);
+        let fault = |fault: ProfileFault| vec![profile_error(&name, &text, &fault)];
         let profile = Profile::parse(self.name, &text).map_err(fault)?;
-        let profile = match &self.gateway.url {
-            Some(url) => profile
-                .at_url(url)
-                .map_err(|fault| self.error("url", fault.problem, ""))?,
-            None => profile,
-        };
         let given = &self.gateway.secret_files;
-        if let Some(missing) = profile
-            .secret_names()
-            .iter()
-            .find(|n| !given.contains_key(**n))
-        {
-            let problem =
-                format!("the profile needs the secret \"{missing}\", and no file is named");
-            let help = format!("add secret_files.{missing} = \"FILE\"");
-            return Err(self.error("secret_files", problem, &help));
+        let names = profile.secret_names();
+        let missing = names.iter().filter(|name| !given.contains_key(**name));
+        let mut errors: Vec<ConfigError> = missing.map(|name| self.nameless(name)).collect();
+        let profile = match &self.gateway.url {
+            Some(url) => profile.at_url(url).map_err(|fault| fault.problem),
+            None => Ok(profile),
+        };
+        match profile {
+            Ok(profile) if errors.is_empty() => Ok(profile),
+            Ok(_) => Err(errors),
+            Err(problem) => {
+                errors.push(self.error("url", problem, ""));
+                Err(errors)
+            }
         }
-        Ok(profile)
+    }
+
+    /// A secret that the profile names and the table gives no file.
+    fn nameless(&self, secret: &str) -> ConfigError {
+        let problem = format!("the profile needs the secret \"{secret}\", and no file is named");
+        let help = format!("add secret_files.{secret} = \"FILE\"");
+        self.error("secret_files", problem, &help)
     }
 
     fn relay(
         &self,
         password: Option<secrecy::SecretString>,
-    ) -> Result<email::Settings, ConfigError> {
+    ) -> Result<email::Settings, Vec<ConfigError>> {
         let gateway = self.gateway;
-        let needed = |key: &str, value: &Option<String>, help: &str| {
-            let missing = || self.error(key, format!("the key \"{key}\" is missing"), help);
-            value.clone().ok_or_else(missing)
+        let mut errors = Vec::new();
+        let mut needed = |key: &str, value: &Option<String>, help: &str| {
+            if value.is_none() {
+                errors.push(self.error(key, format!("the key \"{key}\" is missing"), help));
+            }
+            value.clone().unwrap_or_default()
         };
-        let host = needed(
-            "host",
-            &gateway.host,
-            "add host = \"NAME\": the agency's relay",
-        )?;
+        let help = "add host = \"NAME\": the agency's relay";
+        let host = needed("host", &gateway.host, help);
         let help = "add envelope_from = \"ADDRESS\": where the relay sends bounces";
-        let envelope_from = needed("envelope_from", &gateway.envelope_from, help)?;
+        let envelope_from = needed("envelope_from", &gateway.envelope_from, help);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         let (tls, usual_port) = match gateway.tls.unwrap_or(Tls::StartTls) {
             Tls::Implicit => (email::TlsMode::Implicit, 465),
             Tls::StartTls => (email::TlsMode::StartTls, 587),
@@ -243,7 +295,7 @@ impl Entry<'_> {
     fn timeouts(&self) -> email::Timeouts {
         let given = self.gateway.timeouts.unwrap_or_default();
         let usual = email::Timeouts::default();
-        let or = |given: Option<super::Length>, usual| given.map_or(usual, |length| length.0);
+        let or = |given: Option<Length>, usual| given.map_or(usual, |length| length.0);
         email::Timeouts {
             connect: or(given.connect, usual.connect),
             tls: or(given.tls, usual.tls),
@@ -255,15 +307,20 @@ impl Entry<'_> {
         }
     }
 
-    fn secret(&self, file: &SecretFile) -> Result<secrecy::SecretString, ConfigError> {
+    fn secret(&self, key: &[&str], path: &Path) -> Result<secrecy::SecretString, ConfigError> {
+        let file = SecretFile {
+            path: path.to_owned(),
+        };
+        let keys: Vec<&str> = ["gateway", self.name].iter().chain(key).copied().collect();
         file.read().map_err(|error| {
-            let help = error.remedy().unwrap_or_default().to_owned();
-            self.error("", error.problem(), &help)
+            let help = error.remedy().unwrap_or_default();
+            let error = self.document.error(&keys, error.problem(), help);
+            error.not_there()
         })
     }
 
     /// Each channel has keys of its own; one of the other channel would silently do nothing.
-    fn keys_fit(&self) -> Result<(), ConfigError> {
+    fn keys_fit(&self) -> Vec<ConfigError> {
         let gateway = self.gateway;
         let sms = [
             ("profile", gateway.profile.is_some()),
@@ -293,19 +350,26 @@ impl Entry<'_> {
         let (foreign, other): (&[(&str, bool)], _) = match gateway.channel {
             Channel::Sms => (&email, "email"),
             Channel::Email => (&sms, "sms"),
-            Channel::Phone => return Err(self.phone()),
+            Channel::Phone => return Vec::new(),
         };
-        match foreign.iter().find(|(_, given)| *given) {
-            Some((key, _)) => {
+        let foreign = foreign.iter().filter(|(_, given)| *given);
+        let mut errors: Vec<ConfigError> = foreign
+            .map(|(key, _)| {
                 let problem = format!("\"{key}\" belongs to gateways with channel = \"{other}\"");
-                Err(self.error(key, problem, "remove it, or change the channel"))
-            }
-            None if gateway.username.is_some() != gateway.password_file.is_some() => {
-                let problem = "\"username\" and \"password_file\" belong together";
-                Err(self.error("username", problem, "add the other one"))
-            }
-            None => Ok(()),
+                self.error(key, problem, "remove it, or change the channel")
+            })
+            .collect();
+        let login = (gateway.username.is_some(), gateway.password_file.is_some());
+        if errors.is_empty() && login.0 != login.1 {
+            let key = if login.0 { "username" } else { "password_file" };
+            let problem = "\"username\" and \"password_file\" belong together";
+            errors.push(self.error(key, problem, "add the other one"));
         }
+        errors
+    }
+
+    fn is_sound(&self, key: &str) -> bool {
+        self.document.is_sound(&["gateway", self.name, key])
     }
 
     fn phone(&self) -> ConfigError {

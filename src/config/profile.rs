@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::document::Layer;
+use super::document::{Below, Layer};
 use super::error::{ConfigError, did_you_mean};
 use crate::channel::sms::profile::BUILT_IN;
 
@@ -18,22 +18,26 @@ pub(super) fn gateway(profile: &str) -> Result<Layer, ConfigError> {
     find(profile, BUILT_IN, Path::new(""))
 }
 
-/// The mappings that the `[[source]]` tables of `text` name, with the tables' numbers. What is wrong
-/// with the text itself is told when it is read.
-///
-/// # Errors
-/// As [`gateway`].
-pub(super) fn of_sources(text: &str, folder: &Path) -> Result<Vec<(usize, Layer)>, ConfigError> {
-    let Ok(document) = text.parse::<toml::Table>() else {
-        return Ok(Vec::new());
-    };
+/// The mappings that the `[[source]]` tables of `text` name, and why some of them are not there,
+/// each with its table's number. What is wrong with the text itself is told when it is read.
+pub(super) fn of_sources(text: &str, folder: &Path) -> (Vec<Below>, Vec<(usize, ConfigError)>) {
+    let (mut below, mut missing) = (Vec::new(), Vec::new());
+    let document = text.parse::<toml::Table>().unwrap_or_default();
     let sources = document.get("source").and_then(toml::Value::as_array);
-    let named = sources.into_iter().flatten().enumerate();
-    let named =
-        named.filter_map(|(number, source)| Some((number, source.get("profile")?.as_str()?)));
-    named
-        .map(|(number, profile)| Ok((number, find(profile, SOURCES, folder)?)))
-        .collect()
+    for (number, source) in sources.into_iter().flatten().enumerate() {
+        let Some(name) = source.get("profile").and_then(toml::Value::as_str) else {
+            continue;
+        };
+        let profile = match find(name, SOURCES, folder) {
+            Ok(profile) => Some(profile),
+            Err(error) => {
+                missing.push((number, error));
+                None
+            }
+        };
+        below.push(Below { number, profile });
+    }
+    (below, missing)
 }
 
 /// Whether a profile is a file rather than one that ships with the program.

@@ -12,6 +12,10 @@ use super::error::ConfigError;
 /// No secret is longer, in bytes; a longer file is not a secret but a mistake.
 const MAX_BYTES: u64 = 16 * 1024;
 
+/// What to do about a secret that is not there.
+const WHERE: &str = "put the secret into this file; a bare name is looked for in \
+    $CREDENTIALS_DIRECTORY first, where systemd puts what LoadCredential= names";
+
 /// The file that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFile {
@@ -39,7 +43,13 @@ impl SecretFile {
     /// # Errors
     /// When the file cannot be read, is empty or is too long to be a secret.
     pub fn read(&self) -> Result<SecretString, ConfigError> {
-        let unreadable = |error| ConfigError::unreadable("the secret file", &self.path, &error);
+        let unreadable = |error| {
+            let problem = format!(
+                "the secret file \"{}\" cannot be read: {error}",
+                self.path.display()
+            );
+            ConfigError::new(problem, WHERE)
+        };
         let length = std::fs::metadata(&self.path).map_err(unreadable)?.len();
         let text = if length <= MAX_BYTES {
             std::fs::read_to_string(&self.path).map_err(unreadable)?
@@ -60,15 +70,10 @@ impl SecretFile {
         Ok(SecretString::from(secret))
     }
 
-    /// What is wrong with the file's permissions, without reading it.
+    /// Whether every user of this machine can read it; it is not read here.
     #[must_use]
-    pub fn exposure(&self) -> Option<String> {
-        let mode = std::fs::metadata(&self.path).ok()?.permissions().mode();
-        (mode & 0o007 != 0).then(|| {
-            format!(
-                "\"{}\" can be read by every user of this machine: chmod o-rwx",
-                self.path.display()
-            )
-        })
+    pub fn is_exposed(&self) -> bool {
+        let meta = std::fs::metadata(&self.path);
+        meta.is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0)
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::Document;
-use super::error::ConfigError;
+use super::check::Check;
 use super::file::{File, Source, Start, Status};
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::{OfficeId, ServiceId};
@@ -50,40 +49,40 @@ fn words<A, B>(given: &BTreeMap<String, A>, read: impl Fn(&A) -> B) -> BTreeMap<
 }
 
 /// What the sources' own values do not show.
-pub(super) fn check(file: &File, document: &Document) -> Result<(), ConfigError> {
+pub(super) fn check(file: &File, check: &mut Check<'_>) {
     let mut names = BTreeSet::new();
     for (number, source) in file.source.iter().enumerate() {
         let number = number.to_string();
-        let error = |key: &str, problem: String, help: &str| {
-            Err(document.error(&["source", &number, key], problem, help))
+        let mut wrong = |key: &str, problem: &str, help: &str| {
+            check.wrong(&["source", &number, key], problem, help);
         };
-        if source.name.is_empty() || source.name.contains(['/', ' ']) {
-            let problem = format!("\"{}\" cannot name a source", source.name);
-            return error("name", problem, "use one short word without \"/\"");
-        }
-        if !names.insert(&source.name) {
-            let problem = format!("two sources are called \"{}\"", source.name);
-            return error("name", problem, "give each source a name of its own");
+        let name = &source.name;
+        if name.is_empty() || name.contains(['/', ' ']) {
+            let problem = format!("\"{name}\" cannot name a source");
+            wrong("name", &problem, "use one short word without \"/\"");
+        } else if !names.insert(name) {
+            let problem = format!("two sources are called \"{name}\"");
+            wrong("name", &problem, "give each source a name of its own");
         }
         let mut seen = BTreeSet::new();
         for (word, _) in meanings(&source.status) {
             if !seen.insert(word.clone()) {
                 let problem = format!("the status \"{word}\" has two meanings");
-                return error("status", problem, "list each word once");
+                wrong("status", &problem, "list each word once");
             }
         }
         if source.status.active.is_empty() {
-            let problem = "no status word means that a booking stands".to_owned();
-            return error("status", problem, "list at least one word in status.active");
+            let problem = "no status word means that a booking stands";
+            wrong("status", problem, "list at least one word in status.active");
         }
         if source.every.0.is_zero() {
             let help = "a source is read at most every 100ms, and usually every 30s";
-            return error(
-                "every",
-                "a source cannot be read without a pause".to_owned(),
-                help,
-            );
+            wrong("every", "a source cannot be read without a pause", help);
+        }
+        if source.path == file.store.path {
+            let problem = "this is our own database, [store] path";
+            let help = "a booking system is only read: give the store a file of its own";
+            wrong("path", problem, help);
         }
     }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::chance::Chance;
@@ -25,7 +25,7 @@ use crate::inbound::lmtp;
 use crate::inbound::routes;
 use crate::service::reports::Reports;
 use crate::source::SourceError;
-use crate::source::sql::SqlSource;
+use crate::source::sql::{self, SqlSource};
 use crate::store::{Store, StoreError, SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -171,6 +171,46 @@ pub async fn start<S: Store>(
         reports,
         mails,
     })
+}
+
+/// Whether this source could be started: it is opened as [`start`] does, and closed again.
+///
+/// # Errors
+/// As [`start`].
+pub async fn rehearse_source(
+    settings: sql::Settings,
+    directory: Arc<Directory>,
+) -> Result<(), StartError> {
+    SqlSource::open(settings, directory).await?;
+    Ok(())
+}
+
+/// Whether this gateway could be started; nothing is connected.
+///
+/// # Errors
+/// As [`start`].
+pub fn rehearse_gateway(settings: GatewaySettings, http: &HttpSettings) -> Result<(), StartError> {
+    let base = http.public_url.clone();
+    let base = base.unwrap_or_else(|| format!("http://{}", http.listen));
+    gateway(settings, &base, Duration::ZERO)?;
+    Ok(())
+}
+
+/// Whether the address is free: it is bound for a moment, and not listened on.
+///
+/// # Errors
+/// As [`start`].
+pub fn rehearse_listening(address: SocketAddr) -> Result<(), StartError> {
+    let bind = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // As a listener does; without it the rest of a closed connection would look like a listener.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)
+    };
+    bind().map_err(|problem| StartError::Listen { address, problem })
 }
 
 /// At most so many messages of each kind are swept at once.

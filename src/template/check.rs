@@ -46,6 +46,7 @@ impl Templates {
             faults = inspection.into_faults();
             faults.extend(self.left_out(directory, languages));
         }
+        faults.extend(self.strays.iter().cloned());
         faults.sort();
         faults
     }
@@ -82,6 +83,7 @@ impl Templates {
                         "there is no text in {language}; every language in use needs one"
                     ),
                     warning: false,
+                    remedy: None,
                 });
             }
         };
@@ -135,6 +137,7 @@ impl Templates {
                     line: source.line_of_word(variable),
                     problem: format!("unknown variable \"{variable}\"; did you mean \"{near}\"?"),
                     warning: false,
+                    remedy: None,
                 });
             }
         }
@@ -162,6 +165,11 @@ impl Templates {
                 service.id
             ),
             warning: true,
+            remedy: Some(format!(
+                "add stay_note = {{ nb = \"...\", en = \"...\" }} to [services.{}] of your \
+                 directory ([agency] directory)",
+                service.id
+            )),
         };
         services.map(warning).collect()
     }

@@ -76,6 +76,7 @@ impl Source {
                 line: Some(at + 1),
                 problem: "max_parts is a number from 1 to 10: {# max_parts = 2 #}".to_owned(),
                 warning: false,
+                remedy: None,
             }),
         }
     }
@@ -99,10 +100,16 @@ pub(super) const PURPOSES: [Purpose; 4] = [
     Purpose::DigitalInvitation,
 ];
 
+/// The texts by name, and what was left aside on the way to them.
+pub(super) struct Gathered {
+    /// The texts.
+    pub(super) sources: BTreeMap<String, Source>,
+    /// A warning for each file that is somebody's copy and no text.
+    pub(super) strays: Vec<TemplateFault>,
+}
+
 /// The built-in files, and above them those of `folder`, by name.
-pub(super) fn gather(
-    folder: Option<&Path>,
-) -> Result<BTreeMap<String, Source>, Vec<TemplateFault>> {
+pub(super) fn gather(folder: Option<&Path>) -> Result<Gathered, Vec<TemplateFault>> {
     let built_in = embedded::TEXTS.iter().map(|(name, text)| {
         let source = Source {
             path: Path::new("templates").join(name),
@@ -110,30 +117,42 @@ pub(super) fn gather(
         };
         ((*name).to_owned(), source)
     });
-    let mut sources: BTreeMap<String, Source> = built_in.collect();
+    let mut gathered = Gathered {
+        sources: built_in.collect(),
+        strays: Vec::new(),
+    };
     let mut faults = Vec::new();
     for path in folder
         .map_or(Ok(Vec::new()), files)
         .map_err(|fault| vec![fault])?
     {
+        if is_stray(&path) {
+            gathered.strays.push(stray(&path));
+            continue;
+        }
         match read(folder.unwrap_or(Path::new("")), &path) {
             Ok((name, source)) => {
-                sources.insert(name, source);
+                gathered.sources.insert(name, source);
             }
             Err(fault) => faults.push(fault),
         }
     }
     if faults.is_empty() {
-        Ok(sources)
+        Ok(gathered)
     } else {
+        faults.extend(gathered.strays);
         Err(faults)
     }
 }
 
-/// The files one level below a folder; hidden ones are left out.
+/// The files one level below a folder, and the texts that lie in the folder itself, where no message
+/// looks for them.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, TemplateFault> {
-    let mut found = Vec::new();
-    for directory in listing(folder)?.into_iter().filter(|path| path.is_dir()) {
+    let (folders, beside): (Vec<_>, Vec<_>) =
+        listing(folder)?.into_iter().partition(|path| path.is_dir());
+    let is_text = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "txt");
+    let mut found: Vec<PathBuf> = beside.into_iter().filter(is_text).collect();
+    for directory in folders.into_iter().filter(|path| !is_stray(path)) {
         found.extend(
             listing(&directory)?
                 .into_iter()
@@ -154,11 +173,38 @@ fn listing(folder: &Path) -> Result<Vec<PathBuf>, TemplateFault> {
     let paths = entries
         .take(MAX_FILES)
         .filter_map(|entry| Some(entry.ok()?.path()));
-    let hidden = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'))
-    };
-    Ok(paths.filter(|path| !hidden(path)).collect())
+    Ok(paths.collect())
+}
+
+/// What editors and package managers leave beside a file.
+const STRAY_ENDINGS: [&str; 10] = [
+    "~",
+    ".bak",
+    ".old",
+    ".orig",
+    ".rej",
+    ".save",
+    ".swp",
+    ".tmp",
+    ".dpkg-new",
+    ".dpkg-old",
+];
+
+/// Whether a file is hidden, or a copy that a program left there: nobody believes that it counts.
+fn is_stray(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(['.', '#']) || STRAY_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+fn stray(path: &Path) -> TemplateFault {
+    TemplateFault {
+        remedy: Some("remove it, or keep it outside the folder of templates".to_owned()),
+        warning: true,
+        ..fault(
+            path,
+            "is a copy or a hidden file, and no text: it is left aside".to_owned(),
+        )
+    }
 }
 
 fn read(folder: &Path, path: &Path) -> Result<(String, Source), TemplateFault> {
@@ -239,6 +285,7 @@ pub(super) fn prepare(
             line: Some(at + 1),
             problem,
             warning: false,
+            remedy: None,
         })?;
         prepared.push_str(&swallow_line_break(&line));
     }
@@ -346,5 +393,6 @@ fn fault(path: &Path, problem: String) -> TemplateFault {
         line: None,
         problem,
         warning: false,
+        remedy: None,
     }
 }

@@ -3,120 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use tempfile::TempDir;
 
-/// The binary, with nothing of our own environment that could change what it prints.
-fn varsel(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_varsel"));
-    command.args(arguments).env_clear().env("COLUMNS", "100");
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    varsel(arguments).output().unwrap()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the process ended by itself")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// A folder with a whole configuration: a register of one booking, and gateways on this machine
-/// that nobody serves.
-struct House {
-    folder: TempDir,
-}
-
-impl House {
-    async fn build() -> Self {
-        let house = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        house.write("varsel.toml", HOUSE);
-        house.write("key", "hemmelig\n");
-        let register = SqliteConnectOptions::new()
-            .filename(house.path("register.db"))
-            .create_if_missing(true);
-        let mut register = register.connect().await.unwrap();
-        let make = "CREATE TABLE bookings(id, status, start, office, service, phone, email);
-                    INSERT INTO bookings VALUES
-                    ('B1', 'booked', '2099-03-24T08:20:00Z', 'gronland', 'passport',
-                     '+47 40 00 00 00', 'kari@example.com')";
-        sqlx::raw_sql(make).execute(&mut register).await.unwrap();
-        house
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(self.path(name), private).unwrap();
-    }
-
-    /// The arguments after `-c` and this house's file.
-    fn with(&self, arguments: &[&str]) -> Command {
-        let mut command = varsel(&["-c"]);
-        command.arg(self.path("varsel.toml")).args(arguments);
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.with(arguments).output().unwrap()
-    }
-
-    /// What was printed, with this folder's name taken out.
-    fn nameless(&self, text: &str) -> String {
-        text.replace(self.folder.path().to_str().unwrap(), "FOLDER")
-    }
-}
-
-const HOUSE: &str = r#"
-[store]
-path = "store.db"
-
-[http]
-listen = "127.0.0.1:0"
-
-[[source]]
-name = "oslo"
-path = "register.db"
-every = "100ms"
-start = "offset"
-region = "NO"
-query = "SELECT * FROM bookings"
-[source.status]
-active = ["booked"]
-cancelled = ["cancelled"]
-
-[gateway.sms]
-channel = "sms"
-profile = "sandbox"
-url = "http://127.0.0.1:9/"
-secret_files = { key = "key" }
-
-[gateway.mail]
-channel = "email"
-host = "127.0.0.1"
-port = 9
-tls = "plain"
-envelope_from = "varsel@agency.example"
-trial_allow = ["@agency.example"]
-"#;
+use crate::support::house::{HOUSE, House, code, run, stderr, stdout, varsel};
 
 /// A daemon that runs until it is told to end.
 struct Daemon {
@@ -170,6 +61,11 @@ impl Daemon {
         self.log.read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code().unwrap(), log)
     }
+}
+
+/// What was printed, with the lines put together that were broken to fit.
+fn unwrapped(text: &str) -> String {
+    text.replace("\n  │ ", " ")
 }
 
 #[test]
@@ -230,7 +126,7 @@ async fn a_wrong_configuration_ends_with_78_and_shows_its_line() {
         let verb: Vec<&str> = verb.split(' ').collect();
         let output = house.run(&verb);
         assert_eq!(code(&output), 78, "{verb:?}");
-        let shown = stderr(&output);
+        let shown = stdout(&output) + &stderr(&output);
         assert!(shown.contains("varsel.toml:3:1"), "{shown}");
         assert!(shown.contains("did you mean \"email\"?"), "{shown}");
     }
@@ -262,8 +158,11 @@ async fn check_ends_with_0_when_there_are_only_warnings() {
         "{shown}"
     );
     let json: Value = serde_json::from_str(&stdout(&house.run(&["check", "--json"]))).unwrap();
-    assert_eq!(json["errors"], 0);
-    assert_eq!(json["warnings"], json["findings"].as_array().unwrap().len());
+    assert_eq!(json["errors"], serde_json::json!([]));
+    for warning in json["warnings"].as_array().unwrap() {
+        assert!(warning["message"].is_string());
+        assert!(warning["help"].is_string(), "no remedy: {warning}");
+    }
 }
 
 #[tokio::test]
@@ -287,12 +186,245 @@ async fn check_names_place_and_remedy_of_every_finding() {
     assert_eq!(code(&output), 78);
     let shown = house.nameless(&stdout(&output));
     // What the templates say is theirs to test.
-    let ours: Vec<&str> = shown
-        .split_inclusive("\n✗")
-        .flat_map(|part| part.split_inclusive("\n!"))
-        .filter(|part| !part.contains("templates/"))
+    // How a line with the folder's name wraps hangs on its length.
+    let aside = ["templates/", "secret file"];
+    let ours = |block: &&str| !aside.iter().any(|part| block.contains(part));
+    let blocks = shown.split("\n\n").filter(ours);
+    insta::assert_snapshot!(blocks.collect::<Vec<_>>().join("\n\n"));
+}
+
+#[tokio::test]
+async fn check_opens_the_sources_as_run_does() {
+    let house = House::build().await;
+    let cases = [
+        (
+            "FROM bookings",
+            "FROM bokings",
+            78,
+            "no such table: bokings",
+            "query",
+        ),
+        (
+            "SELECT *",
+            "SELECT id, start, office",
+            78,
+            "no column status, service",
+            "query",
+        ),
+        ("register.db", "nowhere.db", 69, "No such file", "path"),
+        (
+            "register.db",
+            "key",
+            69,
+            "SQLite says \"file is not a database\"",
+            "path",
+        ),
+    ];
+    for (right, wrong, exit, says, key) in cases {
+        house.write("varsel.toml", &HOUSE.replace(right, wrong));
+        let output = house.run(&["check", "--json"]);
+        assert_eq!(code(&output), exit, "{wrong}: {}", stdout(&output));
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let [error] = json["errors"].as_array().unwrap().as_slice() else {
+            panic!("one mistake, one error: {json}")
+        };
+        assert!(error["message"].as_str().unwrap().contains(says), "{error}");
+        assert_eq!(error["key"], format!("source.0.{key}"));
+        let line = HOUSE
+            .lines()
+            .position(|line| line.starts_with(key))
+            .unwrap();
+        let first = if key == "path" { 10 } else { line + 1 };
+        assert_eq!(error["line"], first);
+        assert!(error["help"].is_string());
+        let refused = house.run(&["run"]);
+        assert_eq!(code(&refused), exit, "`run` refuses it too");
+        let told = unwrapped(&stderr(&refused));
+        assert!(told.contains(says), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn check_says_what_is_not_there() {
+    let house = House::build().await;
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = busy.local_addr().unwrap().to_string();
+    house.write("junk.db", &"this is no database ".repeat(100));
+    let cases = [
+        (
+            "\"key\"",
+            "\"no_such_key\"",
+            "gateway.sms.secret_files.key",
+            "no_such_key",
+        ),
+        (
+            "store.db",
+            "no/such/folder/store.db",
+            "store.path",
+            "cannot be written to",
+        ),
+        (
+            "store.db",
+            "junk.db",
+            "store.path",
+            "file is not a database",
+        ),
+        (
+            "127.0.0.1:0",
+            address.as_str(),
+            "http.listen",
+            "cannot listen on",
+        ),
+    ];
+    for (right, wrong, key, says) in cases {
+        house.write("varsel.toml", &HOUSE.replace(right, wrong));
+        let output = house.run(&["check", "--json"]);
+        assert_eq!(code(&output), 69, "{wrong}: {}", stdout(&output));
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let [error] = json["errors"].as_array().unwrap().as_slice() else {
+            panic!("one mistake, one error: {json}")
+        };
+        assert_eq!(error["key"], key);
+        assert!(error["message"].as_str().unwrap().contains(says), "{error}");
+        assert!(
+            error["line"].is_u64() && error["help"].is_string(),
+            "{error}"
+        );
+        assert_eq!(code(&house.run(&["run"])), 69, "`run` refuses it too");
+    }
+    assert!(
+        std::fs::read_dir(house.path("")).unwrap().count() < 7,
+        "a check leaves nothing behind"
+    );
+}
+
+#[tokio::test]
+async fn a_running_daemon_is_no_fault_to_check() {
+    let house = House::build().await;
+    let daemon = Daemon::start(&house);
+    house.write(
+        "varsel.toml",
+        &HOUSE.replace("127.0.0.1:0", &daemon.address),
+    );
+    let output = house.run(&["check"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    daemon.end();
+}
+
+#[tokio::test]
+async fn a_booking_system_is_never_opened_as_our_store() {
+    let house = House::build().await;
+    let before = std::fs::read(house.path("register.db")).unwrap();
+    house.write("varsel.toml", &HOUSE.replace("store.db", "./register.db"));
+    for verb in ["check", "run"] {
+        let output = house.run(&[verb]);
+        assert_eq!(code(&output), 78);
+        let shown = stdout(&output) + &stderr(&output);
+        assert!(shown.contains("this is our own database"), "{shown}");
+    }
+    assert_eq!(std::fs::read(house.path("register.db")).unwrap(), before);
+}
+
+#[tokio::test]
+async fn one_check_finds_mistakes_in_every_file() {
+    let house = House::build().await;
+    std::fs::create_dir_all(house.path("texts/cancellation")).unwrap();
+    house.write("texts/cancellation/nb.sns.txt", "Hei");
+    house.write("offices.toml", "[offices.x]\n");
+    let files = "[agency]\ndirectory = \"offices.toml\"\ntemplates = \"texts\"\n";
+    let wrong = HOUSE
+        .replace("port = 9", "prot = 9")
+        .replace("every", "evry");
+    house.write("varsel.toml", &format!("{files}{wrong}"));
+    let output = house.run(&["check", "--json"]);
+    assert_eq!(code(&output), 78);
+    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let errors = json["errors"].as_array().unwrap().iter();
+    let told: Vec<String> = errors
+        .map(|error| {
+            let file = Path::new(error["file"].as_str().unwrap());
+            let file = file.file_name().unwrap().to_str().unwrap();
+            format!("{file} {} {}", error["line"], error["message"])
+        })
         .collect();
-    insta::assert_snapshot!(ours.concat());
+    for expected in [
+        "varsel.toml 14 \"unknown key \\\"evry",
+        "varsel.toml 31 \"unknown key \\\"prot",
+        "offices.toml 1 ",
+        "nb.sns.txt null \"no message uses a file of this name; did you mean cancellation/nb.sms",
+    ] {
+        let found = told.iter().any(|line| line.starts_with(expected));
+        assert!(found, "{expected} is not among {told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_gets_one_json_object_whatever_is_wrong() {
+    let house = House::build().await;
+    house.write("varsel.toml", "[windows]\nemial = \"always\"\n");
+    for verb in ["check", "explain B1", "status", "config show", "preview"] {
+        let mut arguments: Vec<&str> = verb.split(' ').collect();
+        arguments.push("--json");
+        let output = house.run(&arguments);
+        assert_eq!(code(&output), 78);
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let error = &json["errors"][0];
+        assert!(error["file"].as_str().unwrap().ends_with("varsel.toml"));
+        assert_eq!(
+            (&error["line"], &error["key"]),
+            (&2.into(), &"windows.emial".into())
+        );
+        assert_eq!(error["help"], "did you mean \"email\"?");
+        assert!(json["warnings"].is_array());
+    }
+    house.write("varsel.toml", HOUSE);
+    let nowhere = house.run(&["explain", "B1", "--json"]);
+    assert_eq!(code(&nowhere), 69);
+    let json: Value = serde_json::from_str(&stdout(&nowhere)).unwrap();
+    assert_eq!(json["errors"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn copies_among_the_templates_are_left_aside() {
+    let house = House::build().await;
+    std::fs::create_dir_all(house.path("texts/cancellation")).unwrap();
+    let strays = ["nb.sms.txt.bak", "nb.sms.txt~", ".nb.sms.txt.swp"];
+    for stray in strays {
+        house.write(&format!("texts/cancellation/{stray}"), "Hei {{ nothing }}");
+    }
+    let agency = "[agency]\ntemplates = \"texts\"\n";
+    house.write("varsel.toml", &format!("{agency}{HOUSE}"));
+    let output = house.run(&["check"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    for stray in strays {
+        let told = unwrapped(&stdout(&output));
+        assert!(told.contains(&format!("{stray}: is a copy")), "{told}");
+    }
+    // A text where no message looks for it is a mistake: its writer believes that it counts.
+    house.write("texts/nb.sms.txt", "Hei");
+    let output = house.run(&["check"]);
+    assert_eq!(code(&output), 78);
+    let told = unwrapped(&stdout(&output));
+    assert!(told.contains("did you mean c"), "{told}");
+}
+
+#[test]
+fn one_style_of_drawing_and_plain_characters_where_the_locale_knows_no_others() {
+    let lines = |locale: &str| {
+        let mut command = varsel(&["check"]);
+        let output = command.env("LC_ALL", locale).output().unwrap();
+        let mut failing = varsel(&["preview", "nope"]);
+        let failed = failing.env("LC_ALL", locale).output().unwrap();
+        (stdout(&output), stderr(&failed))
+    };
+    let (checked, failed) = lines("nb_NO.UTF-8");
+    assert!(checked.contains("  ✗ no booking system"), "{checked}");
+    assert!(checked.contains("\n  ! templates/"), "{checked}");
+    assert!(failed.contains("  ✗ there is no case"), "{failed}");
+    let (checked, failed) = lines("POSIX");
+    assert!(checked.contains("  x no booking system"), "{checked}");
+    assert!(failed.contains("  x there is no case"), "{failed}");
+    assert!(checked.is_ascii() && failed.is_ascii(), "{checked}{failed}");
 }
 
 #[test]
@@ -309,8 +441,44 @@ fn config_init_prints_the_default_and_overwrites_nothing() {
         varsel::config::DEFAULT
     );
     std::fs::write(file, "# mine").unwrap();
-    assert_eq!(code(&run(&["config", "init", file])), 69);
+    assert_eq!(code(&run(&["config", "init", file])), 2);
     assert_eq!(std::fs::read_to_string(file).unwrap(), "# mine");
+    let nowhere = folder.path().join("no/such/folder");
+    assert_eq!(
+        code(&run(&["config", "init", nowhere.to_str().unwrap()])),
+        69
+    );
+}
+
+#[test]
+fn a_disk_that_is_full_is_no_success() {
+    for arguments in [
+        &["config", "init"][..],
+        &["preview", "--list"],
+        &["check", "--json"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = varsel(arguments).stdout(full).output().unwrap();
+        assert_eq!(code(&output), 69, "{arguments:?}");
+        assert!(
+            stderr(&output).contains("No space left"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut child = varsel(&["config", "init"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
 }
 
 #[tokio::test]
@@ -374,6 +542,15 @@ fn preview_shows_an_sms_in_its_bubble() {
     let nothing = run(&["preview", "pasport-cancelled"]);
     assert_eq!(code(&nothing), 1);
     assert!(stderr(&nothing).contains("did you mean \"passport-cancelled"));
+    let unlike = run(&["preview", "nope"]);
+    let list = stdout(&run(&["preview", "--list"]));
+    for name in list.lines() {
+        let told = stderr(&unlike);
+        assert!(
+            told.lines().any(|line| line.trim() == name),
+            "{name} is broken: {told}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -395,6 +572,9 @@ async fn a_broken_database_ends_with_69_and_stays_as_it_is() {
         let output = house.run(&[verb]);
         assert_eq!(code(&output), 69, "{verb}: {}", stderr(&output));
         assert!(stderr(&output).contains("store.db"), "{}", stderr(&output));
+        let said = "SQLite says \"file is not a database\"";
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        assert!(stderr(&output).contains("help: "), "{}", stderr(&output));
     }
     assert_eq!(
         std::fs::read_to_string(house.path("store.db")).unwrap(),
@@ -452,6 +632,8 @@ async fn the_daemon_serves_reads_beside_it_and_drains_at_sigterm() {
     assert_eq!(code(&unknown), 1);
     let (code, log) = daemon.end();
     assert_eq!(code, 0, "{log}");
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.contains("stopped cleanly: nobody waits"), "{log}");
     assert!(!log.contains("hemmelig") && !log.contains("40000000") && !log.contains("kari@"));
 }
 
@@ -464,7 +646,7 @@ fn a_demo_takes_no_configuration() {
 #[test]
 fn a_demo_refuses_addresses_outside_this_machine_and_folders_of_others() {
     let outside = run(&["demo", "--listen", "0.0.0.0:0"]);
-    assert_eq!(code(&outside), 69);
+    assert_eq!(code(&outside), 2);
     assert!(
         stderr(&outside).contains("loopback"),
         "{}",
@@ -472,6 +654,6 @@ fn a_demo_refuses_addresses_outside_this_machine_and_folders_of_others() {
     );
     let folder = tempfile::tempdir().unwrap();
     let taken = run(&["demo", "--once", "--dir", folder.path().to_str().unwrap()]);
-    assert_eq!(code(&taken), 69);
+    assert_eq!(code(&taken), 2);
     assert!(Path::new(folder.path()).exists());
 }

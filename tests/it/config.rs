@@ -7,28 +7,28 @@ use std::time::Duration;
 use chrono::NaiveTime;
 use secrecy::ExposeSecret;
 use varsel::clock::Clock;
-use varsel::config::{Config, ConfigError, DEFAULT, Layer};
+use varsel::config::{Config, DEFAULT, Mistakes};
 use varsel::domain::calendar::SendWindow;
 use varsel::domain::message::Channel;
 use varsel::domain::plan::When;
 use varsel::service::Mode;
 use varsel::service::settings::Speaks;
 
-/// Reads `text` above the default, as the file `varsel.toml` in the folder `/srv/varsel`.
-fn parse(text: &str) -> Result<Config, ConfigError> {
-    let layer = Layer {
-        name: "varsel.toml".to_owned(),
-        text: text.to_owned(),
-    };
-    Config::parse(Some(layer), Path::new("/srv/varsel"))
+use crate::support::house::{HOUSE, parse_in};
+
+/// Reads `text` as a file in the folder `/srv/varsel`.
+fn parse(text: &str) -> Result<Config, Mistakes> {
+    parse_in(Path::new("/srv/varsel"), text)
 }
 
-/// The error as a terminal without colours shows it.
+/// The errors as a terminal without colours shows them.
 fn shown(text: &str) -> String {
-    let error = parse(text).expect_err("this configuration is wrong");
+    let mistakes = parse(text).expect_err("this configuration is wrong");
     let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none());
     let mut shown = String::new();
-    handler.render_report(&mut shown, &error).unwrap();
+    for error in mistakes.errors() {
+        handler.render_report(&mut shown, error).unwrap();
+    }
     shown
 }
 
@@ -103,43 +103,19 @@ fn an_en_dash_in_a_window_is_as_good_as_a_hyphen() {
     assert_eq!(dash.rules().windows.sms, hyphen.rules().windows.sms);
 }
 
-const WHOLE: &str = r#"
-[agency]
-directory = "offices.toml"
-
-[[source]]
-name = "oslo"
-path = "register.db"
-start = "utc"
-region = "NO"
-query = "SELECT * FROM bookings"
-[source.status]
-active = ["booked"]
-cancelled = ["cancelled"]
-
-[gateway.sms]
-channel = "sms"
-profile = "kannel"
-secret_files = { user = "sms_user", password = "sms_password" }
-trial_allow = ["+47 40 00 00 00", "@test.example", "a@b.example"]
-"#;
-
 #[test]
 fn what_show_prints_is_read_back_as_the_same_configuration() {
-    let config = parse(WHOLE).unwrap();
+    let config = parse(HOUSE).unwrap();
     let shown = config.show();
-    let layer = Layer {
-        name: "shown.toml".to_owned(),
-        text: shown.clone(),
-    };
-    let again = Config::parse(Some(layer), Path::new("/elsewhere")).unwrap();
+    let again = parse_in(Path::new("/elsewhere"), &shown).unwrap();
     assert_eq!(again.file, config.file);
     assert_eq!(again.show(), shown);
 }
 
 #[test]
 fn paths_are_relative_to_the_file_that_names_them() {
-    let config = parse(WHOLE).unwrap();
+    let agency = "[agency]\ndirectory = \"offices.toml\"\n";
+    let config = parse(&format!("{agency}{HOUSE}")).unwrap();
     assert_eq!(
         config.file.source[0].path,
         Path::new("/srv/varsel/register.db")
@@ -148,8 +124,9 @@ fn paths_are_relative_to_the_file_that_names_them() {
         config.file.agency.directory.as_deref(),
         Some(Path::new("/srv/varsel/offices.toml"))
     );
-    let secrets = config.secrets();
-    assert_eq!(secrets[0].path, Path::new("/srv/varsel/sms_password"));
+    let (keys, secret) = &config.secrets()[0];
+    assert_eq!(keys.join("."), "gateway.sms.secret_files.key");
+    assert_eq!(secret.path, Path::new("/srv/varsel/key"));
 }
 
 #[test]
@@ -160,29 +137,24 @@ fn a_source_takes_from_its_profile_what_its_table_leaves_out() {
                    active = [\"booked\"]\ncancelled = [\"gone\"]\n[languages]\nno = \"nb\"\n";
     let text = "[[source]]\nname = \"oslo\"\nprofile = \"./own.toml\"\npath = \"r.db\"\n\
                 start = \"naive\"\n[source.languages]\nengelsk = \"en\"\n";
-    let read = |text: &str, folder: &Path| {
-        let layer = Layer {
-            name: "varsel.toml".to_owned(),
-            text: text.to_owned(),
-        };
-        Config::parse(Some(layer), folder)
-    };
     std::fs::write(&file, profile.replace("region", "regoin")).unwrap();
-    let error = read(text, folder.path()).unwrap_err();
-    let (name, line) = error.place().unwrap();
+    let mistakes = parse_in(folder.path(), text).unwrap_err();
+    let error = &mistakes.errors()[0];
+    let name = error.file().unwrap();
     assert!(
         name.ends_with("own.toml"),
         "a mistake in the profile is shown there: {name}"
     );
-    assert_eq!(line, 1);
+    assert_eq!(error.line(), Some(1));
+    assert_eq!(mistakes.errors().len(), 1, "{mistakes}");
 
     std::fs::write(&file, profile).unwrap();
-    let config = read(text, folder.path()).unwrap();
+    let config = parse_in(folder.path(), text).unwrap();
     let source = &config.file.source[0];
     assert_eq!(source.start, varsel::config::file::Start::Naive);
     assert_eq!(source.status.cancelled, ["gone"]);
     assert_eq!(source.languages.len(), 2);
-    let again = read(&config.show(), Path::new("/elsewhere")).unwrap();
+    let again = parse_in(Path::new("/elsewhere"), &config.show()).unwrap();
     assert_eq!(
         again.file, config.file,
         "what is shown needs the profile no more"
@@ -192,22 +164,18 @@ fn a_source_takes_from_its_profile_what_its_table_leaves_out() {
 #[test]
 fn the_rooms_get_settings_that_say_what_the_file_says() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["sms_user", "sms_password"] {
-        std::fs::write(folder.path().join(name), "hemmelig\n").unwrap();
-    }
-    let layer = Layer {
-        name: "varsel.toml".to_owned(),
-        text: WHOLE.to_owned(),
-    };
-    let config = Config::parse(Some(layer), folder.path()).unwrap();
+    std::fs::write(folder.path().join("key"), "hemmelig\n").unwrap();
+    let config = parse_in(folder.path(), HOUSE).unwrap();
     let settings = config.service(Clock::system()).unwrap();
     assert_eq!(settings.sources[0].name.0, "oslo");
-    let gateway = &settings.gateways[0];
+    let [mail, gateway] = settings.gateways.as_slice() else {
+        panic!("there are two gateways")
+    };
     assert_eq!((gateway.name.as_str(), gateway.claim_ahead), ("sms", 64));
-    let Mode::Trial(allowed) = &gateway.mode else {
+    let Mode::Trial(allowed) = &mail.mode else {
         panic!("a gateway starts on trial")
     };
-    assert_eq!(allowed.len(), 3);
+    assert_eq!(allowed.len(), 1);
     let Speaks::Sms {
         secrets,
         report_within,
@@ -216,7 +184,7 @@ fn the_rooms_get_settings_that_say_what_the_file_says() {
     else {
         panic!("the channel is sms")
     };
-    assert_eq!(secrets["password"].expose_secret(), "hemmelig");
+    assert_eq!(secrets["key"].expose_secret(), "hemmelig");
     assert!(report_within.is_some());
     let printed = format!("{config:?}{}", config.show());
     assert!(!printed.contains("hemmelig"), "no secret is ever printed");
@@ -224,24 +192,32 @@ fn the_rooms_get_settings_that_say_what_the_file_says() {
 
 #[test]
 fn a_missing_secret_stops_the_service_but_not_the_reading() {
-    let Err(error) = parse(WHOLE).unwrap().service(Clock::system()) else {
+    let Err(mistakes) = parse(HOUSE).unwrap().service(Clock::system()) else {
         panic!("there is no such file")
     };
-    assert!(
-        error.problem().contains("/srv/varsel/sms_password"),
-        "{error}"
+    let error = &mistakes.errors()[0];
+    assert!(error.problem().contains("/srv/varsel/key"), "{error}");
+    assert_eq!(error.file(), Some("varsel.toml"));
+    let line = HOUSE
+        .lines()
+        .position(|line| line.contains("\"key\""))
+        .unwrap()
+        + 1;
+    assert_eq!(
+        error.line(),
+        Some(line),
+        "the line that names the file is shown"
     );
-    let (name, _) = error.place().expect("the gateway's table is shown");
-    assert_eq!(name, "varsel.toml");
+    assert!(error.is_not_there());
 }
 
 #[test]
 fn show_prints_the_whole_document() {
-    insta::assert_snapshot!(parse(WHOLE).unwrap().show());
+    insta::assert_snapshot!(parse(HOUSE).unwrap().show());
 }
 
 /// One mistake each: what it is called, and the file that holds it.
-const MISTAKES: [(&str, &str); 31] = [
+const MISTAKES: [(&str, &str); 36] = [
     ("not TOML", "[windows\nsms = 1"),
     (
         "unknown key",
@@ -260,6 +236,17 @@ const MISTAKES: [(&str, &str); 31] = [
     ("six fields", "[upkeep]\nerase = \"0 0 3 * * Mon\""),
     ("impossible hour", "[upkeep]\nerase = \"0 25 * * *\""),
     ("bad share", "[ladder]\nshare = 1.5"),
+    ("no share at all", "[ladder]\nshare = nan"),
+    ("negative share", "[brake]\nmax_share = -0.1"),
+    ("a window of no length", "[windows]\nsms = \"08:00-08:00\""),
+    (
+        "the register as store",
+        "[store]\npath = \"./r.db\"\nSOURCE status = { active = [\"ok\"] }",
+    ),
+    (
+        "unknown profile of a source",
+        "SOURCE profile = \"sandbx\"\nstatus = { active = [\"ok\"] }",
+    ),
     (
         "bad rung",
         "[[rule]]\nwhen = \"moved\"\npurpose = \"change\"\nladder = [\"sms\", \"mail\"]",
@@ -340,7 +327,82 @@ fn every_mistake_shows_its_line_and_what_to_do() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Config::load(Some(Path::new("/nowhere/varsel.toml"))).unwrap_err();
+    let mistakes = Config::load(Some(Path::new("/nowhere/varsel.toml"))).unwrap_err();
+    let error = &mistakes.errors()[0];
     assert!(error.problem().contains("/nowhere/varsel.toml"), "{error}");
     assert!(error.remedy().is_some());
+}
+
+#[test]
+fn every_mistake_of_a_file_is_told_at_once_and_nothing_that_only_follows() {
+    let text = r#"
+[windws]
+sms = "always"
+[windows]
+sms = "8 to 9"
+emial = "always"
+email = "09:00-09:00"
+[ladder]
+share = nan
+[brake]
+max_share = -1.0
+[[source]]
+name = "oslo"
+pth = "register.db"
+zone = "Europe/Olso"
+[[source]]
+name = "o slo"
+path = "register.db"
+start = "utc"
+region = "NO"
+query = "SELECT 1"
+status = { active = ["a"], cancelled = ["a"] }
+[gateway.sms]
+channel = "sms"
+profil = "kannel"
+[gateway.mail]
+channel = "email"
+connections = 0
+url = "http://127.0.0.1"
+port = "25"
+[[rule]]
+when = "moved"
+ladder = ["sms", "mail"]
+"#;
+    let mistakes = parse(text).unwrap_err();
+    let told: Vec<String> = mistakes
+        .errors()
+        .iter()
+        .map(|error| {
+            assert_eq!(error.file(), Some("varsel.toml"));
+            assert!(error.remedy().is_some(), "{error} has no remedy");
+            let (line, key) = (error.line().unwrap(), error.key().unwrap());
+            format!("{line:>2} {key}: {error}")
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn every_key_without_a_default_has_a_stand_in() {
+    let text = "[[source]]\n[gateway.x]\n[[rule]]\n";
+    let (errors, config) = parse(text).unwrap_err().into_parts();
+    assert!(config.is_some(), "reading goes on past every missing key");
+    let keys: Vec<&str> = errors.iter().filter_map(|error| error.key()).collect();
+    assert_eq!(
+        keys,
+        [
+            "source.0.name",
+            "source.0.path",
+            "source.0.query",
+            "source.0.start",
+            "source.0.region",
+            "source.0.status",
+            "gateway.x.channel",
+            "rule.0.when",
+            "rule.0.purpose",
+            "rule.0.ladder",
+            "rule.0.on_unknown",
+        ]
+    );
 }

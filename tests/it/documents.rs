@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use varsel::config::{Config, Layer};
 use varsel::domain::appointment::SourceName;
 use varsel::domain::message::Channel;
 use varsel::telemetry::Metrics;
+
+use crate::support::house::{House, code, stdout};
 
 const DOCUMENTS: [&str; 5] = [
     "README.md",
@@ -27,19 +28,32 @@ fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<It
         .filter_map(move |rest| rest.split_once(close).map(|(inner, _)| inner))
 }
 
-#[test]
-fn the_configuration_of_the_readme_is_good() {
-    let readme = read("README.md");
-    let examples: Vec<&str> = between(&readme, "```toml\n", "```").collect();
-    assert!(!examples.is_empty(), "the README shows no configuration");
-    for text in examples {
-        let layer = Layer {
-            name: "README.md".to_owned(),
-            text: text.to_owned(),
-        };
-        let config = Config::parse(Some(layer), Path::new("/etc/varsel")).unwrap();
-        assert!(!config.file.source.is_empty() && !config.file.gateway.is_empty());
+/// A whole configuration of a document passes `check` where everything that it names is there.
+#[tokio::test]
+async fn every_whole_configuration_of_a_document_passes_check() {
+    let mut whole = 0;
+    for name in DOCUMENTS {
+        let text = read(name);
+        for example in between(&text, "```toml\n", "```").filter(|text| text.contains("[[source]]"))
+        {
+            whole += 1;
+            let house = House::build().await;
+            house.register("srv.db").await;
+            for secret in ["sms_user", "sms_password"] {
+                house.write(secret, "hemmelig");
+            }
+            let here = example
+                .replace("/srv/booking/register.db", "srv.db")
+                .replace("/var/lib/varsel/varsel.db", "varsel.db");
+            house.write(
+                "varsel.toml",
+                &format!("{here}\n[http]\nlisten = \"127.0.0.1:0\"\n"),
+            );
+            let output = house.run(&["check"]);
+            assert_eq!(code(&output), 0, "{name}:\n{}", stdout(&output));
+        }
     }
+    assert!(whole > 0, "no document shows a whole configuration");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod daemon;
 pub(crate) mod gateway;
+pub(crate) mod house;
 pub(crate) mod http_fault;
 pub(crate) mod mailbox;
 pub(crate) mod servers;

@@ -1,24 +1,49 @@
-//! The bar of a wait: drawn on a terminal, absent elsewhere.
+//! How far a wait is: a bar on a terminal, a few lines in a file or a pipe.
+
+use std::io::IsTerminal;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::out;
+use crate::clock::Mono;
 use crate::store::Tally;
 
+/// Where no bar can be drawn, a line is written at most this often.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
 /// How many people are told, of all that must be.
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar {
+    drawn: Option<ProgressBar>,
+    /// When the last line was written, and what it said.
+    last: Option<(Mono, String)>,
+}
 
 impl Bar {
-    /// A bar on standard error, if that is a terminal.
+    /// A bar on standard error if that is a terminal, and lines there if it is not.
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} people {msg}");
-        Self(bar.with_style(style.expect("the template is well-formed")))
+        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} people {msg}")
+            .expect("the template is well-formed");
+        let style = match out::locale_knows_unicode() {
+            true => style,
+            false => style.progress_chars("#>-"),
+        };
+        let terminal = std::io::stderr().is_terminal();
+        Self {
+            drawn: terminal.then(|| ProgressBar::new(0).with_style(style)),
+            last: None,
+        }
+    }
+
+    /// Says what comes before there is anything to count.
+    pub(super) fn begin(&self, what: &str) {
+        if self.drawn.is_none() {
+            out::note(what);
+        }
     }
 
     /// Shows how things stand.
-    pub(super) fn show(&self, tally: &Tally) {
-        self.0.set_length(tally.people().into());
-        self.0.set_position((tally.people() - tally.waiting).into());
+    pub(super) fn show(&mut self, tally: &Tally) {
         let message = match tally.held {
             0 => format!(
                 "· {} told · {} must be phoned",
@@ -26,11 +51,32 @@ impl Bar {
             ),
             held => format!("· {held} held until somebody releases them"),
         };
-        self.0.set_message(message);
+        let (all, done) = (tally.people(), tally.people() - tally.waiting);
+        match &self.drawn {
+            Some(bar) => {
+                bar.set_length(all.into());
+                bar.set_position(done.into());
+                bar.set_message(message);
+            }
+            None => self.line(format!("{done} of {all} people {message}")),
+        }
     }
 
     /// Takes the bar away.
     pub(super) fn end(&self) {
-        self.0.finish_and_clear();
+        if let Some(bar) = &self.drawn {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&mut self, line: String) {
+        let news = self
+            .last
+            .as_ref()
+            .is_none_or(|(at, said)| *said != line && LINE_EVERY <= at.elapsed());
+        if news {
+            out::note(&line);
+            self.last = Some((Mono::now(), line));
+        }
     }
 }

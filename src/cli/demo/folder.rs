@@ -3,6 +3,7 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::config::unwritten;
 use crate::cli::{Exit, Failure};
 
 /// The folder of one demo.
@@ -20,11 +21,8 @@ impl Folder {
         let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| {
             let problem = format!("the folder \"{}\" cannot be made: {error}", path.display());
-            Failure::new(
-                Exit::Unavailable,
-                problem,
-                "name a folder that does not exist yet",
-            )
+            let help = "name a folder that does not exist yet, in one that does";
+            Failure::new(unwritten(&error), problem, help)
         })?;
         Ok(Self {
             path,

@@ -135,6 +135,7 @@ impl<'a> Inspection<'a> {
                          languages must say the same"
                     ),
                     warning: false,
+                    remedy: None,
                 });
             }
         }
@@ -154,6 +155,7 @@ impl<'a> Inspection<'a> {
                 "\"{word}\" looks like a link; no SMS holds one, so that people can tell ours from fraud"
             ),
             warning: false,
+            remedy: None,
         });
     }
 
@@ -192,8 +194,17 @@ impl<'a> Inspection<'a> {
         let problem = format!("with service \"{service}\" at office \"{office}\", {cost}");
         let (purpose, language) = (telling.purpose, telling.languages.first);
         let text = (sms.text.as_str(), &sms.segments);
+        // The languages' parts are added up; raising one of them is enough.
+        let own = self.allowed(purpose, [language].into_iter());
+        let enough = own + sms.segments.parts.saturating_sub(allowed);
+        let remedy = format!(
+            "shorten name_sms of office \"{office}\" or the name of service \"{service}\" in the \
+             directory, or allow it: {{# max_parts = {enough} #}} in the first line of a text of \
+             your own ([agency] templates)"
+        );
         TemplateFault {
             warning: true,
+            remedy: Some(remedy),
             ..self.length_fault(purpose, language, text, problem)
         }
     }
@@ -221,6 +232,7 @@ impl<'a> Inspection<'a> {
                 line: None,
                 problem: error.0,
                 warning: false,
+                remedy: None,
             },
         });
     }

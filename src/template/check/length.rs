@@ -117,6 +117,7 @@ impl Inspection<'_> {
             line,
             problem,
             warning: false,
+            remedy: None,
         }
     }
 }

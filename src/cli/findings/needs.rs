@@ -1,0 +1,182 @@
+//! Whether what a configuration names is there: sources are opened and closed, secrets are read, the
+//! store and the address are looked at. Nothing is connected, sent or kept.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Finding;
+use crate::cli::exit::{plainly, store_remedy};
+use crate::config::{Config, ConfigError};
+use crate::domain::directory::Directory;
+use crate::service::start::{StartError, rehearse_gateway, rehearse_listening, rehearse_source};
+use crate::source::SourceError;
+use crate::store::StoreError;
+use crate::store::sqlite::{Access, Sqlite};
+
+/// What `run` would refuse although the file reads well. What is `known` to be wrong is not tried.
+pub(super) async fn of(
+    config: &Config,
+    directory: Option<&Arc<Directory>>,
+    known: &[&Finding],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(directory) = directory {
+        findings.extend(sources(config, directory, known).await);
+    }
+    findings.extend(secrets(config));
+    findings.extend(gateways(config, known));
+    // A booking system is never opened as a store: that alone would change its file.
+    let path = &config.file.store.path;
+    let own = config.file.source.iter().all(|source| source.path != *path);
+    if config.is_sound(&["store", "path"]) && own {
+        findings.extend(store(config).await);
+    }
+    if config.is_sound(&["http", "listen"]) {
+        findings.extend(address(config));
+    }
+    findings
+}
+
+/// Whether nothing is known to be wrong at this key or within it.
+fn is_untouched(known: &[&Finding], table: &str) -> bool {
+    let errors = known.iter().filter(|finding| !finding.warning);
+    !errors.filter_map(|finding| finding.error.key()).any(|key| {
+        key.strip_prefix(table)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+async fn sources(config: &Config, directory: &Arc<Directory>, known: &[&Finding]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (number, settings) in config.source_settings().enumerate() {
+        let number = number.to_string();
+        let table = format!("source.{number}");
+        if !config.is_sound(&[&table]) || !is_untouched(known, &table) {
+            continue;
+        }
+        let (key, problem, help, not_there) = match rehearse_source(settings, Arc::clone(directory))
+            .await
+        {
+            Ok(()) => continue,
+            Err(StartError::Source(SourceError::Mapping { problem, .. })) => {
+                let help = "change the query, or the condition in floor, to fit this database";
+                ("query", problem, help, false)
+            }
+            Err(error) => {
+                let help = "check the path, its permissions, and that the booking system is there";
+                ("path", error.to_string(), help, true)
+            }
+        };
+        let error = config.error(&["source", &number, key], plainly(&problem), help);
+        findings.push(if not_there { error.not_there() } else { error }.into());
+    }
+    findings
+}
+
+fn secrets(config: &Config) -> Vec<Finding> {
+    let exposed = config
+        .secrets()
+        .into_iter()
+        .filter(|(_, file)| file.is_exposed());
+    exposed
+        .map(|(keys, file)| {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let path = file.path.display();
+            let problem = format!("every user of this machine can read the secret file \"{path}\"");
+            let help = format!("chmod o-rwx {path}");
+            Finding::warning(config.error(&keys, problem, &help))
+        })
+        .collect()
+}
+
+fn gateways(config: &Config, known: &[&Finding]) -> Vec<Finding> {
+    let names: Vec<&String> = config.file.gateway.keys().collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for (name, settings) in names.into_iter().zip(config.gateway_settings()) {
+        let table = format!("gateway.{name}");
+        if !config.is_sound(&[&table]) || !is_untouched(known, &table) {
+            continue;
+        }
+        match settings {
+            Ok(settings) => {
+                let tried = rehearse_gateway(settings, &config.http());
+                let refused = tried
+                    .err()
+                    .map(|error| config.error(&["gateway", name], error.to_string(), ""));
+                findings.extend(refused.map(Finding::from));
+            }
+            Err(errors) => findings.extend(errors.into_iter().map(Finding::from)),
+        }
+    }
+    findings
+}
+
+/// The store's folder must take files; a store that is there must be one of ours.
+async fn store(config: &Config) -> Option<Finding> {
+    let path = config.file.store.path.as_path();
+    let wrong = |problem: String, help: &str| config.error(&["store", "path"], problem, help);
+    if path.is_dir() {
+        let problem = format!(
+            "\"{}\" is a folder, and the store is a file",
+            path.display()
+        );
+        return Some(wrong(problem, "name a file in it, such as varsel.db").into());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if let Err(error) = takes_files(folder) {
+        let problem = format!(
+            "the store's folder \"{}\" cannot be written to: {error}",
+            folder.display()
+        );
+        let help = "make it, and let the daemon's user write there";
+        return Some(wrong(problem, help).not_there().into());
+    }
+    // The daemon makes what is not there, and fills what is empty.
+    if !path.metadata().is_ok_and(|meta| meta.len() > 0) {
+        return None;
+    }
+    match Sqlite::open(path, Access::ReadOnly).await {
+        Ok(store) => {
+            store.close().await;
+            None
+        }
+        Err(error) => {
+            let shown = wrong(plainly(&error.to_string()), store_remedy(&error));
+            let unfit = matches!(error, StoreError::Unfit(_));
+            Some(if unfit { shown } else { shown.not_there() }.into())
+        }
+    }
+}
+
+/// Whether a file can be made here: permissions alone do not tell.
+fn takes_files(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".varsel-check-{:08x}", rand::random::<u32>()));
+    File::create_new(&probe)?;
+    std::fs::remove_file(probe)
+}
+
+/// The address must be free, unless it is our own daemon that listens there.
+fn address(config: &Config) -> Option<Finding> {
+    let StartError::Listen { address, problem } =
+        rehearse_listening(config.file.http.listen).err()?
+    else {
+        return None;
+    };
+    if problem.kind() == ErrorKind::AddrInUse && is_running(&config.file.store.path) {
+        return None;
+    }
+    let problem = format!("cannot listen on {address}: {problem}");
+    let help = "stop what listens there, or set [http] listen to a free address";
+    let error: ConfigError = config.error(&["http", "listen"], problem, help);
+    Some(error.not_there().into())
+}
+
+/// Whether a daemon holds this store.
+fn is_running(store: &Path) -> bool {
+    let mut lock = store.as_os_str().to_owned();
+    lock.push(".lock");
+    let held = File::open(lock).map(|file| file.try_lock_shared());
+    matches!(held, Ok(Err(std::fs::TryLockError::WouldBlock)))
+}

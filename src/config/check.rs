@@ -1,0 +1,81 @@
+//! What no single value of the file shows: bounds, and values that must fit each other.
+//!
+//! Every mistake is told, each at its key; what follows from another mistake is not.
+
+use std::collections::BTreeMap;
+
+use super::document::Document;
+use super::error::ConfigError;
+use super::file::File;
+use super::source;
+use super::words::Length;
+
+/// Every mistake of this kind in the file.
+pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
+    let mut check = Check {
+        document,
+        errors: Vec::new(),
+    };
+    check.share(&["ladder", "share"], file.ladder.share);
+    check.share(&["brake", "max_share"], file.brake.max_share);
+    let ladder = (file.ladder.least, file.ladder.most);
+    let help = "ladder.least is above zero and at most ladder.most";
+    check.ordered(&["ladder", "least"], ladder, help);
+    let retry = (file.retry.base, file.retry.cap);
+    let help = "retry.base is above zero and at most retry.cap";
+    check.ordered(&["retry", "base"], retry, help);
+    check.bounces_have_a_place(file);
+    source::check(file, &mut check);
+    check.one_gateway_each(file);
+    check.errors
+}
+
+/// Gathers mistakes.
+pub(super) struct Check<'a> {
+    document: &'a Document,
+    errors: Vec<ConfigError>,
+}
+
+impl Check<'_> {
+    /// Tells of a mistake, unless these keys are not as the file says.
+    pub(super) fn wrong(&mut self, keys: &[&str], problem: impl Into<String>, help: &str) {
+        if self.document.is_sound(keys) {
+            self.errors.push(self.document.error(keys, problem, help));
+        }
+    }
+
+    fn share(&mut self, keys: &[&str], value: f64) {
+        if !(0.0 < value && value <= 1.0) {
+            let help = "a share is above 0 and at most 1, such as 0.25";
+            self.wrong(keys, format!("{value} is not a share"), help);
+        }
+    }
+
+    fn ordered(&mut self, keys: &[&str], (least, most): (Length, Length), help: &str) {
+        if most < least || least.0.is_zero() {
+            self.wrong(keys, format!("{least} does not fit {most}"), help);
+        }
+    }
+
+    /// Mails are taken for the addresses of attempts only: a listener without them takes nothing.
+    fn bounces_have_a_place(&mut self, file: &File) {
+        let named = file.gateway.values().any(|g| g.bounce_domain.is_some());
+        if file.inbound.lmtp.is_some() && !named {
+            let problem = "no gateway names the domain whose mails would be taken here";
+            let help = "add bounce_domain = \"DOMAIN\" to the e-mail gateway, or remove this key";
+            self.wrong(&["inbound", "lmtp"], problem, help);
+        }
+    }
+
+    /// One gateway carries a channel; more of them are for a later release.
+    fn one_gateway_each(&mut self, file: &File) {
+        let mut channels = BTreeMap::new();
+        for (name, gateway) in &file.gateway {
+            if let Some(other) = channels.insert(gateway.channel, name) {
+                let problem = format!("\"{other}\" carries {} already", gateway.channel);
+                let help = "one gateway carries a channel: remove one of them";
+                self.wrong(&["gateway", name, "channel"], problem, help);
+            }
+        }
+    }
+}
