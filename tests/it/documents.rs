@@ -62,13 +62,30 @@ fn every_link_leads_to_a_file() {
         let text = read(name);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         for target in between(&text, "](", ")").filter(|target| !target.contains("://")) {
-            let file = folder.parent().unwrap().join(target);
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => folder.clone(),
+                file => folder.parent().unwrap().join(file),
+            };
             assert!(
                 file.exists(),
                 "{name} links to {target}, which is not there"
             );
+            let known = heading.is_empty() || headings(&file).contains(&heading.to_owned());
+            assert!(
+                known,
+                "{name} links to {target}, and no heading is called so"
+            );
         }
     }
+}
+
+/// The names under which the headings of a document can be linked to.
+fn headings(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let titles = text.lines().filter(|line| line.starts_with('#'));
+    let names = titles.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    names.map(|name| name.replace(' ', "-")).collect()
 }
 
 #[test]
