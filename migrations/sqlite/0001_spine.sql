@@ -229,6 +229,7 @@ CREATE TABLE act (
   answer INTEGER NOT NULL
 ) STRICT;
 
+-- max: changes that pass the brake on its account; admitted: how many have.
 CREATE TABLE closing (
   id INTEGER PRIMARY KEY,
   offices TEXT NOT NULL,
@@ -238,6 +239,8 @@ CREATE TABLE closing (
   kind TEXT NOT NULL,
   next TEXT NOT NULL,
   reason TEXT NOT NULL,
+  max INTEGER NOT NULL,
+  admitted INTEGER NOT NULL DEFAULT 0,
   actor TEXT NOT NULL,
   added_at INTEGER NOT NULL,
   ended_at INTEGER

@@ -98,6 +98,7 @@ impl From<ActError> for Failure {
         let help = match &error {
             ActError::Changed { .. } => "look at it anew: varsel hold show",
             ActError::NotHeld(_) => "`varsel hold list` shows what is held",
+            ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
             ActError::Store(_) => "",
         };
         match error {

@@ -1,11 +1,13 @@
 //! An announced period in which offices or services are closed or reduced.
 //!
-//! A closing explains changes and gives their texts a reason and a next step; it never causes one.
+//! A closing explains changes, gives their texts a reason and a next step, and lets them pass the
+//! brake up to the number it names; it never causes one.
 
 use chrono::NaiveDate;
 
 use super::directory::{OfficeId, ServiceKind};
 use super::language::Texts;
+use super::message::words;
 
 /// How much of the office is shut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +17,8 @@ pub enum ClosingKind {
     /// Fewer people than usual are received.
     Reduced,
 }
+
+words!(ClosingKind { Closed => "closed", Reduced => "reduced" });
 
 /// What a person whose appointment is cancelled does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +34,18 @@ pub enum NextStep {
     /// Not known yet.
     Unknown,
 }
+
+words!(NextStep {
+    Book => "book",
+    WeInvite => "we_invite",
+    Phone => "phone",
+    Contact => "contact",
+    Unknown => "unknown",
+});
+
+/// The number of a closing in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClosingId(pub i64);
 
 /// One closing, as announced by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +64,8 @@ pub struct Closing {
     pub next: NextStep,
     /// Why, as a noun phrase per language ("smittesituasjonen i Oslo og Viken").
     pub reason: Texts,
+    /// So many changes pass the brake on its account; 0 means that it explains and admits none.
+    pub max: u32,
 }
 
 impl Closing {
@@ -59,4 +77,63 @@ impl Closing {
             && self.from <= day
             && day <= self.to
     }
+}
+
+/// A closing with what has passed the brake on its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Its number.
+    pub id: ClosingId,
+    /// What was announced.
+    pub closing: Closing,
+    /// Changes that it has admitted so far.
+    pub admitted: u32,
+    /// Who announced it.
+    pub actor: String,
+}
+
+impl Announced {
+    /// Whether so many more changes are within what was announced. They pass together or not at
+    /// all: more than was announced is not what was announced.
+    #[must_use]
+    pub fn admits(&self, changes: u32) -> bool {
+        self.admitted.saturating_add(changes) <= self.closing.max
+    }
+}
+
+/// A change as a closing sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Affected {
+    /// Where the appointment was.
+    pub office: OfficeId,
+    /// What kind of case it is.
+    pub kind: ServiceKind,
+    /// The local day on which it was.
+    pub day: NaiveDate,
+}
+
+/// On which closing's account each change passes the brake, in the order given. `None` stands for
+/// a change that no closing explains (a reinstatement, say), and is answered with `None`.
+///
+/// The changes of one closing pass together or not at all.
+#[must_use]
+pub fn admissions(changes: &[Option<Affected>], announced: &[Announced]) -> Vec<Option<ClosingId>> {
+    let admitting = || announced.iter().filter(|a| a.closing.max > 0);
+    let covered = |change: &Affected| {
+        let mut closings = admitting();
+        let covers = |a: &&Announced| a.closing.covers(&change.office, change.kind, change.day);
+        closings.find(covers).map(|announced| announced.id)
+    };
+    let found: Vec<Option<ClosingId>> = changes
+        .iter()
+        .map(|change| change.as_ref().and_then(covered))
+        .collect();
+    let fits = |id: &ClosingId| {
+        let changes = found.iter().filter(|found| **found == Some(*id)).count();
+        let changes = u32::try_from(changes).unwrap_or(u32::MAX);
+        admitting().any(|a| a.id == *id && a.admits(changes))
+    };
+    let fitting: Vec<ClosingId> = admitting().map(|a| a.id).filter(fits).collect();
+    let passes = |id: &ClosingId| fitting.contains(id);
+    found.iter().map(|id| id.filter(passes)).collect()
 }

@@ -61,6 +61,15 @@ pub enum ServiceKind {
     Citizenship,
 }
 
+super::message::words!(ServiceKind {
+    Passport => "passport",
+    IdCard => "id_card",
+    PassportAndIdCard => "passport_and_id_card",
+    ResidencePermit => "residence_permit",
+    TravelDocument => "travel_document",
+    Citizenship => "citizenship",
+});
+
 impl ServiceKind {
     /// Whether the case belongs to the immigration section: e-mail first, neutral SMS.
     #[must_use]

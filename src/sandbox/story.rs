@@ -223,9 +223,9 @@ impl<S: Desk> Eyes<'_, S> {
         self.until("the held batch is released", async || {
             for batch in self.held().await? {
                 match stage.release(&batch).await {
-                    // It has changed since it was read: look again.
-                    Ok(()) | Err(ActError::Changed { .. } | ActError::NotHeld(_)) => {}
                     Err(ActError::Store(problem)) => return Err(problem),
+                    // Where it has changed since it was read: look again.
+                    Ok(()) | Err(_) => {}
                 }
             }
             Ok(self.held().await?.is_empty())

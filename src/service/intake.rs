@@ -19,8 +19,10 @@ use crate::store::{
     StoreError,
 };
 
+use self::admit::admit;
 use self::decide::{DECISION, Decide, quiet_entry};
 
+mod admit;
 mod decide;
 
 /// How many appointments one transaction of the baseline writes.
@@ -202,28 +204,42 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             .chain(gone)
             .collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
-        let closings = self.ledger.closings(now).await?;
+        let announced = self.ledger.closings(now).await?;
+        let closings: Vec<_> = announced.iter().map(|a| a.closing.clone()).collect();
         let decide = Decide {
             shared: &self.shared,
             closings: &closings,
             now,
         };
-        let decided = decide.all(diff.touched, &known, &keys, &mut faults);
-        let counts = PollCounts {
-            changes: count(
-                decided
-                    .iter()
-                    .filter(|entry| entry.supersede && !entry.notices.is_empty())
-                    .count(),
-            ),
+        let mut decided = decide.all(diff.touched, &known, &keys, &mut faults);
+        let told = |entry: &&Entry| entry.supersede && !entry.notices.is_empty();
+        let mut counts = PollCounts {
+            changes: count(decided.iter().filter(told).count()),
             known: count(marks.marks.len()),
             rows: self.last.rows,
         };
+        // An empty table is no closing, whatever was announced.
+        if counts.rows > 0 {
+            counts.changes -= admit(&mut decided, &announced, &self.shared.directory);
+        }
         let batch = brake(counts, &self.shared.brake).map(|braked| NewBatch {
             braked,
             changes: counts.changes,
             known: counts.known,
         });
+        let mut recorded = Recorded::default();
+        if batch.is_some() {
+            // What was announced flows; only the rest is held.
+            let admitted = decided.extract_if(.., |entry| entry.admitted_by.is_some());
+            let flows = Record {
+                snapshot: None,
+                entries: admitted.collect(),
+                ..self.empty(now)
+            };
+            if !flows.entries.is_empty() {
+                recorded = self.ledger.record(flows).await?;
+            }
+        }
         let record = Record {
             snapshot: Some(self.last),
             absent: diff.newly_absent,
@@ -233,7 +249,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             faults: all_seen.then(|| to_keep(&faults)),
             ..self.empty(now)
         };
-        let recorded = self.ledger.record(record).await?;
+        recorded.add(self.ledger.record(record).await?);
         Ok(IntakeStep { recorded, faults })
     }
 

@@ -273,6 +273,7 @@ fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
         revision: known.revision,
         supersede: false,
         release,
+        admitted_by: None,
         notices,
     }
 }

@@ -115,6 +115,7 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             return Ok(0);
         }
         let closings = self.store.closings(now).await?;
+        let closings: Vec<_> = closings.into_iter().map(|a| a.closing).collect();
         let replan = Replan {
             shared: &self.shared,
             closings: &closings,

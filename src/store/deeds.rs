@@ -18,7 +18,7 @@ impl Deed {
     pub(crate) fn batch(&self) -> Option<BatchId> {
         match self {
             Self::Release(seen) | Self::Discard(seen) => Some(seen.batch),
-            Self::AddClosing(_) => None,
+            Self::AddClosing(_) | Self::EndClosing(_) => None,
         }
     }
 
@@ -39,6 +39,7 @@ impl Deed {
             Self::Release(batch) => seen("release", batch),
             Self::Discard(batch) => seen("discard", batch),
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
+            Self::EndClosing(closing) => format!("end closing {}", closing.0),
         }
     }
 }
@@ -49,7 +50,7 @@ impl Tables {
         let (seen, release) = match &act.deed {
             Deed::Release(seen) => (seen, true),
             Deed::Discard(seen) => (seen, false),
-            Deed::AddClosing(_) => return Ok(Acted { count: 0 }),
+            Deed::AddClosing(_) | Deed::EndClosing(_) => return Ok(Acted { count: 0 }),
         };
         let people = self.as_seen(seen)?;
         let hand = Hand {

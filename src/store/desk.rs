@@ -10,7 +10,7 @@ use super::{StoreError, StoreResult};
 use crate::domain::appointment::{BookingKey, BookingState, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::change::Change;
-use crate::domain::closing::Closing;
+use crate::domain::closing::{Closing, ClosingId};
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
@@ -72,6 +72,8 @@ pub enum Deed {
     Discard(SeenBatch),
     /// Announces a closing.
     AddClosing(Closing),
+    /// Takes an announcement back: it explains and admits nothing from now on.
+    EndClosing(ClosingId),
 }
 
 /// A batch as the person saw it; if it has changed since, the act is refused.
@@ -108,6 +110,9 @@ pub enum ActError {
     /// There is no such batch, or it is no longer held.
     #[error("batch {} is not held", .0.0)]
     NotHeld(BatchId),
+    /// There is no such closing, or it has ended.
+    #[error("closing {} does not stand", .0.0)]
+    NoClosing(ClosingId),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -9,7 +9,7 @@ use super::StoreResult;
 use crate::domain::appointment::{Appointment, BookingKey, BookingState, Fingerprint, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::change::Change;
-use crate::domain::closing::Closing;
+use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::contact::Address;
 use crate::domain::diff::Mark;
 use crate::domain::directory::{DistrictId, OfficeId};
@@ -48,7 +48,7 @@ pub trait Ledger: Send + Sync {
     fn closings(
         &self,
         now: DateTime<Utc>,
-    ) -> impl Future<Output = StoreResult<Vec<Closing>>> + Send;
+    ) -> impl Future<Output = StoreResult<Vec<Announced>>> + Send;
 
     /// Records one snapshot's decisions in one transaction. Inside it, each entry's belief is
     /// compared with what stands; where it differs, nothing of that appointment is written.
@@ -167,6 +167,8 @@ pub struct Entry {
     /// A person released these messages: what the brake holds of `notices` becomes `ready`. Without
     /// it a message that is held stays held, whatever else is brought up to date.
     pub release: bool,
+    /// The closing on whose account this change passed the brake; it is counted there.
+    pub admitted_by: Option<ClosingId>,
     /// The notices. One that exists already under the same key (appointment, revision, purpose,
     /// occasion, role) is brought up to date: each rung not yet attempted takes the new address,
     /// text and times; new rungs are added; and unsent rungs no longer planned are superseded. New
@@ -255,6 +257,22 @@ pub struct Recorded {
     pub conflicts: Vec<BookingKey>,
     /// The batch created.
     pub batch: Option<BatchId>,
+    /// Changes written that passed the brake on a closing's account.
+    pub admitted: BTreeMap<ClosingId, u32>,
+}
+
+impl Recorded {
+    /// Adds what a second record of the same step came to.
+    pub fn add(&mut self, other: Self) {
+        self.written += other.written;
+        self.notices += other.notices;
+        self.superseded += other.superseded;
+        self.conflicts.extend(other.conflicts);
+        self.batch = self.batch.or(other.batch);
+        for (closing, count) in other.admitted {
+            *self.admitted.entry(closing).or_default() += count;
+        }
+    }
 }
 
 /// The number of a batch.

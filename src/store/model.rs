@@ -28,7 +28,7 @@ use super::{
     Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
-use crate::domain::closing::Closing;
+use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Next, next};
 
 /// A store in memory. Clones share it.
@@ -41,7 +41,7 @@ pub struct Model {
 struct State {
     tables: Tables,
     sources: BTreeMap<SourceName, SourceRow>,
-    closings: Vec<Closing>,
+    closings: BTreeMap<ClosingId, (Announced, bool)>,
     acts: BTreeMap<String, u32>,
     faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
     next_attempt: i64,
@@ -114,11 +114,12 @@ impl Ledger for Model {
         Ok(state.known(ids))
     }
 
-    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Closing>> {
+    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
         let day = (now - chrono::TimeDelta::days(1)).date_naive();
         let state = self.state();
-        let open = state.closings.iter().filter(|c| c.to >= day);
-        Ok(open.cloned().collect())
+        let open = state.closings.values().filter(|(_, ended)| !ended);
+        let open = open.filter(|(announced, _)| announced.closing.to >= day);
+        Ok(open.map(|(announced, _)| announced.clone()).collect())
     }
 
     async fn record(&self, record: Record) -> StoreResult<Recorded> {
@@ -147,6 +148,11 @@ impl State {
         }
         let recorded = self.tables.record(record, baseline);
         self.keep_faults(record);
+        for (id, count) in &recorded.admitted {
+            if let Some((announced, _)) = self.closings.get_mut(id) {
+                announced.admitted += count;
+            }
+        }
         self.done();
         recorded
     }
@@ -384,12 +390,26 @@ impl Desk for Model {
 
 impl State {
     fn act(&mut self, act: &Act) -> Result<Acted, ActError> {
-        let Deed::AddClosing(closing) = &act.deed else {
-            return self.tables.act_on_batch(act);
+        let event = match &act.deed {
+            Deed::Release(_) | Deed::Discard(_) => return self.tables.act_on_batch(act),
+            Deed::AddClosing(closing) => {
+                let id = ClosingId(i64::try_from(self.closings.len()).unwrap_or(i64::MAX) + 1);
+                let announced = Announced {
+                    id,
+                    closing: closing.clone(),
+                    admitted: 0,
+                    actor: act.actor.clone(),
+                };
+                self.closings.insert(id, (announced, false));
+                "closing_added"
+            }
+            Deed::EndClosing(id) => {
+                let closing = self.closings.get_mut(id).filter(|(_, ended)| !*ended);
+                closing.ok_or(ActError::NoClosing(*id))?.1 = true;
+                "closing_ended"
+            }
         };
-        self.closings.push(closing.clone());
-        let line = HistoryRow::of_act(act, "closing_added");
-        self.tables.history.push(line);
+        self.tables.history.push(HistoryRow::of_act(act, event));
         Ok(Acted { count: 1 })
     }
 }

@@ -115,6 +115,9 @@ impl Tables {
             self.write_notice(id, entry, new, writing);
         }
         writing.recorded.written += 1;
+        if let Some(closing) = entry.admitted_by {
+            *writing.recorded.admitted.entry(closing).or_default() += 1;
+        }
     }
 
     fn write_copy(&mut self, entry: &Entry, writing: &Writing<'_>) -> AppointmentId {

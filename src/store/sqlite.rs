@@ -35,7 +35,7 @@ use super::{
     StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
-use crate::domain::closing::Closing;
+use crate::domain::closing::Announced;
 use crate::domain::message::Channel;
 use writer::{Held, Write, Writer};
 
@@ -325,7 +325,7 @@ impl Ledger for Sqlite {
             .await
     }
 
-    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Closing>> {
+    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
         self.read(move |c| Box::pin(ledger::closings(c, now))).await
     }
 

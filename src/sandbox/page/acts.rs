@@ -258,11 +258,11 @@ async fn do_release(page: &Page, form: &Release) -> Answer {
             format!("Bunken har endret seg: nå er det {people} personer. Se over på nytt."),
             format!("The batch has changed: it now holds {people} people. Look again."),
         )),
-        Some(Err(ActError::NotHeld(_))) => Err(refused(
+        Some(Err(ActError::Store(problem))) => Err(broken(&problem)),
+        Some(Err(_)) => Err(refused(
             "Bunken er ikke holdt igjen.",
             "The batch is not held.",
         )),
-        Some(Err(ActError::Store(problem))) => Err(broken(&problem)),
         None => Err(refused(
             "Varsel starter fortsatt.",
             "Varsel is still starting.",

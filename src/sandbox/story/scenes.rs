@@ -185,6 +185,8 @@ impl<S: Desk> Stage<'_, S> {
                 (Language::Nn, "smittesituasjonen i Oslo og Viken"),
                 (Language::En, "the infection situation in Oslo and Viken"),
             ]),
+            // The story shows the brake, so nothing passes it on the announcement's account.
+            max: 0,
         };
         let act = Act {
             actor: SCRIPT.to_owned(),

@@ -152,6 +152,7 @@ pub(super) fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32
         revision: known.map_or(revision, |known| revision.max(known.revision)),
         supersede: false,
         release: false,
+        admitted_by: None,
         notices: Vec::new(),
     }
 }

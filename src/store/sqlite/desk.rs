@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::SqliteConnection;
 
 use super::cells::Cells;
-use super::ledger::add_closing;
+use super::ledger::{add_closing, end_closing};
 use super::load::{self, list};
 use super::save::{history, save};
 use super::tally::people;
@@ -47,6 +47,12 @@ impl Write for Act {
                 history(conn, &[line]).await?;
                 Ok(Acted { count: 1 })
             }
+            Deed::EndClosing(id) if end_closing(conn, *id, self.at).await? => {
+                let line = HistoryRow::of_act(self, "closing_ended");
+                history(conn, &[line]).await?;
+                Ok(Acted { count: 1 })
+            }
+            Deed::EndClosing(id) => Err(ActError::NoClosing(*id)),
         };
         if let Ok(acted) = &acted {
             self.keep(conn, acted.count).await?;

@@ -12,9 +12,9 @@ use super::save::save;
 use super::words;
 use super::writer::Write;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
-use crate::domain::closing::Closing;
+use crate::domain::closing::{Announced, Closing, ClosingId, ClosingKind, NextStep};
 use crate::domain::diff::Mark;
-use crate::domain::directory::OfficeId;
+use crate::domain::directory::{OfficeId, ServiceKind};
 use crate::domain::language::{Language, Texts};
 use crate::domain::message::MessageId;
 use crate::domain::notice::NoticeId;
@@ -118,6 +118,11 @@ impl Write for Record {
         let mut tables = self.load(conn).await?;
         let recorded = tables.record(self, baseline);
         save(conn, &tables).await?;
+        for (closing, count) in &recorded.admitted {
+            let sql = "UPDATE closing SET admitted = admitted + ?2 WHERE id = ?1";
+            let query = sqlx::query(sql).bind(closing.0).bind(count);
+            query.execute(&mut *conn).await?;
+        }
         Ok(recorded)
     }
 }
@@ -219,11 +224,20 @@ impl Record {
 pub(super) async fn closings(
     conn: &mut SqliteConnection,
     now: DateTime<Utc>,
-) -> StoreResult<Vec<Closing>> {
+) -> StoreResult<Vec<Announced>> {
     let sql = "SELECT * FROM closing WHERE ended_at IS NULL AND last_day >= ?1 ORDER BY id";
     let day = (now - TimeDelta::days(1)).date_naive().to_string();
     let found = rows(conn, sql, &day).await?;
-    found.iter().map(|row| closing(Cells(row))).collect()
+    found.iter().map(|row| announced(Cells(row))).collect()
+}
+
+fn announced(cells: Cells<'_>) -> StoreResult<Announced> {
+    Ok(Announced {
+        id: ClosingId(cells.int("id")?),
+        closing: closing(cells)?,
+        admitted: cells.count("admitted")?,
+        actor: cells.text("actor")?,
+    })
 }
 
 fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
@@ -233,7 +247,7 @@ fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
     let kinds = list("kinds")?;
     let kinds: Option<_> = kinds
         .iter()
-        .map(|word| words::read_service_kind(word))
+        .map(|word| ServiceKind::from_word(word))
         .collect();
     let reason: BTreeMap<String, String> = serde_json::from_str(&cells.text("reason")?)
         .map_err(|e| corrupt("reason", &e.to_string()))?;
@@ -249,9 +263,10 @@ fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
         kinds: kinds.ok_or_else(|| corrupt("kinds", "unknown kind"))?,
         from: cells.parsed::<NaiveDate>("first_day")?,
         to: cells.parsed::<NaiveDate>("last_day")?,
-        kind: cells.word("kind", words::read_closing_kind)?,
-        next: cells.word("next", words::read_next_step)?,
+        kind: cells.word("kind", ClosingKind::from_word)?,
+        next: cells.word("next", NextStep::from_word)?,
         reason: Texts(reason.collect::<StoreResult<_>>()?),
+        max: cells.count("max")?,
     })
 }
 
@@ -263,28 +278,35 @@ pub(super) async fn add_closing(
     at: DateTime<Utc>,
 ) -> StoreResult<()> {
     let offices: Vec<_> = closing.offices.iter().map(|o| &o.0).collect();
-    let kinds: Vec<_> = closing
-        .kinds
-        .iter()
-        .copied()
-        .map(words::service_kind)
-        .collect();
+    let kinds: Vec<_> = closing.kinds.iter().map(|kind| kind.word()).collect();
     let reason = closing.reason.0.iter();
     let reason: BTreeMap<_, _> = reason.map(|(l, text)| (l.tag(), text)).collect();
     let sql = "INSERT INTO closing
-                 (offices, kinds, first_day, last_day, kind, next, reason, actor, added_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                 (offices, kinds, first_day, last_day, kind, next, reason, actor, added_at, max)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     sqlx::query(sql)
         .bind(json!(offices).to_string())
         .bind(json!(kinds).to_string())
         .bind(closing.from.to_string())
         .bind(closing.to.to_string())
-        .bind(words::closing_kind(closing.kind))
-        .bind(words::next_step(closing.next))
+        .bind(closing.kind.word())
+        .bind(closing.next.word())
         .bind(json!(reason).to_string())
         .bind(actor)
         .bind(at.timestamp_millis())
+        .bind(closing.max)
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Ends a closing; `false` means that none stands under this number.
+pub(super) async fn end_closing(
+    conn: &mut SqliteConnection,
+    id: ClosingId,
+    at: DateTime<Utc>,
+) -> StoreResult<bool> {
+    let sql = "UPDATE closing SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
+    let query = sqlx::query(sql).bind(id.0).bind(at.timestamp_millis());
+    Ok(query.execute(conn).await?.rows_affected() == 1)
 }

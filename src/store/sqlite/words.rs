@@ -1,8 +1,6 @@
 //! The words of values that have none of their own.
 
 use crate::domain::appointment::Standing;
-use crate::domain::closing::{ClosingKind, NextStep};
-use crate::domain::directory::ServiceKind;
 use crate::store::rows::{BatchState, Came, ReportStanding};
 
 /// Two functions for one table: from the value to its word, and back.
@@ -41,23 +39,4 @@ words!(BatchState: batch_state, read_batch_state {
     Released => "released",
     Discarded => "discarded",
     Dissolved => "dissolved",
-});
-
-words!(ServiceKind: service_kind, read_service_kind {
-    Passport => "passport",
-    IdCard => "id_card",
-    PassportAndIdCard => "passport_and_id_card",
-    ResidencePermit => "residence_permit",
-    TravelDocument => "travel_document",
-    Citizenship => "citizenship",
-});
-
-words!(ClosingKind: closing_kind, read_closing_kind { Closed => "closed", Reduced => "reduced" });
-
-words!(NextStep: next_step, read_next_step {
-    Book => "book",
-    WeInvite => "we_invite",
-    Phone => "phone",
-    Contact => "contact",
-    Unknown => "unknown",
 });

@@ -206,6 +206,7 @@ impl Stage<'_> {
                 (Language::Nn, "smittesituasjonen i Oslo og Viken"),
                 (Language::En, "the infection situation in Oslo and Viken"),
             ]),
+            max: 0,
         })
     }
 

@@ -2,7 +2,7 @@
 //! what they saw.
 
 use varsel::sandbox::mail::readable;
-use varsel::store::{Act, ActError, Batch, Deed, Desk, SeenBatch};
+use varsel::store::{Act, ActError, Batch, Deed, Desk, Ledger, SeenBatch};
 
 use crate::support::world::{Booking, World, passport, residence};
 
@@ -168,4 +168,78 @@ async fn a_sample_of_an_e_mail_is_what_a_person_would_read() {
     ] {
         assert!(!sample.contains(raw), "{raw}: {sample}");
     }
+}
+
+const TWELVE: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+async fn cancelled_after_announcing(max: u32) -> World {
+    let bookings: Vec<_> = TWELVE.iter().map(|id| passport(id)).collect();
+    let mut world = World::with(&bookings).await;
+    world.close_oslo_for(max).await;
+    for id in TWELVE {
+        world.set(id, "status", "cancelled").await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn an_announced_mass_cancellation_flows() {
+    let mut world = cancelled_after_announcing(12).await;
+    world.look().await;
+    assert!(world.store.batches().await.unwrap().is_empty());
+    world.send().await;
+    assert_eq!(world.sms.taken().len(), 12);
+    let admitted = world.store.closings(world.now).await.unwrap()[0].admitted;
+    assert_eq!(admitted, 12);
+}
+
+#[tokio::test]
+async fn more_than_was_announced_is_held_as_a_whole() {
+    let mut world = cancelled_after_announcing(11).await;
+    world.look().await;
+    assert_eq!(world.store.batches().await.unwrap()[0].people, 12);
+    world.send().await;
+    assert!(world.sms.taken().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_not_announced_is_held_beside_what_flows() {
+    let mut world = cancelled_after_announcing(12).await;
+    let after: Vec<String> = (0..11).map(|n| format!("later-{n}")).collect();
+    for id in &after {
+        let id: &'static str = Box::leak(id.clone().into_boxed_str());
+        world
+            .book(&Booking {
+                start: "2021-04-12 09:20",
+                ..passport(id)
+            })
+            .await;
+    }
+    for id in TWELVE {
+        world.set(id, "status", "booked").await;
+    }
+    world.look().await;
+    for id in TWELVE.into_iter().chain(after.iter().map(String::as_str)) {
+        world.set(id, "status", "cancelled").await;
+    }
+    world.look().await;
+    let batch = world.store.batches().await.unwrap().remove(0);
+    assert_eq!(
+        batch.people, 11,
+        "the day after the closing is not announced"
+    );
+    world.send().await;
+    assert_eq!(world.sms.taken().len(), 12);
+}
+
+#[tokio::test]
+async fn an_empty_table_is_held_whatever_was_announced() {
+    let mut world = cancelled_after_announcing(100).await;
+    for id in TWELVE {
+        world.delete(id).await;
+    }
+    for _ in 0..3 {
+        world.look().await;
+    }
+    assert_eq!(world.store.batches().await.unwrap()[0].people, 12);
 }

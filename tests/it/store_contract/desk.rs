@@ -27,6 +27,7 @@ laws! {
     what_is_over_is_erased,
     what_may_still_be_needed_is_not_erased,
     closings_are_kept_until_they_end,
+    what_a_closing_admits_is_counted,
     a_secret_stays_the_same,
 }
 
@@ -371,8 +372,8 @@ async fn what_may_still_be_needed_is_not_erased<S: Store>(store: S) {
     assert_eq!(store.erase(over + hours(1), 10).await.unwrap(), 1);
 }
 
-async fn closings_are_kept_until_they_end<S: Store>(store: S) {
-    let closing = Closing {
+fn closing() -> Closing {
+    Closing {
         offices: vec![OfficeId("gronland".to_owned()), OfficeId("ski".to_owned())],
         kinds: vec![ServiceKind::Passport, ServiceKind::Citizenship],
         from: "2021-03-17".parse().unwrap(),
@@ -383,15 +384,56 @@ async fn closings_are_kept_until_they_end<S: Store>(store: S) {
             (Language::Nb, "smittesituasjonen"),
             (Language::En, "the infection situation"),
         ]),
-    };
-    let add = act("c", Deed::AddClosing(closing.clone()));
+        max: 40,
+    }
+}
+
+async fn closings_are_kept_until_they_end<S: Store>(store: S) {
+    let add = act("c", Deed::AddClosing(closing()));
     assert_eq!(store.act(&add).await.unwrap().count, 1);
     assert_eq!(store.act(&add).await.unwrap().count, 1);
-    assert_eq!(store.closings(now()).await.unwrap(), [closing]);
+    let announced = store.closings(now()).await.unwrap();
+    assert_eq!(announced.len(), 1);
+    assert_eq!(announced[0].closing, closing());
+    assert_eq!(
+        (announced[0].admitted, announced[0].actor.as_str()),
+        (0, "kari")
+    );
     assert_eq!(
         store.closings(now() + TimeDelta::days(60)).await.unwrap(),
         []
     );
+    let end = Deed::EndClosing(announced[0].id);
+    assert_eq!(store.act(&act("e", end.clone())).await.unwrap().count, 1);
+    assert_eq!(store.closings(now()).await.unwrap(), []);
+    let again = store.act(&act("f", end)).await;
+    assert!(matches!(again, Err(ActError::NoClosing(_))), "{again:?}");
+    let other = store.act(&act("g", Deed::AddClosing(closing()))).await;
+    assert_eq!(other.unwrap().count, 1);
+    let announced_anew = store.closings(now()).await.unwrap();
+    assert_ne!(
+        announced_anew[0].id, announced[0].id,
+        "a number is given once"
+    );
+}
+
+async fn what_a_closing_admits_is_counted<S: Store>(store: S) {
+    baseline(&store, 2).await;
+    let add = act("c", Deed::AddClosing(closing()));
+    store.act(&add).await.unwrap();
+    let id = store.closings(now()).await.unwrap()[0].id;
+    let mut entries = Vec::new();
+    for n in [1, 2] {
+        let mut entry = change(&known(&store, n).await, cancelled(n), vec![notice(n)]);
+        entry.admitted_by = Some(id);
+        entries.push(entry);
+    }
+    let recorded = store.record(record(entries.clone())).await.unwrap();
+    assert_eq!(recorded.admitted[&id], 2);
+    assert_eq!(store.closings(now()).await.unwrap()[0].admitted, 2);
+    let recorded = store.record(record(entries)).await.unwrap();
+    assert_eq!((recorded.conflicts.len(), recorded.admitted.len()), (2, 0));
+    assert_eq!(store.closings(now()).await.unwrap()[0].admitted, 2);
 }
 
 async fn a_secret_stays_the_same<S: Store>(store: S) {

@@ -152,6 +152,7 @@ pub(crate) fn new_booking(n: u32) -> Entry {
         revision: 0,
         supersede: false,
         release: false,
+        admitted_by: None,
         notices: Vec::new(),
     }
 }
@@ -165,6 +166,7 @@ pub(crate) fn change(known: &Known, to: Appointment, notices: Vec<NewNotice>) ->
         revision: known.revision + 1,
         supersede: true,
         release: false,
+        admitted_by: None,
         notices,
     }
 }
@@ -178,6 +180,7 @@ pub(crate) fn again(known: &Known, notices: Vec<NewNotice>) -> Entry {
         revision: known.revision,
         supersede: false,
         release: false,
+        admitted_by: None,
         notices,
     }
 }

@@ -156,5 +156,6 @@ pub(super) fn closing() -> Closing {
         kind: ClosingKind::Reduced,
         next: NextStep::WeInvite,
         reason: Texts::default(),
+        max: 0,
     }
 }
