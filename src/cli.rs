@@ -14,7 +14,9 @@ use crate::telemetry::{self, Detail, LogFormat};
 
 mod acting;
 mod bubble;
+mod call_list;
 mod check;
+mod closing;
 mod config;
 mod demo;
 mod exit;
@@ -98,12 +100,26 @@ enum Verb {
     /// List, show, release or discard what the brake holds
     #[command(subcommand, after_help = hold::HELP)]
     Hold(hold::Verb),
+    /// Announce, list or end the closing of offices
+    #[command(subcommand, after_help = closing::HELP)]
+    Closing(closing::Verb),
+    /// Show whom somebody must phone, and tick off who was told
+    #[command(after_help = call_list::HELP)]
+    CallList(call_list::Options),
     /// Print the configuration
     #[command(subcommand)]
     Config(config::Verb),
 }
 
 impl Everywhere {
+    /// How a person calls this program with the same configuration.
+    fn program(&self) -> String {
+        match &self.config {
+            Some(file) => format!("varsel -c {}", file.display()),
+            None => "varsel".to_owned(),
+        }
+    }
+
     fn load(&self) -> Result<Config, Failure> {
         Ok(Config::load(self.config.as_deref())?)
     }
@@ -162,6 +178,8 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Status(reading) => wait_for(status::perform(everywhere, &reading)),
         Verb::Explain(options) => wait_for(explain::perform(everywhere, &options)),
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
+        Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
+        Verb::CallList(options) => wait_for(call_list::perform(everywhere, &options)),
     }
 }
 

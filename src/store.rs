@@ -22,11 +22,12 @@ mod rows;
 mod rungs;
 pub mod sqlite;
 mod tables;
+mod ticks;
 
 pub use self::cluster::Cluster;
 pub use self::desk::{
-    Act, ActError, Acted, Batch, Course, Deed, Desk, Fault, Gauges, HeldIn, MustBePhoned, Sample,
-    SeenBatch, Story, StoryLine, Tally, ToPhone,
+    Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, Gauges, HeldIn, MustBePhoned,
+    Sample, SeenBatch, Story, StoryLine, Tally, ToPhone,
 };
 pub use self::ledger::{
     BatchId, Believed, Entry, FAULTS_KEPT, Known, Ledger, Marks, NewBatch, NewFault, NewMessage,

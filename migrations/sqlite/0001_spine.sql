@@ -127,6 +127,7 @@ CREATE INDEX notice_climb ON notice (appointment) WHERE climb = 1;
 CREATE INDEX notice_batch ON notice (batch) WHERE batch IS NOT NULL;
 CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND reference IS NOT NULL;
 
+-- machines: how often a caller reached only an answering machine, last at machine_at.
 -- due_by and not_after repeat the notice's, for the claim's index. lease_until and dedup_until are
 -- the database's own clock. may_be_out: some attempt is not certainly without effect. accepted: a
 -- gateway took it. gateway, quarantine, lookup (milliseconds after the lease) and dedup_until are
@@ -163,6 +164,8 @@ CREATE TABLE message (
   may_be_out INTEGER NOT NULL DEFAULT 0,
   accepted INTEGER NOT NULL DEFAULT 0,
   possible_duplicate INTEGER NOT NULL DEFAULT 0,
+  machines INTEGER NOT NULL DEFAULT 0,
+  machine_at INTEGER,
   UNIQUE (notice, rung)
 ) STRICT;
 CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after) WHERE state = 'ready';

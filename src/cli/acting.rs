@@ -20,7 +20,7 @@ pub(super) struct Acting {
 #[derive(Clone, Debug, Args)]
 pub(super) struct Person {
     /// Who acts; without it, the user of this session
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "by", value_name = "NAME")]
     actor: Option<String>,
     /// Do it once under this key, however often the command is repeated
     #[arg(long, value_name = "KEY")]
@@ -93,12 +93,18 @@ pub(super) fn said(option: &str, text: &str) -> Result<String, Failure> {
     ))
 }
 
+/// A key that no other act has.
+pub(super) fn fresh_key(verb: &str) -> String {
+    format!("{verb}-{:032x}", rand::random::<u128>())
+}
+
 impl From<ActError> for Failure {
     fn from(error: ActError) -> Self {
         let help = match &error {
             ActError::Changed { .. } => "look at it anew: varsel hold show",
             ActError::NotHeld(_) => "`varsel hold list` shows what is held",
             ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
+            ActError::NotOnCallList(_) => "`varsel call-list` shows who is",
             ActError::Store(_) => "",
         };
         match error {

@@ -1,7 +1,8 @@
 //! Telephone numbers and e-mail addresses: personal data, checked once and printed masked.
 //!
 //! A value of these types is fit to be used; the raw text of a source never travels further than
-//! [`Contact::read`]. Only `expose` gives the plain value away, and only stores and channels call it.
+//! [`Contact::read`]. Only `expose` gives the plain value away, to stores and channels, and
+//! [`Phone::to_dial`] to the person who phones.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -91,6 +92,16 @@ impl Phone {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// The number in clear, in groups as people read and dial it, for the call list only.
+    #[must_use]
+    pub fn to_dial(&self) -> String {
+        let number = phonenumber::parse(None, &self.0);
+        number.map_or_else(
+            |_| self.0.clone(),
+            |number| number.format().mode(Mode::International).to_string(),
+        )
     }
 }
 

@@ -249,7 +249,9 @@ pub fn next(state: MessageState, event: Event) -> Next {
         Event::Release => only(state, &[S::Held], S::Ready),
         Event::Retry | Event::Repeat => only(state, &[S::Unknown], S::Ready),
         Event::WindowClosed => only(state, &[S::Ready], S::Unknown),
-        Event::TickOff => only(state, &[S::Ready], S::Delivered),
+        // A person was told, even if it is written down when the time has passed or somebody has
+        // just stopped the message. What was void by then was told in vain, and stays void.
+        Event::TickOff => evidence(state, &[S::Ready, S::Held, S::Expired], S::Delivered),
     }
 }
 

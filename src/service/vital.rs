@@ -67,6 +67,7 @@ impl<D: Desk + 'static> Health<D> {
         metrics.untold_people(gauges.untold_people_24h);
         metrics.oldest_due(gauges.oldest_due_seconds);
         metrics.held_batches(gauges.held_batches);
+        metrics.call_list_people(gauges.call_list_people);
         for (source, seconds) in &gauges.snapshot_age_seconds {
             metrics.snapshot_age(source, *seconds);
         }

@@ -18,7 +18,10 @@ impl Deed {
     pub(crate) fn batch(&self) -> Option<BatchId> {
         match self {
             Self::Release(seen) | Self::Discard(seen) => Some(seen.batch),
-            Self::AddClosing(_) | Self::EndClosing(_) => None,
+            Self::AddClosing(_)
+            | Self::EndClosing(_)
+            | Self::Tick(_)
+            | Self::AnsweringMachine(_) => None,
         }
     }
 
@@ -40,6 +43,8 @@ impl Deed {
             Self::Discard(batch) => seen("discard", batch),
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
             Self::EndClosing(closing) => format!("end closing {}", closing.0),
+            Self::Tick(reference) => format!("tick {reference}"),
+            Self::AnsweringMachine(reference) => format!("answering machine {reference}"),
         }
     }
 }
@@ -50,7 +55,10 @@ impl Tables {
         let (seen, release) = match &act.deed {
             Deed::Release(seen) => (seen, true),
             Deed::Discard(seen) => (seen, false),
-            Deed::AddClosing(_) | Deed::EndClosing(_) => return Ok(Acted { count: 0 }),
+            Deed::AddClosing(_)
+            | Deed::EndClosing(_)
+            | Deed::Tick(_)
+            | Deed::AnsweringMachine(_) => return Ok(Acted { count: 0 }),
         };
         let people = self.as_seen(seen)?;
         let hand = Hand {

@@ -11,7 +11,9 @@ use crate::domain::appointment::{BookingKey, BookingState, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::change::Change;
 use crate::domain::closing::{Closing, ClosingId};
+use crate::domain::contact::Phone;
 use crate::domain::directory::{OfficeId, ServiceId};
+use crate::domain::language::Language;
 use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
 use crate::domain::recipient::Role;
@@ -33,6 +35,9 @@ pub trait Desk: Send + Sync {
         now: DateTime<Utc>,
         limit: u32,
     ) -> impl Future<Output = StoreResult<MustBePhoned>> + Send;
+
+    /// The call list: every notice whose phone rung is open, the most urgent first.
+    fn calls(&self) -> impl Future<Output = StoreResult<Vec<Call>>> + Send;
 
     /// What of the sources is not understood now, by source, key and column.
     fn faults(&self) -> impl Future<Output = StoreResult<Vec<Fault>>> + Send;
@@ -74,6 +79,11 @@ pub enum Deed {
     AddClosing(Closing),
     /// Takes an announcement back: it explains and admits nothing from now on.
     EndClosing(ClosingId),
+    /// Ticks a notice off the call list: the person was told by phone.
+    Tick(Reference),
+    /// Notes that only an answering machine was reached: nobody was told, and the notice stays on
+    /// the call list.
+    AnsweringMachine(Reference),
 }
 
 /// A batch as the person saw it; if it has changed since, the act is refused.
@@ -113,6 +123,9 @@ pub enum ActError {
     /// There is no such closing, or it has ended.
     #[error("closing {} does not stand", .0.0)]
     NoClosing(ClosingId),
+    /// No such notice stands, or ever stood, on the call list.
+    #[error("{0} is not on the call list")]
+    NotOnCallList(Reference),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -297,6 +310,25 @@ pub struct ToPhone {
     pub why: Vec<WhyPhoned>,
 }
 
+/// One line of the call list. It holds the number in clear, for the person who dials it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Who, about what, and why nothing else reaches them.
+    pub person: ToPhone,
+    /// The office whose line calls.
+    pub office: OfficeId,
+    /// Useless after this.
+    pub not_after: DateTime<Utc>,
+    /// The number, if there is one; without it the person stands on the office's door list.
+    pub number: Option<Phone>,
+    /// Their language, if it is known.
+    pub language: Option<Language>,
+    /// How often an answering machine was reached.
+    pub machines: u32,
+    /// When it last was, in domain time.
+    pub machine_at: Option<DateTime<Utc>>,
+}
+
 /// A value of a source that is not understood: the old state of its appointment is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -342,6 +374,8 @@ pub struct Gauges {
     pub oldest_due_seconds: f64,
     /// Batches that wait for a person.
     pub held_batches: u32,
+    /// People who stand on the call list.
+    pub call_list_people: u32,
     /// Age of the last complete snapshot per source, in seconds of domain time.
     pub snapshot_age_seconds: BTreeMap<SourceName, f64>,
 }

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
-use super::rows::{Came, DbTime, Hand, MessageRow, Millis};
+use super::rows::{Came, DbTime, Hand, MessageRow, Millis, NoticeRow};
 use super::tables::Tables;
 use super::{AttemptId, Settlement, Swept, Unresolved};
 use crate::domain::message::{self, Event, MessageId, MessageState, Next, Reason, ToldOn};
@@ -163,19 +163,23 @@ impl Tables {
         }
     }
 
-    /// A message of an older revision that would wait or be repeated is superseded instead, and its
-    /// notice is brought up to date.
+    /// A message that would wait or be repeated although a newer revision stands, or although the
+    /// person was told by phone, is superseded instead, and its notice is brought up to date.
     pub(super) fn let_go_if_outdated(&mut self, id: MessageId, hand: &Hand<'_>) {
         let Some(row) = self.messages.get(&id) else {
             return;
         };
         let (state, notice) = (row.state, row.notice);
         let waits = matches!(state, MessageState::Ready | MessageState::Held);
-        let outdated = self.notices.get(&notice);
-        if waits && outdated.is_some_and(|n| self.is_outdated(n)) {
+        let void = self.notices.get(&notice).is_some_and(|n| self.is_void(n));
+        if waits && void {
             self.shift(id, Event::Supersede, None, hand, "");
         }
         self.review(notice, hand.at);
+    }
+
+    fn is_void(&self, notice: &NoticeRow) -> bool {
+        self.is_outdated(notice) || self.is_told_by_phone(notice)
     }
 
     /// Takes the personal data out of ended notices: their references go here, and the messages
@@ -309,7 +313,7 @@ impl Tables {
         let in_time = hand.at < row.give_up_at.min(notice.not_after);
         let once_more = notice.on_unknown == OnUnknown::Retry && !row.possible_duplicate && in_time;
         let again = in_time && row.dedup_until.is_some_and(|until| db_now < until);
-        if self.is_outdated(notice) {
+        if self.is_void(notice) {
             self.step(id, Event::Supersede, None, hand);
         } else if again {
             if let Some(row) = self.messages.get_mut(&id) {

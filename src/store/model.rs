@@ -4,6 +4,7 @@
 //! It is deterministic. Its own clock, on which leases are measured, stands still until it is
 //! told to move.
 
+mod desk;
 mod erase;
 mod faults;
 mod reads;
@@ -17,14 +18,13 @@ use sha2::{Digest, Sha256};
 
 use super::life::{Due, SweepTimes};
 use super::rows::{
-    AppointmentId, AttemptRow, BatchState, DbTime, Hand, HistoryRow, MessageRow, Millis, NoticeRow,
+    AppointmentId, AttemptRow, BatchState, DbTime, Hand, MessageRow, Millis, NoticeRow,
     ReportStanding, draw,
 };
 use super::tables::Tables;
 use super::{
-    Act, ActError, Acted, AttemptId, Batch, BatchId, Claim, ClaimAsk, Cluster, Deed, Desk, Fault,
-    Gauges, Known, Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect,
-    Settlement, SnapshotMark, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Record, Recorded,
+    Report, ReportEffect, Settlement, SnapshotMark, StoreError, StoreResult, SweepLimits, Swept,
     Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
@@ -348,69 +348,6 @@ impl State {
             }
         }
         count(old.len())
-    }
-}
-
-impl Desk for Model {
-    async fn act(&self, act: &Act) -> Result<Acted, ActError> {
-        let mut state = self.state();
-        if let Some(count) = state.acts.get(&act.idempotency_key) {
-            return Ok(Acted { count: *count });
-        }
-        let acted = state.act(act)?;
-        state.acts.insert(act.idempotency_key.clone(), acted.count);
-        state.done();
-        Ok(acted)
-    }
-
-    async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
-        Ok(self.state().tally(now))
-    }
-
-    async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
-        Ok(self.state().tables.must_be_phoned(now, most(limit)))
-    }
-
-    async fn faults(&self) -> StoreResult<Vec<Fault>> {
-        Ok(self.state().faults())
-    }
-
-    async fn batches(&self) -> StoreResult<Vec<Batch>> {
-        Ok(self.state().batches())
-    }
-
-    async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
-        Ok(self.state().explain(name))
-    }
-
-    async fn gauges(&self, now: DateTime<Utc>) -> StoreResult<Gauges> {
-        Ok(self.state().gauges(now))
-    }
-}
-
-impl State {
-    fn act(&mut self, act: &Act) -> Result<Acted, ActError> {
-        let event = match &act.deed {
-            Deed::Release(_) | Deed::Discard(_) => return self.tables.act_on_batch(act),
-            Deed::AddClosing(closing) => {
-                let id = ClosingId(i64::try_from(self.closings.len()).unwrap_or(i64::MAX) + 1);
-                let announced = Announced {
-                    id,
-                    closing: closing.clone(),
-                    admitted: 0,
-                    actor: act.actor.clone(),
-                };
-                self.closings.insert(id, (announced, false));
-                "closing_added"
-            }
-            Deed::EndClosing(id) => {
-                let closing = self.closings.get_mut(id).filter(|(_, ended)| !*ended);
-                closing.ok_or(ActError::NoClosing(*id))?.1 = true;
-                "closing_ended"
-            }
-        };
-        self.tables.history.push(HistoryRow::of_act(act, event));
-        Ok(Acted { count: 1 })
     }
 }
 

@@ -42,7 +42,7 @@ impl Tables {
         }
     }
 
-    fn to_phone(&self, id: AppointmentId, notice: &NoticeBrief) -> Option<ToPhone> {
+    pub(super) fn to_phone(&self, id: AppointmentId, notice: &NoticeBrief) -> Option<ToPhone> {
         let appointment = self.appointments.get(&id)?;
         let mut recipients = self.people.get(&id).into_iter().flatten();
         let recipient = recipients.find(|recipient| recipient.role == notice.role);

@@ -125,6 +125,9 @@ pub(crate) struct MessageRow {
     pub(crate) accepted: bool,
     /// It is or was handed over once more after an unknown.
     pub(crate) possible_duplicate: bool,
+    /// How often a caller reached only an answering machine.
+    pub(crate) machines: u32,
+    pub(crate) machine_at: Option<DateTime<Utc>>,
     /// Its attempts, oldest first.
     pub(crate) attempt_ids: Vec<AttemptId>,
 }

@@ -73,6 +73,8 @@ impl Tables {
                 may_be_out: false,
                 accepted: false,
                 possible_duplicate: false,
+                machines: 0,
+                machine_at: None,
                 attempt_ids: Vec::new(),
             },
         );

@@ -30,9 +30,9 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
 
 use super::{
-    Act, ActError, Acted, Batch, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Ledger,
-    Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement, StoreError,
-    StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
+    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
+    Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement,
+    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
@@ -383,6 +383,10 @@ impl Desk for Sqlite {
     async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
         self.read(move |c| Box::pin(desk::must_be_phoned(c, now, limit)))
             .await
+    }
+
+    async fn calls(&self) -> StoreResult<Vec<Call>> {
+        self.read(move |c| Box::pin(desk::calls(c))).await
     }
 
     async fn faults(&self) -> StoreResult<Vec<Fault>> {

@@ -45,6 +45,7 @@ pub struct Metrics {
     untold: Gauge,
     oldest_due: Seconds,
     held_batches: Gauge,
+    call_list_people: Gauge,
     snapshot_age: Family<OfSource, Seconds>,
     messages: Family<OfMessage, Counter>,
     reports: Family<OfReport, Counter>,
@@ -60,6 +61,7 @@ impl Default for Metrics {
             untold,
             oldest_due: Seconds::default(),
             held_batches: Gauge::default(),
+            call_list_people: Gauge::default(),
             snapshot_age: Family::default(),
             messages: Family::default(),
             reports: Family::default(),
@@ -92,6 +94,11 @@ impl Metrics {
             "held_batches",
             "Batches that wait for a person",
             self.held_batches.clone(),
+        );
+        registry.register(
+            "call_list_people",
+            "People whom somebody must phone",
+            self.call_list_people.clone(),
         );
         registry.register(
             "snapshot_age_seconds",
@@ -128,6 +135,11 @@ impl Metrics {
     /// Batches that wait for a person.
     pub fn held_batches(&self, batches: u32) {
         self.held_batches.set(batches.into());
+    }
+
+    /// People whom somebody must phone.
+    pub fn call_list_people(&self, people: u32) {
+        self.call_list_people.set(people.into());
     }
 
     /// The age of a source's last complete snapshot, in seconds.
@@ -189,6 +201,7 @@ mod tests {
         metrics.untold_people(3);
         metrics.oldest_due(1.5);
         metrics.held_batches(1);
+        metrics.call_list_people(7);
         metrics.snapshot_age(&source, 12.0);
         metrics.fault(&source);
         metrics.outcome(Channel::Sms, "accepted");
@@ -198,6 +211,7 @@ mod tests {
             "varsel_untold_people{horizon=\"24h\"} 3",
             "varsel_oldest_due_seconds 1.5",
             "varsel_held_batches 1",
+            "varsel_call_list_people 7",
             "varsel_snapshot_age_seconds{source=\"oslo\"} 12.0",
             "varsel_faults_total{source=\"oslo\"} 1",
             "varsel_messages_total{channel=\"sms\",outcome=\"accepted\"} 1",

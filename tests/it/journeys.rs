@@ -2,9 +2,11 @@
 
 mod bounce;
 mod brake;
+mod call_list;
 mod cancelled_immigration_email;
 mod cancelled_passport_sms;
 mod cancelled_then_reinstated;
+mod closing;
 mod contact_changes;
 mod expired;
 mod gateway_down_and_back;

@@ -31,4 +31,5 @@ mod recording;
 mod reports;
 mod sending;
 mod sqlite;
+mod ticks;
 mod unknowns;

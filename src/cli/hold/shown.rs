@@ -1,6 +1,5 @@
 //! How a held batch is shown: in one line, as a whole, and for programs.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -19,7 +18,7 @@ use crate::store::{Batch, Sample};
 
 /// What it takes to show a batch.
 pub(super) struct Shown {
-    config: Option<PathBuf>,
+    program: String,
     directory: Arc<Directory>,
     window: SendWindow,
     zone: Tz,
@@ -29,7 +28,7 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn new(everywhere: &Everywhere, config: &Config, now: DateTime<Utc>) -> Self {
         Self {
-            config: everywhere.config.clone(),
+            program: everywhere.program(),
             // Names of offices are a courtesy: a broken directory must not hide a batch.
             directory: config.directory().unwrap_or_default(),
             window: config.rules().windows.sms,
@@ -85,11 +84,7 @@ impl Shown {
                 self.until(by),
             ));
         }
-        out::line(format_args!(
-            "  {} hold show {}",
-            self.program(),
-            batch.id.0
-        ));
+        out::line(format_args!("  {} hold show {}", self.program, batch.id.0));
     }
 
     /// Everything a person must see before they decide.
@@ -156,18 +151,8 @@ impl Shown {
         for verb in ["release", "discard"] {
             out::line(format_args!(
                 "  {} hold {verb} {} --seen {}:{} --reason \"...\"",
-                self.program(),
-                batch.id.0,
-                batch.version,
-                batch.people
+                self.program, batch.id.0, batch.version, batch.people
             ));
-        }
-    }
-
-    fn program(&self) -> String {
-        match &self.config {
-            Some(file) => format!("varsel -c {}", file.display()),
-            None => "varsel".to_owned(),
         }
     }
 

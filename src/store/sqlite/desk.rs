@@ -22,8 +22,8 @@ use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
 use crate::store::rows::{AppointmentId, BatchState, HistoryRow};
 use crate::store::{
-    Act, ActError, Acted, Batch, BatchId, Deed, Fault, Gauges, MustBePhoned, Sample, StoreResult,
-    Story, StoryLine,
+    Act, ActError, Acted, Batch, BatchId, Call, Deed, Fault, Gauges, MustBePhoned, Sample,
+    StoreResult, Story, StoryLine,
 };
 
 /// Texts of a batch that a person is shown.
@@ -53,6 +53,8 @@ impl Write for Act {
                 Ok(Acted { count: 1 })
             }
             Deed::EndClosing(id) => Err(ActError::NoClosing(*id)),
+            Deed::Tick(reference) => self.on_call(conn, *reference, false).await?,
+            Deed::AnsweringMachine(reference) => self.on_call(conn, *reference, true).await?,
         };
         if let Ok(acted) = &acted {
             self.keep(conn, acted.count).await?;
@@ -75,6 +77,21 @@ impl Act {
         if acted.is_ok() {
             save(conn, &tables).await?;
         }
+        Ok(acted)
+    }
+
+    async fn on_call(
+        &self,
+        conn: &mut SqliteConnection,
+        reference: Reference,
+        machine: bool,
+    ) -> StoreResult<Result<Acted, ActError>> {
+        let sql = "SELECT id FROM notice WHERE reference = ?1";
+        let query = sqlx::query_scalar(sql).bind(reference.to_string());
+        let notices: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        let mut tables = load::by_notices(conn, &notices).await?;
+        let acted = tables.tick(self, reference, machine);
+        save(conn, &tables).await?;
         Ok(acted)
     }
 
@@ -211,6 +228,16 @@ pub(super) async fn must_be_phoned(
     Ok(tables.must_be_phoned(now, usize::try_from(limit).unwrap_or(usize::MAX)))
 }
 
+/// The call list: only an appointment with an open phone rung can be on it.
+pub(super) async fn calls(conn: &mut SqliteConnection) -> StoreResult<Vec<Call>> {
+    let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
+               WHERE m.state = 'ready' AND m.channel = 'phone' ORDER BY n.appointment";
+    let ids: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
+    let mut tables = load::by_appointments(conn, &ids).await?;
+    load::people(conn, &mut tables).await?;
+    Ok(tables.calls())
+}
+
 /// What is not understood now.
 pub(super) async fn faults(conn: &mut SqliteConnection) -> StoreResult<Vec<Fault>> {
     let sql = "SELECT * FROM fault ORDER BY source, key, place";
@@ -281,10 +308,16 @@ pub(super) async fn gauges(conn: &mut SqliteConnection, now: DateTime<Utc>) -> S
     let first = Cells(&row).maybe_time("first")?;
     let sql = "SELECT count(*) FROM batch WHERE state = 'held'";
     let held_batches = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    let sql = "SELECT count(*) FROM (
+                 SELECT DISTINCT n.appointment, n.role
+                 FROM message m JOIN notice n ON n.id = m.notice
+                 WHERE m.state = 'ready' AND m.channel = 'phone')";
+    let call_list_people = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
     let mut gauges = Gauges {
         untold_people_24h: untold(conn, now).await?,
         oldest_due_seconds: first.map_or(0.0, |first| seconds(now - first)),
         held_batches,
+        call_list_people,
         snapshot_age_seconds: BTreeMap::new(),
     };
     let sql = "SELECT name, snapshot_at FROM source WHERE snapshot_at IS NOT NULL ORDER BY name";

@@ -260,6 +260,8 @@ fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
         may_be_out: cells.flag("may_be_out")?,
         accepted: cells.flag("accepted")?,
         possible_duplicate: cells.flag("possible_duplicate")?,
+        machines: cells.count("machines")?,
+        machine_at: cells.maybe_time("machine_at")?,
         attempt_ids: Vec::new(),
     })
 }

@@ -223,12 +223,12 @@ async fn messages(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<(
     let sql = "INSERT INTO message (id, notice, rung, channel, state, reason, told_on, gateway_key,
                  sender, encoding, units, parts, due_by, not_after, not_before, give_up_at, fence,
                  attempts, lease_until, node, report_by, first_attempt_at, told_at, may_be_out,
-                 accepted, possible_duplicate, repeat)
+                 accepted, possible_duplicate, repeat, machines, machine_at)
                SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6,
                       value->>7, value->>8, value->>9, value->>10, value->>11, value->>12,
                       value->>13, value->>14, value->>15, value->>16, value->>17, value->>18,
                       value->>19, value->>20, value->>21, value->>22, value->>23, value->>24,
-                      value->>25, value->>26
+                      value->>25, value->>26, value->>27, value->>28
                FROM json_each(?1) WHERE true
                ON CONFLICT (id) DO UPDATE SET channel = excluded.channel, state = excluded.state,
                  reason = excluded.reason, told_on = excluded.told_on,
@@ -238,7 +238,8 @@ async fn messages(conn: &mut SqliteConnection, tables: &Tables) -> StoreResult<(
                  not_before = excluded.not_before, give_up_at = excluded.give_up_at,
                  report_by = excluded.report_by, told_at = excluded.told_at,
                  may_be_out = excluded.may_be_out, accepted = excluded.accepted,
-                 possible_duplicate = excluded.possible_duplicate, repeat = excluded.repeat";
+                 possible_duplicate = excluded.possible_duplicate, repeat = excluded.repeat,
+                 machines = excluded.machines, machine_at = excluded.machine_at";
     write(conn, sql, &rows).await?;
     let people = tables.message_people.iter();
     let rows: Vec<_> = people
@@ -283,7 +284,9 @@ fn message_row(id: MessageId, m: &MessageRow, notice: &NoticeRow) -> Value {
         i64::from(m.may_be_out),
         i64::from(m.accepted),
         i64::from(m.possible_duplicate),
-        i64::from(m.repeat)
+        i64::from(m.repeat),
+        m.machines,
+        maybe_ms(m.machine_at)
     ])
 }
 

@@ -15,7 +15,7 @@ use varsel::domain::verdict::{Verdict, Word, standing_notice, told_late, verdict
 
 use super::made::{contacts, instants, message, messages, notice, notices, now, one_of};
 
-const EVIDENCE: [Event; 7] = [
+const EVIDENCE: [Event; 8] = [
     Event::Accepted,
     Event::NotSent,
     Event::GaveUp,
@@ -23,18 +23,22 @@ const EVIDENCE: [Event; 7] = [
     Event::Unclear,
     Event::ReportedDelivered,
     Event::ReportedUndelivered,
+    Event::TickOff,
 ];
 
 #[test]
-fn evidence_is_never_refused_and_reports_alone_move_what_has_ended() {
+fn evidence_is_never_refused_and_reports_and_ticks_alone_move_what_has_ended() {
     for state in MessageState::ALL {
         for event in Event::ALL {
             let answer = next(*state, *event);
             if EVIDENCE.contains(event) {
                 assert_ne!(answer, Next::Refused, "{event} in {state}");
             }
-            let is_report = matches!(event, Event::ReportedDelivered | Event::ReportedUndelivered);
-            if state.has_ended() && !is_report {
+            let is_word_of_the_end = matches!(
+                event,
+                Event::ReportedDelivered | Event::ReportedUndelivered | Event::TickOff
+            );
+            if state.has_ended() && !is_word_of_the_end {
                 assert!(!matches!(answer, Next::To(_)), "{event} in {state}");
             }
         }

@@ -58,6 +58,11 @@ enum Step {
     Decide {
         release: bool,
     },
+    /// The newest notice of booking `n` is ticked off, or an answering machine is noted.
+    Tick {
+        n: u32,
+        machine: bool,
+    },
     Join,
     Erase,
 }
@@ -71,6 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (n.clone(), rungs(), any::<bool>(), prop::bool::weighted(0.2)).prop_map(
             |(n, rungs, retry, braked)| Step::Change { n, rungs, retry, braked }),
+        2 => (n.clone(), any::<bool>()).prop_map(|(n, machine)| Step::Tick { n, machine }),
         2 => (n, rungs(), any::<bool>()).prop_map(
             |(n, rungs, release)| Step::Renew { n, rungs, release }),
         4 => (any::<bool>(), any::<bool>(), 1u32..4, 0u8..5).prop_map(
@@ -176,6 +182,7 @@ impl<S: Store> Life<S> {
                 String::new()
             }
             Step::Decide { release } => self.decide(*release, salt).await,
+            Step::Tick { n, machine } => self.tick(*n, *machine, salt).await,
             Step::Join => format!("{:?}", self.store.join("node-a").await.unwrap()),
             Step::Erase => {
                 let before = self.now - TimeDelta::minutes(1);
@@ -293,6 +300,29 @@ impl<S: Store> Life<S> {
         format!("{:?}", self.store.report(&[report]).await.unwrap())
     }
 
+    async fn tick(&mut self, n: u32, machine: bool, salt: u32) -> String {
+        let known = known(&self.store, n).await;
+        let Some(newest) = known.notices.last() else {
+            return String::new();
+        };
+        let deed = if machine {
+            Deed::AnsweringMachine(newest.reference)
+        } else {
+            Deed::Tick(newest.reference)
+        };
+        self.act(deed, salt).await
+    }
+
+    async fn act(&self, deed: Deed, salt: u32) -> String {
+        let mut act = act(&format!("act {salt}"), deed);
+        act.at = self.now;
+        match self.store.act(&act).await {
+            Ok(acted) => format!("{acted:?}"),
+            Err(ActError::Store(error)) => panic!("{error}"),
+            Err(refused) => refused.to_string(),
+        }
+    }
+
     async fn decide(&mut self, release: bool, salt: u32) -> String {
         let batches = self.store.batches().await.unwrap();
         let Some(batch) = batches.first() else {
@@ -304,11 +334,7 @@ impl<S: Store> Life<S> {
         } else {
             Deed::Discard(seen)
         };
-        match self.store.act(&act(&format!("act {salt}"), deed)).await {
-            Ok(acted) => format!("{acted:?}"),
-            Err(ActError::Store(error)) => panic!("{error}"),
-            Err(refused) => refused.to_string(),
-        }
+        self.act(deed, salt).await
     }
 
     /// Everything that can be read.
@@ -319,6 +345,7 @@ impl<S: Store> Life<S> {
         let tally = store.tally(self.now).await.unwrap();
         said += &format!("\n{tally:?}\n{:?}", store.gauges(self.now).await.unwrap());
         said += &format!("\n{:#?}", store.batches().await.unwrap());
+        said += &format!("\n{:#?}", store.calls().await.unwrap());
         let phoned = store.must_be_phoned(self.now, 2).await.unwrap();
         assert_eq!(
             phoned.people, tally.must_be_phoned,

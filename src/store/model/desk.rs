@@ -1,0 +1,80 @@
+//! What people do and read at the model.
+
+use chrono::{DateTime, Utc};
+
+use super::{Model, State, most};
+use crate::domain::closing::{Announced, ClosingId};
+use crate::store::rows::HistoryRow;
+use crate::store::{
+    Act, ActError, Acted, Batch, Call, Deed, Desk, Fault, Gauges, MustBePhoned, StoreResult, Story,
+    Tally,
+};
+
+impl Desk for Model {
+    async fn act(&self, act: &Act) -> Result<Acted, ActError> {
+        let mut state = self.state();
+        if let Some(count) = state.acts.get(&act.idempotency_key) {
+            return Ok(Acted { count: *count });
+        }
+        let acted = state.act(act)?;
+        state.acts.insert(act.idempotency_key.clone(), acted.count);
+        state.done();
+        Ok(acted)
+    }
+
+    async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
+        Ok(self.state().tally(now))
+    }
+
+    async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
+        Ok(self.state().tables.must_be_phoned(now, most(limit)))
+    }
+
+    async fn calls(&self) -> StoreResult<Vec<Call>> {
+        Ok(self.state().tables.calls())
+    }
+
+    async fn faults(&self) -> StoreResult<Vec<Fault>> {
+        Ok(self.state().faults())
+    }
+
+    async fn batches(&self) -> StoreResult<Vec<Batch>> {
+        Ok(self.state().batches())
+    }
+
+    async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
+        Ok(self.state().explain(name))
+    }
+
+    async fn gauges(&self, now: DateTime<Utc>) -> StoreResult<Gauges> {
+        Ok(self.state().gauges(now))
+    }
+}
+
+impl State {
+    fn act(&mut self, act: &Act) -> Result<Acted, ActError> {
+        let event = match &act.deed {
+            Deed::Release(_) | Deed::Discard(_) => return self.tables.act_on_batch(act),
+            Deed::Tick(reference) => return self.tables.tick(act, *reference, false),
+            Deed::AnsweringMachine(reference) => return self.tables.tick(act, *reference, true),
+            Deed::AddClosing(closing) => {
+                let id = ClosingId(i64::try_from(self.closings.len()).unwrap_or(i64::MAX) + 1);
+                let announced = Announced {
+                    id,
+                    closing: closing.clone(),
+                    admitted: 0,
+                    actor: act.actor.clone(),
+                };
+                self.closings.insert(id, (announced, false));
+                "closing_added"
+            }
+            Deed::EndClosing(id) => {
+                let closing = self.closings.get_mut(id).filter(|(_, ended)| !*ended);
+                closing.ok_or(ActError::NoClosing(*id))?.1 = true;
+                "closing_ended"
+            }
+        };
+        self.tables.history.push(HistoryRow::of_act(act, event));
+        Ok(Acted { count: 1 })
+    }
+}
