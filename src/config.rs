@@ -123,6 +123,13 @@ impl Config {
                 Err(faults) => errors.extend(faults),
             }
         }
+        let mut sources = Vec::new();
+        for source in self.source_settings() {
+            match source {
+                Ok(source) => sources.push(source),
+                Err(fault) => errors.push(fault),
+            }
+        }
         if !errors.is_empty() {
             return Err(Mistakes::new(errors, None));
         }
@@ -132,7 +139,7 @@ impl Config {
             store: file.store.path.clone(),
             http: self.http(),
             lmtp: file.inbound.lmtp.as_ref().map(|place| place.0.clone()),
-            sources: self.source_settings().collect(),
+            sources,
             gateways,
             rules: self.rules(),
             brake: BrakeLimits {
@@ -187,14 +194,22 @@ impl Config {
         Ok(Arc::new(directory::parse(&text, path)?))
     }
 
-    /// The files of every gateway's secrets, each with its keys in the document.
+    /// The files of every secret, of booking systems and of gateways, each with its keys in the
+    /// document.
     #[must_use]
     pub fn secrets(&self) -> Vec<(Vec<String>, SecretFile)> {
-        self.gateways().flat_map(|entry| entry.secrets()).collect()
+        let sources = self.file.source.iter().enumerate();
+        let sources = sources.filter_map(|(number, source)| {
+            let keys = ["source", &number.to_string(), "password_file"].map(str::to_owned);
+            let path = source.password_file.clone()?;
+            Some((keys.to_vec(), SecretFile { path }))
+        });
+        let gateways = self.gateways().flat_map(|entry| entry.secrets());
+        sources.chain(gateways).collect()
     }
 
-    /// The settings of each source, in the order of the file.
-    pub fn source_settings(&self) -> impl Iterator<Item = sql::Settings> {
+    /// The settings of each source, in the order of the file, or why they cannot be made.
+    pub fn source_settings(&self) -> impl Iterator<Item = Result<sql::Settings, ConfigError>> {
         self.file.source.iter().map(source::settings)
     }
 
@@ -297,12 +312,15 @@ fn resolve(file: &mut File, folder: &Path) {
     }
     file.agency.directory.iter_mut().for_each(resolve);
     file.agency.templates.iter_mut().for_each(resolve);
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     for source in &mut file.source {
-        resolve(&mut source.path);
+        source.path.iter_mut().for_each(resolve);
+        if let Some(name) = &mut source.password_file {
+            *name = SecretFile::find(name, credentials.as_ref(), &absolute).path;
+        }
         // Everything it says stands in the table by now.
         source.profile = None;
     }
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     for gateway in file.gateway.values_mut() {
         gateway.ca_file.iter_mut().for_each(resolve);
         for profile in gateway

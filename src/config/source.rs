@@ -3,16 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Check;
-use super::file::{File, Source, Start, Status};
+use super::error::ConfigError;
+use super::file::{File, Source, SourceKind, Start, Status};
+use super::secret::SecretFile;
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::{OfficeId, ServiceId};
-use crate::source::sql::{Meaning, Settings, StartFormat};
+use crate::source::sql::{Address, Meaning, Place, Settings, StartFormat};
 
-/// The settings of one source of a checked file.
-pub(super) fn settings(source: &Source) -> Settings {
-    Settings {
+/// The settings of one source of a checked file, with the password read from its file.
+///
+/// # Errors
+/// When the password cannot be read.
+pub(super) fn settings(source: &Source) -> Result<Settings, ConfigError> {
+    let place = place(source).map_err(|(_, problem, help)| ConfigError::new(problem, help))?;
+    Ok(Settings {
         name: SourceName(source.name.clone()),
-        path: source.path.clone(),
+        place: with_password(place, source)?,
         query: source.query.clone(),
         floor: source.floor.clone(),
         start: match source.start {
@@ -28,7 +34,59 @@ pub(super) fn settings(source: &Source) -> Settings {
         offices: words(&source.offices, |id| OfficeId(id.clone())),
         every: source.every.0,
         statement_timeout: source.statement_timeout.0,
+    })
+}
+
+/// What is wrong with the place of a source, at which key, and what to do.
+type Misplaced = (&'static str, String, &'static str);
+
+/// Where the database is: a path for a file, an address for a server.
+fn place(source: &Source) -> Result<Place, Misplaced> {
+    let postgres = "such as \"postgres://varsel_ro@db.agency.example/calendar\"";
+    let mysql = "such as \"mysql://varsel_ro@db.agency.example/easyappointments\"";
+    match (source.kind, &source.path, &source.url) {
+        (SourceKind::Sqlite, Some(path), None) => match source.password_file {
+            None => Ok(Place::Sqlite(path.clone())),
+            Some(_) => {
+                let problem = "a SQLite file has no password".to_owned();
+                Err(("password_file", problem, "remove it"))
+            }
+        },
+        (SourceKind::Postgres, None, Some(url)) => match Address::postgres(url) {
+            Ok(address) => Ok(Place::Postgres(address)),
+            Err(fault) => Err(("url", fault.to_string(), postgres)),
+        },
+        (SourceKind::Mysql, None, Some(url)) => match Address::mysql(url) {
+            Ok(address) => Ok(Place::Mysql(address)),
+            Err(fault) => Err(("url", fault.to_string(), mysql)),
+        },
+        (SourceKind::Sqlite, _, _) => {
+            let problem = "a source of kind \"sqlite\" needs a path and no url".to_owned();
+            let help =
+                "give the path of its file; of another kind it is kind = \"postgres\" or \"mysql\"";
+            Err(("kind", problem, help))
+        }
+        (SourceKind::Postgres, _, _) => {
+            let problem = "a source of kind \"postgres\" needs a url and no path".to_owned();
+            Err(("kind", problem, postgres))
+        }
+        (SourceKind::Mysql, _, _) => {
+            let problem = "a source of kind \"mysql\" needs a url and no path".to_owned();
+            Err(("kind", problem, mysql))
+        }
     }
+}
+
+fn with_password(place: Place, source: &Source) -> Result<Place, ConfigError> {
+    let Some(path) = source.password_file.clone() else {
+        return Ok(place);
+    };
+    let password = SecretFile { path }.read()?;
+    Ok(match place {
+        Place::Sqlite(path) => Place::Sqlite(path),
+        Place::Postgres(address) => Place::Postgres(address.with_password(password)),
+        Place::Mysql(address) => Place::Mysql(address.with_password(password)),
+    })
 }
 
 fn meanings(status: &Status) -> impl Iterator<Item = (String, Meaning)> {
@@ -79,7 +137,10 @@ pub(super) fn check(file: &File, check: &mut Check<'_>) {
             let help = "a source is read at most every 100ms, and usually every 30s";
             wrong("every", "a source cannot be read without a pause", help);
         }
-        if source.path == file.store.path {
+        if let Err((key, problem, help)) = place(source) {
+            wrong(key, &problem, help);
+        }
+        if source.path.as_ref() == Some(&file.store.path) {
             let problem = "this is our own database, [store] path";
             let help = "a booking system is only read: give the store a file of its own";
             wrong("path", problem, help);

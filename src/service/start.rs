@@ -104,7 +104,14 @@ pub async fn start<S: Store>(
 ) -> Result<Service<S>, StartError> {
     let mut sources = Vec::new();
     for source in &settings.sources {
-        let open = SqlSource::open(source.clone(), Arc::clone(&directory)).await?;
+        let mut open = SqlSource::open(source.clone(), Arc::clone(&directory)).await?;
+        if let Some(what) = open.may_write().await? {
+            tracing::warn!(
+                source = %source.name,
+                "the account that reads this booking system may write to {what}. Varsel's session \
+                 cannot write; give it an account that may only read"
+            );
+        }
         sources.push((open, source.every));
     }
     let told_on = told_on(&settings.gateways);
@@ -173,16 +180,17 @@ pub async fn start<S: Store>(
     })
 }
 
-/// Whether this source could be started: it is opened as [`start`] does, and closed again.
+/// Whether this source could be started: it is opened as [`start`] does, and closed again. The answer
+/// is what its account may write to, though it should not be able to.
 ///
 /// # Errors
 /// As [`start`].
 pub async fn rehearse_source(
     settings: sql::Settings,
     directory: Arc<Directory>,
-) -> Result<(), StartError> {
-    SqlSource::open(settings, directory).await?;
-    Ok(())
+) -> Result<Option<String>, StartError> {
+    let mut source = SqlSource::open(settings, directory).await?;
+    Ok(source.may_write().await?)
 }
 
 /// Whether this gateway could be started; nothing is connected.

@@ -1,16 +1,18 @@
-//! A booking system in a SQL database, SQLite first: a SELECT with named columns is the mapping.
+//! A booking system in a SQL database (SQLite, PostgreSQL, MySQL, MariaDB): a SELECT with named
+//! columns is the mapping.
 //!
 //! The query is wrapped, never edited: every mapped column is cast to text, so that one decoder
 //! reads them all and no driver guesses at types. The connection cannot write. A snapshot is one
 //! statement in one read transaction that ran to its end, or it is an error.
 
+mod link;
 mod mapping;
+mod place;
 mod reader;
 mod row;
 mod start;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::directory::{Directory, OfficeId, ServiceId};
 use crate::domain::language::Language;
 use mapping::Mapping;
+pub use place::{Address, AddressFault, Place};
 use reader::Reader;
 
 /// No statement may take longer; a database that hangs must not look like a calm one.
@@ -32,8 +35,8 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Settings {
     /// The source's name.
     pub name: SourceName,
-    /// The database file.
-    pub path: PathBuf,
+    /// The database.
+    pub place: Place,
     /// One SELECT. Its columns `id`, `status`, `start`, `office` and `service` are mandatory;
     /// `phone`, `email`, `language` and `tz` are read if they are there. It must not depend on the
     /// present: the floor is ours.
@@ -84,7 +87,7 @@ pub enum Meaning {
     Ignore,
 }
 
-/// A source that reads a SQLite file.
+/// A source that reads a SQL database.
 pub struct SqlSource {
     mapping: Mapping,
     /// Kept between reads; taken out for each, and put back only if that read ended well.
@@ -107,9 +110,24 @@ impl SqlSource {
     /// a connection to a file that is no longer there would see a calm that does not exist.
     async fn reader(&mut self) -> Result<Reader, SourceError> {
         match self.reader.take() {
-            Some(reader) if reader.is_current(self.mapping.settings()).await => Ok(reader),
-            Some(_) | None => Reader::open(self.mapping.settings()).await,
+            Some(mut reader) => match reader.is_current().await {
+                true => Ok(reader),
+                false => Reader::open(self.mapping.settings()).await,
+            },
+            None => Reader::open(self.mapping.settings()).await,
         }
+    }
+
+    /// What the account that reads may write to, in words: it should be able to read only. Nothing
+    /// is written in any case, since the session cannot.
+    ///
+    /// # Errors
+    /// [`SourceError::Unavailable`] when the database does not answer.
+    pub async fn may_write(&mut self) -> Result<Option<String>, SourceError> {
+        let mut reader = self.reader().await?;
+        let answer = reader.may_write().await?;
+        self.reader = Some(reader);
+        Ok(answer)
     }
 }
 

@@ -118,7 +118,7 @@ fn paths_are_relative_to_the_file_that_names_them() {
     let config = parse(&format!("{agency}{HOUSE}")).unwrap();
     assert_eq!(
         config.file.source[0].path,
-        Path::new("/srv/varsel/register.db")
+        Some("/srv/varsel/register.db".into())
     );
     assert_eq!(
         config.file.agency.directory.as_deref(),
@@ -393,11 +393,11 @@ fn every_key_without_a_default_has_a_stand_in() {
         keys,
         [
             "source.0.name",
-            "source.0.path",
             "source.0.query",
             "source.0.start",
             "source.0.region",
             "source.0.status",
+            "source.0.kind",
             "gateway.x.channel",
             "rule.0.when",
             "rule.0.purpose",

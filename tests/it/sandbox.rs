@@ -29,7 +29,7 @@ use varsel::sandbox::mail::{MailMode, ReadMail};
 use varsel::sandbox::register::{Booking, BookingQuery};
 use varsel::sandbox::story::Pace;
 use varsel::sandbox::{BOOKINGS, Sandbox, SandboxError, SandboxSettings, start};
-use varsel::source::sql::{Meaning, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
+use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
 use varsel::source::{Look, Snapshot, Source};
 
 use crate::email::{outgoing, settings as relay};
@@ -167,7 +167,7 @@ pub(crate) fn source_settings(sandbox: &Sandbox) -> Settings {
     assert_eq!(word("start"), "utc");
     Settings {
         name: SourceName(varsel::sandbox::SOURCE.to_owned()),
-        path: sandbox.register.path().to_owned(),
+        place: Place::Sqlite(sandbox.register.path().to_owned()),
         query: word("query"),
         floor: Some(word("floor")),
         start: StartFormat::Utc,

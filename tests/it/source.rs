@@ -1,6 +1,7 @@
-//! The SQL source on real SQLite files: what a row means, what makes a read worthless, and that no
-//! change is lost between two looks.
+//! The SQL source on real SQLite files and real servers: what a row means, what makes a read
+//! worthless, and that no change is lost between two looks.
 
 mod meaning;
 mod reading;
 mod register;
+mod servers;

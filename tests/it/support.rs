@@ -6,6 +6,7 @@ pub(crate) mod gateway;
 pub(crate) mod house;
 pub(crate) mod http_fault;
 pub(crate) mod mailbox;
+pub(crate) mod mariadb;
 pub(crate) mod servers;
 pub(crate) mod smpp;
 pub(crate) mod smtp_fault;

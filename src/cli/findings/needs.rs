@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::domain::directory::Directory;
 use crate::service::start::{StartError, rehearse_gateway, rehearse_listening, rehearse_source};
 use crate::source::SourceError;
+use crate::source::sql::Place;
 use crate::store::StoreError;
 use crate::store::sqlite::{Access, Sqlite};
 
@@ -29,7 +30,8 @@ pub(super) async fn of(
     findings.extend(gateways(config, known));
     // A booking system is never opened as a store: that alone would change its file.
     let path = &config.file.store.path;
-    let own = config.file.source.iter().all(|source| source.path != *path);
+    let mut sources = config.file.source.iter();
+    let own = sources.all(|source| source.path.as_ref() != Some(path));
     if config.is_sound(&["store", "path"]) && own {
         findings.extend(store(config).await);
     }
@@ -56,17 +58,35 @@ async fn sources(config: &Config, directory: &Arc<Directory>, known: &[&Finding]
         if !config.is_sound(&[&table]) || !is_untouched(known, &table) {
             continue;
         }
+        let settings = match settings {
+            Ok(settings) => settings,
+            Err(error) => {
+                findings.push(error.into());
+                continue;
+            }
+        };
+        let place = match settings.place {
+            Place::Sqlite(_) => "path",
+            Place::Postgres(_) | Place::Mysql(_) => "url",
+        };
         let (key, problem, help, not_there) = match rehearse_source(settings, Arc::clone(directory))
             .await
         {
-            Ok(()) => continue,
+            Ok(None) => continue,
+            Ok(Some(what)) => {
+                let problem = format!("this account may write to {what}");
+                let help = "Varsel never writes to it; give it an account that may only read";
+                let error = config.error(&["source", &number, place], problem, help);
+                findings.push(Finding::warning(error));
+                continue;
+            }
             Err(StartError::Source(SourceError::Mapping { problem, .. })) => {
                 let help = "change the query, or the condition in floor, to fit this database";
                 ("query", problem, help, false)
             }
             Err(error) => {
                 let help = "check the path, its permissions, and that the booking system is there";
-                ("path", error.to_string(), help, true)
+                (place, error.to_string(), help, true)
             }
         };
         let error = config.error(&["source", &number, key], plainly(&problem), help);

@@ -19,8 +19,15 @@ pub struct Source {
     /// The driver.
     #[serde(default)]
     pub kind: SourceKind,
-    /// The database file.
-    pub path: PathBuf,
+    /// The file of a SQLite database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// The address of a PostgreSQL or MySQL database, without a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The file with the account's password; absent: none is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
     /// How often it is looked at.
     #[serde(default = "half_a_minute")]
     pub every: Length,
@@ -59,6 +66,10 @@ pub enum SourceKind {
     /// A SQLite file.
     #[default]
     Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+    /// A MySQL or MariaDB server.
+    Mysql,
 }
 
 /// How a source writes the start of a booking.

@@ -49,16 +49,21 @@ impl Column {
         }
     }
 
-    /// The columns of a query that mean something, or what is missing.
-    pub(super) fn among(found: &[&str]) -> Result<Vec<Self>, String> {
-        let has = |column: &Self| found.iter().any(|f| f.eq_ignore_ascii_case(column.name()));
+    /// The columns of a query that mean something, each with the name the query gives it, the key
+    /// first; or what is missing.
+    pub(super) fn among(found: &[String]) -> Result<Vec<(Self, String)>, String> {
+        let of = |column: &Self| {
+            let mut found = found.iter();
+            found.find(|found| found.eq_ignore_ascii_case(column.name()))
+        };
         let missing: Vec<&str> = Self::ALL[..Self::MANDATORY]
             .iter()
-            .filter(|column| !has(column))
+            .filter(|column| of(column).is_none())
             .map(|column| column.name())
             .collect();
         if missing.is_empty() {
-            return Ok(Self::ALL.into_iter().filter(has).collect());
+            let named = |column: Self| of(&column).map(|name| (column, name.clone()));
+            return Ok(Self::ALL.into_iter().filter_map(named).collect());
         }
         Err(format!(
             "the query has no column {}; it has {}. Name it with AS in the query",
@@ -75,11 +80,11 @@ pub(super) struct Raw {
 }
 
 /// A text, nothing, or bytes that are no text.
-type Cell = Option<Result<String, ()>>;
+pub(super) type Cell = Option<Result<String, ()>>;
 
 impl Raw {
-    pub(super) fn set(&mut self, column: Column, value: Result<Option<String>, ()>) {
-        self.cells[column as usize] = value.transpose();
+    pub(super) fn set(&mut self, column: Column, cell: Cell) {
+        self.cells[column as usize] = cell;
     }
 
     /// The trimmed text; empty where there is none.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteJournalMode;
 use varsel::domain::appointment::Standing;
-use varsel::source::sql::Settings;
+use varsel::source::sql::{Place, Settings};
 use varsel::source::{Look, Source, SourceError};
 
 use super::register::{ONE, QUERY, Register, floor, key, only, open, read, refusal, utc};
@@ -88,16 +88,13 @@ async fn a_query_that_does_not_fit_is_refused_at_the_start() {
 async fn a_database_that_is_not_there_or_is_none_is_unavailable() {
     let register = Register::with(&[]).await;
     let mut settings = register.settings();
-    settings.path = register.folder.path().join("missing.db");
+    let path = register.folder.path().join("missing.db");
+    settings.place = Place::Sqlite(path.clone());
     let said = refusal(settings.clone()).await;
     assert!(matches!(said, SourceError::Unavailable { .. }));
     assert!(said.to_string().contains("missing.db"), "{said}");
-    assert!(!settings.path.exists(), "reading must not create it");
-    std::fs::write(
-        &settings.path,
-        "this is no database, but text that is long enough",
-    )
-    .unwrap();
+    assert!(!path.exists(), "reading must not create it");
+    std::fs::write(&path, "this is no database, but text that is long enough").unwrap();
     assert!(matches!(
         refusal(settings).await,
         SourceError::Unavailable { .. }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use varsel::domain::appointment::{Appointment, BookingKey, SourceName};
 use varsel::domain::directory::{Directory, Office, Service, ServiceKind};
 use varsel::domain::language::{Language, Texts};
-use varsel::source::sql::{Meaning, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
+use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
 use varsel::source::{Look, Snapshot, Source, SourceError};
 
 pub(super) const TABLE: &str = "CREATE TABLE booking (
@@ -132,7 +132,7 @@ impl Register {
         let languages = [("norwegian", Language::Nb), ("english", Language::En)];
         Settings {
             name: SourceName("ea".to_owned()),
-            path: self.path(),
+            place: Place::Sqlite(self.path()),
             query: QUERY.to_owned(),
             floor: None,
             start: StartFormat::Naive,

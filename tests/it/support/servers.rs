@@ -6,7 +6,7 @@
 //! root needs its folder readable: `tempdir()` makes 0700.
 
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 /// A command that will run inside the servers' root.
 pub(crate) fn in_root(program: &str) -> Command {
@@ -48,6 +48,14 @@ impl Server {
         let mut server = Self::start(command.stdout(Stdio::piped()));
         let printed = server.0.stdout.take().expect("the output is piped");
         (server, printed)
+    }
+
+    /// The same for those who take orders. A server that ends where its orders end does so with the test process too,
+    /// however that ends.
+    pub(crate) fn start_talking(command: &mut Command) -> (Self, ChildStdin, ChildStdout) {
+        let (mut server, printed) = Self::start_reading(command.stdin(Stdio::piped()));
+        let orders = server.0.stdin.take().expect("the input is piped");
+        (server, orders, printed)
     }
 
     /// Whether it ended by itself, so that nobody waits for it in vain.

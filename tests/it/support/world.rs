@@ -33,7 +33,7 @@ use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
 use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Wakes};
-use varsel::source::sql::{Meaning, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
+use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
 use varsel::store::sqlite::{Access, Sqlite};
 use varsel::store::{Act, Deed, Desk, Outbox, Story, SweepLimits, Tally, UnknownRule};
 use varsel::telemetry::Metrics;
@@ -514,7 +514,7 @@ fn source(path: &Path) -> Settings {
     ];
     Settings {
         name: SourceName("register".to_owned()),
-        path: path.to_owned(),
+        place: Place::Sqlite(path.to_owned()),
         query: "SELECT id, status, start, office, service, phone, email, language FROM bookings"
             .to_owned(),
         floor: None,
