@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use secrecy::ExposeSecret;
 
 use crate::clock::Clock;
 use crate::domain::brake::BrakeLimits;
@@ -20,6 +21,7 @@ use crate::inbound::lmtp;
 use crate::service::schedule::Schedule;
 use crate::service::settings::{GatewaySettings, HttpSettings, Settings};
 use crate::source::sql;
+use crate::store::{Place, postgres};
 
 mod check;
 pub mod directory;
@@ -136,7 +138,7 @@ impl Config {
         Ok(Settings {
             node: file.node.name.clone(),
             clock,
-            store: file.store.path.clone(),
+            store: self.store()?,
             http: self.http(),
             lmtp: file.inbound.lmtp.as_ref().map(|place| place.0.clone()),
             sources,
@@ -158,6 +160,24 @@ impl Config {
             look_again: file.upkeep.every.0,
             drain_limit: file.drain.limit.0,
         })
+    }
+
+    /// Where the store is, with its password read from its file.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub fn store(&self) -> Result<Place, ConfigError> {
+        let store = &self.file.store;
+        let address = store.url.as_deref().map(postgres::Address::parse);
+        let Some(Ok(address)) = address else {
+            return Ok(Place::Sqlite(store.path.clone()));
+        };
+        let Some(path) = store.password_file.clone() else {
+            return Ok(Place::Postgres(Box::new(address)));
+        };
+        let password = SecretFile { path }.read()?;
+        let address = address.with_password(password.expose_secret());
+        Ok(Place::Postgres(Box::new(address)))
     }
 
     /// The settings of the HTTP server.
@@ -194,10 +214,13 @@ impl Config {
         Ok(Arc::new(directory::parse(&text, path)?))
     }
 
-    /// The files of every secret, of booking systems and of gateways, each with its keys in the
-    /// document.
+    /// The files of every secret: the store's, those of booking systems and of gateways, each with
+    /// its keys in the document.
     #[must_use]
     pub fn secrets(&self) -> Vec<(Vec<String>, SecretFile)> {
+        let keys = || ["store", "password_file"].map(str::to_owned).to_vec();
+        let store = self.file.store.password_file.clone();
+        let store = store.map(|path| (keys(), SecretFile { path }));
         let sources = self.file.source.iter().enumerate();
         let sources = sources.filter_map(|(number, source)| {
             let keys = ["source", &number.to_string(), "password_file"].map(str::to_owned);
@@ -205,7 +228,7 @@ impl Config {
             Some((keys.to_vec(), SecretFile { path }))
         });
         let gateways = self.gateways().flat_map(|entry| entry.secrets());
-        sources.chain(gateways).collect()
+        store.into_iter().chain(sources).chain(gateways).collect()
     }
 
     /// The settings of each source, in the order of the file, or why they cannot be made.
@@ -320,6 +343,9 @@ fn resolve(file: &mut File, folder: &Path) {
         }
         // Everything it says stands in the table by now.
         source.profile = None;
+    }
+    if let Some(name) = &mut file.store.password_file {
+        *name = SecretFile::find(name, credentials.as_ref(), &absolute).path;
     }
     for gateway in file.gateway.values_mut() {
         gateway.ca_file.iter_mut().for_each(resolve);

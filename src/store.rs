@@ -15,12 +15,14 @@ pub mod ledger;
 mod life;
 pub mod model;
 pub mod outbox;
+pub mod postgres;
 mod reading;
 mod recording;
 mod reporting;
 mod rows;
 mod rungs;
-pub mod sqlite;
+mod sql;
+mod sqlite;
 mod tables;
 mod ticks;
 
@@ -37,6 +39,7 @@ pub use self::outbox::{
     AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settlement, SweepLimits, Swept,
     UnknownRule, Unresolved,
 };
+pub use self::sql::{Access, Database, Place};
 pub use crate::domain::outcome::ReportState;
 
 /// Why the store could not do what it was asked.

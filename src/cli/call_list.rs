@@ -14,8 +14,7 @@ use crate::config::Config;
 use crate::domain::calendar;
 use crate::domain::directory::{Directory, OfficeId};
 use crate::domain::reference::Reference;
-use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Call, Deed, Desk};
+use crate::store::{Access, Call, Database, Deed, Desk};
 
 mod csv;
 mod printed;
@@ -88,7 +87,7 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     }
     let zone = config.file.agency.zone.0;
     let now = options.reading.now(zone)?;
-    let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
+    let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     // Names of offices are a courtesy: a broken directory must not hide who must be phoned.
     let directory = config.directory().unwrap_or_default();
     let places = Places {
@@ -171,7 +170,7 @@ async fn tick_off(everywhere: &Everywhere, config: &Config, tick: &Tick) -> Resu
     };
     let key = fresh_key("tick");
     let act = tick.person.act(why, deed, key, Clock::system().now())?;
-    let store = Sqlite::open(&config.file.store.path, Access::Verb).await?;
+    let store = Database::open(&config.store()?, Access::Verb).await?;
     let acted = store.act(&act).await;
     store.close().await;
     let stands = acted?.count > 0;

@@ -15,8 +15,7 @@ use crate::config::{Config, did_you_mean};
 use crate::domain::closing::{Announced, Closing, ClosingId, ClosingKind, NextStep};
 use crate::domain::directory::{Directory, OfficeId, ServiceKind};
 use crate::domain::language::{Language, Texts};
-use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Deed, Desk, Ledger};
+use crate::store::{Access, Database, Deed, Desk, Ledger};
 
 pub(super) const HELP: &str = "\
 A closing never cancels anything. It explains what the booking system shows: the cancellations and
@@ -114,7 +113,8 @@ fn words(words: impl Iterator<Item = &'static str>) -> PossibleValuesParser {
 
 pub(super) async fn perform(everywhere: &Everywhere, verb: Verb) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
-    let store = |access| Sqlite::open(&config.file.store.path, access);
+    let place = config.store()?;
+    let store = |access| Database::open(&place, access);
     match verb {
         Verb::Add(add) => {
             let closing = add.closing(&config)?;
@@ -216,7 +216,7 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
 
 async fn announce(
     everywhere: &Everywhere,
-    store: &Sqlite,
+    store: &Database,
     person: &Person,
     closing: Closing,
 ) -> Result<Exit, Failure> {

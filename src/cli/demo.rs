@@ -17,9 +17,7 @@ use crate::sandbox::story::{self, Pace, StoryError};
 use crate::sandbox::{self, SandboxSettings};
 use crate::service::start::start;
 use crate::service::supervise::Ended;
-use crate::store::Desk;
-use crate::store::Tally;
-use crate::store::sqlite::{Access, Sqlite};
+use crate::store::{Access, Database, Desk, Tally};
 use crate::template::Templates;
 
 mod bar;
@@ -83,7 +81,7 @@ pub(super) async fn perform(json: bool, options: Options) -> Result<Exit, Failur
 /// Sandbox and daemon, running.
 struct Show {
     sandbox: sandbox::Sandbox,
-    store: Sqlite,
+    store: Database,
     daemon: JoinHandle<Ended>,
     clock: Clock,
     stop: CancellationToken,
@@ -121,7 +119,7 @@ impl Show {
                 "the templates of this program are broken",
             )
         })?;
-        let store = Sqlite::open(&settings.store, Access::Daemon).await?;
+        let store = Database::open(&settings.store, Access::Daemon).await?;
         let service = start(settings, store.clone(), directory, Arc::new(templates)).await?;
         sandbox.attach_desk(store.clone());
         let daemon = tokio::spawn(service.run(stop.clone()));

@@ -13,8 +13,7 @@ use super::{Everywhere, Exit, Failure, Reading, moment, out};
 use crate::domain::message::MessageBrief;
 use crate::domain::notice::NoticeBrief;
 use crate::domain::verdict::{Word, verdict, word};
-use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Course, Desk, Fault, Story, StoryLine};
+use crate::store::{Access, Course, Database, Desk, Fault, Story, StoryLine};
 use why::why;
 
 pub(super) const HELP: &str = "\
@@ -40,7 +39,7 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     let config = everywhere.load()?;
     let names = Names::of(&config);
     let now = options.reading.now(names.zone)?;
-    let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
+    let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let asked = options.appointment.trim();
     let stories = store.explain(asked).await?;
     let mut faults = store.faults().await?;

@@ -10,8 +10,7 @@ use super::acting::Acting;
 use super::{Everywhere, Exit, Failure, Reading, out};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{ActError, Acted, Batch, BatchId, Deed, Desk, SeenBatch};
+use crate::store::{Access, ActError, Acted, Batch, BatchId, Database, Deed, Desk, SeenBatch};
 
 mod shown;
 
@@ -100,7 +99,7 @@ async fn list(
     reading: &Reading,
 ) -> Result<Exit, Failure> {
     let now = reading.now(config.file.agency.zone.0)?;
-    let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
+    let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let batches = store.batches().await?;
     let shown = Shown::new(everywhere, config, now);
     if everywhere.json {
@@ -117,7 +116,7 @@ async fn list(
 
 async fn one(everywhere: &Everywhere, config: &Config, show: &Show) -> Result<Exit, Failure> {
     let now = show.reading.now(config.file.agency.zone.0)?;
-    let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
+    let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let batch = find(&store, show.batch).await?;
     let shown = Shown::new(everywhere, config, now);
     if everywhere.json {
@@ -128,7 +127,7 @@ async fn one(everywhere: &Everywhere, config: &Config, show: &Show) -> Result<Ex
     Ok(Exit::Done)
 }
 
-async fn find(store: &Sqlite, number: i64) -> Result<Batch, Failure> {
+async fn find(store: &Database, number: i64) -> Result<Batch, Failure> {
     let mut batches = store.batches().await?.into_iter();
     let found = batches.find(|batch| batch.id == BatchId(number));
     found.ok_or_else(|| ActError::NotHeld(BatchId(number)).into())
@@ -150,7 +149,7 @@ async fn act(
     // The same word on the same sight is one act, however often it is said.
     let key = format!("{}-{}-{version}-{people}", name(&deed), decide.batch);
     let act = decide.acting.act(deed, key, now)?;
-    let store = Sqlite::open(&config.file.store.path, Access::Verb).await?;
+    let store = Database::open(&config.store()?, Access::Verb).await?;
     let acted = store.act(&act).await;
     let exit = match acted {
         Ok(acted) => {

@@ -11,8 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::service::start::start;
 use crate::service::supervise::Ended;
-use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Desk, Tally};
+use crate::store::{Access, Database, Desk, Tally};
 
 pub(super) const HELP: &str = "\
 Watches the booking systems and tells people until SIGTERM or SIGINT; then it hands over what is on
@@ -43,7 +42,7 @@ pub(super) async fn perform(config: Config) -> Result<Exit, Failure> {
     let settings = config.service(clock)?;
     let stop = CancellationToken::new();
     signals::listen(stop.clone())?;
-    let store = Sqlite::open(&settings.store, Access::Daemon).await?;
+    let store = Database::open(&settings.store, Access::Daemon).await?;
     let service = start(settings, store.clone(), directory, Arc::new(templates)).await?;
     if let Ok(address) = service.address() {
         tracing::info!("serving health, metrics and reports on http://{address}");

@@ -8,8 +8,7 @@ mod lists;
 
 use super::names::Names;
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
-use crate::store::sqlite::{Access, Sqlite};
-use crate::store::{Batch, Desk, Fault, MustBePhoned, Tally};
+use crate::store::{Access, Batch, Database, Desk, Fault, MustBePhoned, Tally};
 pub(super) use lists::{fault_json, fault_line};
 
 pub(super) const HELP: &str = "\
@@ -32,7 +31,7 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
     let config = everywhere.load()?;
     let names = Names::of(&config);
     let now = reading.now(names.zone)?;
-    let store = Sqlite::open(&config.file.store.path, Access::ReadOnly).await?;
+    let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let tally = store.tally(now).await?;
     let faults = store.faults().await?;
     if everywhere.json {

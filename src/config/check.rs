@@ -9,6 +9,7 @@ use super::error::ConfigError;
 use super::file::File;
 use super::source;
 use super::words::Length;
+use crate::store::postgres;
 
 /// Every mistake of this kind in the file.
 pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
@@ -25,6 +26,7 @@ pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
     let help = "retry.base is above zero and at most retry.cap";
     check.ordered(&["retry", "base"], retry, help);
     check.bounces_have_a_place(file);
+    check.store_is_reached(file);
     source::check(file, &mut check);
     check.one_gateway_each(file);
     check.errors
@@ -64,6 +66,21 @@ impl Check<'_> {
             let problem = "no gateway names the domain whose mails would be taken here";
             let help = "add bounce_domain = \"DOMAIN\" to the e-mail gateway, or remove this key";
             self.wrong(&["inbound", "lmtp"], problem, help);
+        }
+    }
+
+    /// The address of a database, and no password where there is none.
+    fn store_is_reached(&mut self, file: &File) {
+        let store = &file.store;
+        let address = store.url.as_deref().map(postgres::Address::parse);
+        if let Some(Err(fault)) = &address {
+            let help = "such as \"postgres://varsel@db.example.com/varsel\"";
+            self.wrong(&["store", "url"], fault.to_string(), help);
+        }
+        if address.is_none() && store.password_file.is_some() {
+            let problem = "there is no [store] url that it belongs to";
+            let help = "a SQLite file has no password: remove it, or give the database's url";
+            self.wrong(&["store", "password_file"], problem, help);
         }
     }
 

@@ -96,6 +96,12 @@ pub struct Node {
 pub struct Store {
     /// The SQLite file.
     pub path: PathBuf,
+    /// A PostgreSQL database instead of that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The file with the database's password; absent: none is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// `[agency]`

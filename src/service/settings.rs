@@ -2,7 +2,6 @@
 //! here reads a file.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -16,6 +15,7 @@ use crate::domain::brake::BrakeLimits;
 use crate::domain::plan::Rules;
 use crate::domain::retry::RetryPolicy;
 use crate::inbound::lmtp;
+use crate::store::Place;
 
 /// The settings of the whole service.
 pub struct Settings {
@@ -23,8 +23,8 @@ pub struct Settings {
     pub node: String,
     /// Domain time.
     pub clock: Clock,
-    /// The store's SQLite file.
-    pub store: PathBuf,
+    /// Where the store is.
+    pub store: Place,
     /// Where health, metrics and reports are served.
     pub http: HttpSettings,
     /// Where mails that come back are taken, if anywhere.

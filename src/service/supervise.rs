@@ -72,6 +72,14 @@ pub async fn run<S: Store, R: Source + 'static>(
     }
 }
 
+/// What other nodes and verbs write wakes the lines of this one.
+async fn heed_others<S: Store>(shared: Arc<Shared>, store: S, stop: CancellationToken) {
+    while stop.run_until_cancelled(store.woken()).await.is_some() {
+        shared.wakes.messages();
+        shared.wakes.upkeep.notify_one();
+    }
+}
+
 struct Lines {
     stop: CancellationToken,
     set: JoinSet<()>,
@@ -95,6 +103,11 @@ impl Lines {
             let line = Intake::new(Arc::clone(&shared), source, store.clone(), every);
             self.start(line.run(self.stop.clone()));
         }
+        self.start(heed_others(
+            Arc::clone(&shared),
+            store.clone(),
+            self.stop.clone(),
+        ));
         self.start(Upkeep::new(shared, store, retention).run(self.stop.clone()));
     }
 

@@ -12,4 +12,8 @@ pub trait Cluster: Send + Sync {
 
     /// Says that the node is alive; also proves that the store can be written.
     fn beat(&self, node: &str) -> impl Future<Output = StoreResult<()>> + Send;
+
+    /// Waits until another process has written something that may concern this one. It may miss one:
+    /// whoever waits looks by itself, too. Where nobody can tell, it waits for ever.
+    fn woken(&self) -> impl Future<Output = ()> + Send;
 }

@@ -371,4 +371,8 @@ impl Cluster for Model {
     async fn beat(&self, _node: &str) -> Result<(), StoreError> {
         Ok(())
     }
+
+    async fn woken(&self) {
+        std::future::pending().await
+    }
 }

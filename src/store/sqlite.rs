@@ -2,42 +2,23 @@
 //!
 //! One daemon at a time holds `<file>.lock`; verbs write beside it. All writes of a process go
 //! through one task that commits them in groups ([`writer`]); reads have connections of their own
-//! and always see one consistent moment. What the rows mean is decided in the modules beside this
-//! one; here they are only loaded, saved and searched.
+//! and always see one consistent moment. What is read and written stands in `sql`.
 
-mod cells;
-mod desk;
-mod ledger;
-mod load;
-mod nodes;
-mod outbox;
-mod save;
-mod tally;
-mod words;
 mod writer;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
 
-use super::{
-    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
-    Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement,
-    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
-};
-use crate::domain::appointment::{BookingKey, SourceName};
-use crate::domain::closing::Announced;
-use crate::domain::message::Channel;
-use writer::{Held, Write, Writer};
+use super::sql::{Access, Conn, Read, Write};
+use super::{StoreError, StoreResult};
+use writer::{Held, Writer};
 
 /// Every migration in order; the number of one is its place, counted from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_spine.sql")];
@@ -48,55 +29,25 @@ const READERS: u32 = 4;
 /// How long a read waits for a free connection.
 const READER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who opens the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The daemon: alone, creates and migrates the file.
-    Daemon,
-    /// A verb that writes, beside the daemon or without it.
-    Verb,
-    /// A verb that only reads.
-    ReadOnly,
-}
-
-type Reading<'c, T> = Pin<Box<dyn Future<Output = StoreResult<T>> + Send + 'c>>;
-
 /// A store in one SQLite file. Clones share it.
 #[derive(Clone)]
-pub struct Sqlite {
+pub(super) struct File {
     readers: SqlitePool,
     writer: Option<Writer>,
     ended: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
-impl std::fmt::Debug for Sqlite {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Sqlite")
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::ColumnNotFound(_)
-            | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
-            other => Self::Unavailable(other.to_string()),
-        }
-    }
-}
-
-impl Sqlite {
+impl File {
     /// Opens the store.
     ///
     /// # Errors
     /// [`StoreError::Taken`] when another daemon holds it, [`StoreError::Unavailable`] when the
     /// file is not there or cannot be opened, [`StoreError::Unfit`] when its settings or schema do
     /// not fit this program.
-    pub async fn open(path: &Path, access: Access) -> StoreResult<Self> {
+    pub(super) async fn open(path: &Path, access: Access) -> StoreResult<Self> {
         let lock = match access {
             Access::Daemon => Some(take_lock(path)?),
-            Access::Verb | Access::ReadOnly => {
+            Access::Verb | Access::ReadOnly | Access::Check => {
                 must_exist(path)?;
                 None
             }
@@ -114,7 +65,7 @@ impl Sqlite {
             .acquire_timeout(READER_TIMEOUT)
             .connect_lazy_with(options.clone().pragma("query_only", "on"));
         let (writer, ended) = match access {
-            Access::ReadOnly => {
+            Access::ReadOnly | Access::Check => {
                 conn.close().await?;
                 (None, None)
             }
@@ -136,7 +87,7 @@ impl Sqlite {
 
     /// Waits until everything asked for is written, closes the file and gives the lock back. Clones
     /// that still live are told from now on that the store is closed.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         let Self {
             readers,
             writer,
@@ -152,7 +103,8 @@ impl Sqlite {
         readers.close().await;
     }
 
-    async fn write<W: Write>(&self, work: W) -> StoreResult<W::Answer> {
+    /// Has something written by the one writer.
+    pub(super) async fn write<W: Write>(&self, work: W) -> StoreResult<W::Answer> {
         let read_only = || StoreError::Unfit("the store was opened for reading only".to_owned());
         self.writer
             .as_ref()
@@ -163,15 +115,11 @@ impl Sqlite {
 
     /// Reads in one transaction, so that every statement sees the same moment. The task runs on
     /// when the caller goes away: a database future is never cancelled on a living connection.
-    async fn read<T, F>(&self, work: F) -> StoreResult<T>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Reading<'c, T> + Send + 'static,
-    {
+    pub(super) async fn read<T: Send + 'static>(&self, work: impl Read<T>) -> StoreResult<T> {
         let readers = self.readers.clone();
         let task = tokio::spawn(async move {
             let mut transaction = readers.begin().await?;
-            let result = work(&mut transaction).await;
+            let result = work(&mut Conn::Sqlite(&mut transaction)).await;
             transaction.rollback().await?;
             result
         });
@@ -194,12 +142,15 @@ fn options(path: &Path, create: bool) -> SqliteConnectOptions {
 
 /// The daemon's exclusive lock. It is a file of its own, since verbs write to the database itself
 /// while the daemon runs; the system takes it back however the daemon ends.
-fn take_lock(path: &Path) -> StoreResult<File> {
+fn take_lock(path: &Path) -> StoreResult<std::fs::File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
     let shown = name.display();
-    let file = File::options().create(true).append(true).open(&name);
+    let file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(&name);
     let file = file.map_err(|e| {
         StoreError::Unavailable(format!("the lock file {shown} cannot be opened: {e}"))
     })?;
@@ -293,127 +244,9 @@ async fn schema(conn: &mut SqliteConnection) -> StoreResult<(usize, usize)> {
     let row = sqlx::query("SELECT writes, reads FROM schema")
         .fetch_one(conn)
         .await?;
-    let cells = cells::Cells(&row);
-    Ok((cells.count("writes")?, cells.count("reads")?))
-}
-
-impl Ledger for Sqlite {
-    async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
-        let source = source.clone();
-        self.read(move |c| Box::pin(async move { ledger::marks(c, &source, floor).await }))
-            .await
-    }
-
-    async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {
-        let (source, keys) = (source.clone(), keys.to_vec());
-        self.read(move |c| {
-            Box::pin(async move {
-                let ids = ledger::ids_of(c, &source, keys.iter()).await?;
-                ledger::known(c, &ids).await
-            })
-        })
-        .await
-    }
-
-    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.read(move |c| Box::pin(ledger::released(c, limit)))
-            .await
-    }
-
-    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.read(move |c| Box::pin(ledger::climbable(c, limit)))
-            .await
-    }
-
-    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
-        self.read(move |c| Box::pin(ledger::closings(c, now))).await
-    }
-
-    async fn record(&self, record: Record) -> StoreResult<Recorded> {
-        self.write(record).await
-    }
-}
-
-impl Outbox for Sqlite {
-    async fn claim(&self, ask: &ClaimAsk) -> StoreResult<Vec<Claim>> {
-        self.write(ask.clone()).await
-    }
-
-    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
-        self.write(outbox::Settle(settlements.to_vec())).await
-    }
-
-    async fn report(&self, reports: &[Report]) -> StoreResult<Vec<ReportEffect>> {
-        self.write(outbox::TakeReports(reports.to_vec())).await
-    }
-
-    async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
-        self.write(outbox::Sweep { now, limits }).await
-    }
-
-    async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {
-        let gateway = gateway.to_owned();
-        self.read(move |c| Box::pin(async move { outbox::to_ask(c, &gateway, limit).await }))
-            .await
-    }
-
-    async fn erase(&self, before: DateTime<Utc>, limit: u32) -> StoreResult<u32> {
-        self.write(outbox::Erase { before, limit }).await
-    }
-
-    async fn next_due(&self, channel: Channel) -> StoreResult<Option<DateTime<Utc>>> {
-        self.read(move |c| Box::pin(outbox::next_due(c, channel)))
-            .await
-    }
-
-    async fn secret(&self, name: &str) -> StoreResult<[u8; 32]> {
-        self.write(nodes::Secret(name.to_owned())).await
-    }
-}
-
-impl Desk for Sqlite {
-    async fn act(&self, act: &Act) -> Result<Acted, ActError> {
-        self.write(act.clone()).await?
-    }
-
-    async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
-        self.read(move |c| Box::pin(tally::tally(c, now))).await
-    }
-
-    async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
-        self.read(move |c| Box::pin(desk::must_be_phoned(c, now, limit)))
-            .await
-    }
-
-    async fn calls(&self) -> StoreResult<Vec<Call>> {
-        self.read(move |c| Box::pin(desk::calls(c))).await
-    }
-
-    async fn faults(&self) -> StoreResult<Vec<Fault>> {
-        self.read(move |c| Box::pin(desk::faults(c))).await
-    }
-
-    async fn batches(&self) -> StoreResult<Vec<Batch>> {
-        self.read(move |c| Box::pin(desk::batches(c))).await
-    }
-
-    async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
-        let name = name.to_owned();
-        self.read(move |c| Box::pin(async move { desk::explain(c, &name).await }))
-            .await
-    }
-
-    async fn gauges(&self, now: DateTime<Utc>) -> StoreResult<Gauges> {
-        self.read(move |c| Box::pin(desk::gauges(c, now))).await
-    }
-}
-
-impl Cluster for Sqlite {
-    async fn join(&self, node: &str) -> StoreResult<u32> {
-        self.write(nodes::Join(node.to_owned())).await
-    }
-
-    async fn beat(&self, node: &str) -> StoreResult<()> {
-        self.write(nodes::Beat(node.to_owned())).await
-    }
+    let count = |name| {
+        let number: i64 = row.try_get(name)?;
+        Ok::<_, StoreError>(usize::try_from(number).unwrap_or_default())
+    };
+    Ok((count("writes")?, count("reads")?))
 }

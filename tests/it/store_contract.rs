@@ -8,9 +8,18 @@ macro_rules! laws {
             async fn $law() {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("varsel.db");
-                let access = varsel::store::sqlite::Access::Daemon;
-                let store = varsel::store::sqlite::Sqlite::open(&path, access).await.unwrap();
+                let access = varsel::store::Access::Daemon;
+                let store = varsel::store::Database::sqlite(&path, access).await.unwrap();
                 super::$law(store).await;
+            })+
+        }
+
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs tests/servers/fetch"]
+            async fn $law() {
+                let db = crate::support::postgres::database().await;
+                super::$law(db.open(varsel::store::Access::Daemon).await).await;
             })+
         }
 
@@ -26,6 +35,7 @@ macro_rules! laws {
 mod desk;
 mod differential;
 mod fixtures;
+mod postgres;
 mod reading;
 mod recording;
 mod reports;

@@ -7,6 +7,8 @@ pub(crate) mod house;
 pub(crate) mod http_fault;
 pub(crate) mod mailbox;
 pub(crate) mod mariadb;
+pub(crate) mod postgres;
+pub(crate) mod postgres_link;
 pub(crate) mod servers;
 pub(crate) mod smpp;
 pub(crate) mod smtp_fault;

@@ -13,8 +13,7 @@ use crate::domain::directory::Directory;
 use crate::service::start::{StartError, rehearse_gateway, rehearse_listening, rehearse_source};
 use crate::source::SourceError;
 use crate::source::sql::Place;
-use crate::store::StoreError;
-use crate::store::sqlite::{Access, Sqlite};
+use crate::store::{Access, Database, Place as StorePlace, StoreError};
 
 /// What `run` would refuse although the file reads well. What is `known` to be wrong is not tried.
 pub(super) async fn of(
@@ -133,8 +132,35 @@ fn gateways(config: &Config, known: &[&Finding]) -> Vec<Finding> {
     findings
 }
 
-/// The store's folder must take files; a store that is there must be one of ours.
+/// The store must be one of ours, or empty.
 async fn store(config: &Config) -> Option<Finding> {
+    match config.store() {
+        Ok(StorePlace::Sqlite(_)) => store_file(config).await,
+        Ok(place @ StorePlace::Postgres(_)) => {
+            let wrong = |problem, help: &str| config.error(&["store", "url"], problem, help);
+            opens(&place, wrong).await
+        }
+        Err(error) => Some(error.not_there().into()),
+    }
+}
+
+/// Whether the store opens.
+async fn opens(place: &StorePlace, wrong: impl Fn(String, &str) -> ConfigError) -> Option<Finding> {
+    match Database::open(place, Access::Check).await {
+        Ok(store) => {
+            store.close().await;
+            None
+        }
+        Err(error) => {
+            let shown = wrong(plainly(&error.to_string()), store_remedy(&error));
+            let unfit = matches!(error, StoreError::Unfit(_));
+            Some(if unfit { shown } else { shown.not_there() }.into())
+        }
+    }
+}
+
+/// The store's folder must take files; a store that is there must be one of ours.
+async fn store_file(config: &Config) -> Option<Finding> {
     let path = config.file.store.path.as_path();
     let wrong = |problem: String, help: &str| config.error(&["store", "path"], problem, help);
     if path.is_dir() {
@@ -157,17 +183,7 @@ async fn store(config: &Config) -> Option<Finding> {
     if !path.metadata().is_ok_and(|meta| meta.len() > 0) {
         return None;
     }
-    match Sqlite::open(path, Access::ReadOnly).await {
-        Ok(store) => {
-            store.close().await;
-            None
-        }
-        Err(error) => {
-            let shown = wrong(plainly(&error.to_string()), store_remedy(&error));
-            let unfit = matches!(error, StoreError::Unfit(_));
-            Some(if unfit { shown } else { shown.not_there() }.into())
-        }
-    }
+    opens(&StorePlace::Sqlite(path.to_owned()), wrong).await
 }
 
 /// Whether a file can be made here: permissions alone do not tell.

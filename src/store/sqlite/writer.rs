@@ -5,7 +5,6 @@
 //! whoever stops waiting merely misses the answer.
 
 use std::fs::File;
-use std::future::Future;
 use std::pin::Pin;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -14,24 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::durability;
+use crate::store::sql::{Conn, Write};
 use crate::store::{StoreError, StoreResult};
 
 /// Requests that may wait for the writer; beyond it callers wait.
 const WAITING_LIMIT: usize = 256;
 /// Requests that one commit carries at most.
 const GROUP_LIMIT: usize = 64;
-
-/// Something to write: one step of one transaction.
-pub(super) trait Write: Send + Sync + 'static {
-    /// What the caller gets once the write is durable.
-    type Answer: Send + 'static;
-
-    /// Does it on the writer's connection.
-    fn write(
-        &self,
-        conn: &mut SqliteConnection,
-    ) -> impl Future<Output = StoreResult<Self::Answer>> + Send;
-}
 
 type Step<'c> = Pin<Box<dyn Future<Output = StoreResult<()>> + Send + 'c>>;
 
@@ -50,7 +38,7 @@ struct Pending<W: Write> {
 impl<W: Write> Request for Pending<W> {
     fn run<'c>(&'c mut self, conn: &'c mut SqliteConnection) -> Step<'c> {
         Box::pin(async move {
-            let result = self.work.write(conn).await;
+            let result = self.work.write(&mut Conn::Sqlite(conn)).await;
             let failed = result.as_ref().err().map(again);
             self.result = Some(result);
             failed.map_or(Ok(()), Err)

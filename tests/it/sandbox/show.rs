@@ -11,7 +11,7 @@ use varsel::config::{Config, Layer};
 use varsel::sandbox::story::{Pace, run_story, settled};
 use varsel::sandbox::{Sandbox, start};
 use varsel::service::start::start as start_service;
-use varsel::store::sqlite::{Access, Sqlite};
+use varsel::store::{Access, Database};
 use varsel::store::{Desk, Tally};
 use varsel::template::Templates;
 
@@ -23,7 +23,7 @@ const LOOKS: u32 = 1_200;
 
 pub(crate) struct Show {
     pub(crate) sandbox: Sandbox,
-    pub(crate) store: Sqlite,
+    pub(crate) store: Database,
     pub(crate) clock: Clock,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
@@ -50,7 +50,9 @@ pub(crate) async fn open() -> Show {
     std::fs::write(folder.path().join("key"), "sandbox").unwrap();
     let config = Config::parse(Some(config), folder.path()).unwrap();
     let service = config.service(clock).unwrap();
-    let store = Sqlite::open(&service.store, Access::Daemon).await.unwrap();
+    let store = Database::open(&service.store, Access::Daemon)
+        .await
+        .unwrap();
     let templates = Arc::new(Templates::load(None).unwrap());
     let directory = Arc::new(model_case());
     let service = start_service(service, store.clone(), directory, templates)

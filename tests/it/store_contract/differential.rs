@@ -1,4 +1,4 @@
-//! Random lives of three bookings, lived by the model and by SQLite side by side: every answer and
+//! Random lives of three bookings, lived by the model and by a database side by side: every answer and
 //! everything that can be read must be the same, and no message may leave twice by guess.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,14 @@ use varsel::domain::message::{Channel, MessageId, Reason};
 use varsel::domain::notice::OnUnknown;
 use varsel::domain::outcome::Outcome;
 use varsel::store::model::Model;
-use varsel::store::sqlite::{Access, Sqlite};
+use varsel::store::{Access, Database};
 use varsel::store::{
     ActError, Claim, ClaimAsk, Deed, Entry, NewMessage, NewNotice, Record, ReportState, Store,
     UnknownRule,
 };
 
 use super::fixtures::*;
+use crate::support::postgres;
 
 const BOOKINGS: u32 = 3;
 
@@ -368,11 +369,8 @@ impl<S: Store> Life<S> {
     }
 }
 
-async fn side_by_side(steps: Vec<Step>) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("varsel.db");
-    let sqlite = Sqlite::open(&path, Access::Daemon).await.unwrap();
-    let mut real = Life::new(sqlite).await;
+async fn side_by_side(store: Database, steps: Vec<Step>) {
+    let mut real = Life::new(store).await;
     let mut model = Life::new(Model::default()).await;
     for (salt, step) in (100..).zip(&steps) {
         let expected = model.live(salt, step).await;
@@ -386,12 +384,20 @@ async fn side_by_side(steps: Vec<Step>) {
     }
 }
 
-/// The lines in which what SQLite says differs from what the model says.
+/// The lines in which what the database says differs from what the model says.
 fn differing(real: &str, model: &str) -> String {
     let pairs = real.lines().zip(model.lines()).filter(|(a, b)| a != b);
     pairs
-        .map(|(a, b)| format!("\nSQLite {a}\nmodel  {b}"))
+        .map(|(a, b)| format!("\ndatabase {a}\nmodel    {b}"))
         .collect()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 proptest! {
@@ -399,11 +405,24 @@ proptest! {
 
     #[test]
     fn sqlite_lives_as_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(side_by_side(steps));
+        runtime().block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("varsel.db");
+            let store = Database::sqlite(&path, Access::Daemon).await.unwrap();
+            side_by_side(store, steps).await;
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    #[ignore = "needs tests/servers/fetch"]
+    fn postgres_lives_as_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
+        runtime().block_on(async {
+            let store = postgres::database().await.open(Access::Daemon).await;
+            side_by_side(store, steps).await;
+        });
     }
 }

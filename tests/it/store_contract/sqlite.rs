@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use varsel::domain::message::{Channel, MessageState};
-use varsel::store::sqlite::{Access, Sqlite};
+use varsel::store::{Access, Database};
 use varsel::store::{Cluster, Desk, Ledger, Outbox, ReportState, StoreError};
 
 use super::fixtures::*;
@@ -24,8 +24,8 @@ fn file() -> File {
     }
 }
 
-async fn daemon(path: &Path) -> Sqlite {
-    Sqlite::open(path, Access::Daemon).await.unwrap()
+async fn daemon(path: &Path) -> Database {
+    Database::sqlite(path, Access::Daemon).await.unwrap()
 }
 
 async fn raw(path: &Path) -> SqliteConnection {
@@ -44,7 +44,9 @@ async fn run(path: &Path, sql: &'static str) -> Result<(), sqlx::Error> {
 async fn a_second_daemon_is_refused() {
     let file = file();
     let first = daemon(&file.path).await;
-    let refused = Sqlite::open(&file.path, Access::Daemon).await.unwrap_err();
+    let refused = Database::sqlite(&file.path, Access::Daemon)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
     let said = refused.to_string();
     assert!(
@@ -60,14 +62,14 @@ async fn a_verb_writes_while_the_daemon_runs() {
     let file = file();
     let daemon = daemon(&file.path).await;
     cancel(&daemon, 1).await;
-    let verb = Sqlite::open(&file.path, Access::Verb).await.unwrap();
+    let verb = Database::sqlite(&file.path, Access::Verb).await.unwrap();
     baseline_more(&verb).await;
     assert_eq!(known(&daemon, 2).await.appointment, active(2));
     assert_eq!(claim_one(&daemon, &ask(Channel::Sms)).await.attempts, 1);
     assert_eq!(state(&verb, 1).await, MessageState::Sending);
 }
 
-async fn baseline_more(store: &Sqlite) {
+async fn baseline_more(store: &Database) {
     store.record(record(vec![new_booking(2)])).await.unwrap();
 }
 
@@ -76,7 +78,9 @@ async fn a_reader_reads_only() {
     let file = file();
     let daemon = daemon(&file.path).await;
     cancel(&daemon, 1).await;
-    let reader = Sqlite::open(&file.path, Access::ReadOnly).await.unwrap();
+    let reader = Database::sqlite(&file.path, Access::ReadOnly)
+        .await
+        .unwrap();
     assert_eq!(reader.tally(now()).await.unwrap().waiting, 1);
     let refused = reader.beat("reader").await.unwrap_err();
     assert!(matches!(refused, StoreError::Unfit(_)), "{refused}");
@@ -86,7 +90,7 @@ async fn a_reader_reads_only() {
 async fn only_the_daemon_creates_the_file() {
     let file = file();
     for access in [Access::Verb, Access::ReadOnly] {
-        let missing = Sqlite::open(&file.path, access).await.unwrap_err();
+        let missing = Database::sqlite(&file.path, access).await.unwrap_err();
         assert!(matches!(missing, StoreError::Unavailable(_)), "{missing}");
         assert!(missing.to_string().contains("does not exist"), "{missing}");
         assert!(!file.path.exists());
@@ -112,7 +116,9 @@ async fn a_file_of_a_newer_release_is_left_alone() {
     run(&file.path, "UPDATE schema SET writes = 9, reads = 9")
         .await
         .unwrap();
-    let refused = Sqlite::open(&file.path, Access::Daemon).await.unwrap_err();
+    let refused = Database::sqlite(&file.path, Access::Daemon)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, StoreError::Unfit(_)), "{refused}");
     assert!(refused.to_string().contains("newer release"), "{refused}");
     run(&file.path, "UPDATE schema SET reads = 1")
@@ -125,7 +131,9 @@ async fn a_file_of_a_newer_release_is_left_alone() {
 async fn a_file_that_is_no_database_is_named() {
     let file = file();
     std::fs::write(&file.path, "this is a letter, not a database".repeat(100)).unwrap();
-    let refused = Sqlite::open(&file.path, Access::Daemon).await.unwrap_err();
+    let refused = Database::sqlite(&file.path, Access::Daemon)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
     assert!(refused.to_string().contains("varsel.db"), "{refused}");
 }

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use varsel::store::sqlite::{Access, Sqlite};
+use varsel::store::{Access, Database};
 
 use super::world::REGISTER;
 
@@ -146,8 +146,8 @@ cancelled = ["cancelled"]
     }
 
     /// The store, to be read beside the daemon.
-    pub async fn store(&self) -> Sqlite {
-        Sqlite::open(&self.path("varsel.db"), Access::ReadOnly)
+    pub async fn store(&self) -> Database {
+        Database::sqlite(&self.path("varsel.db"), Access::ReadOnly)
             .await
             .unwrap()
     }

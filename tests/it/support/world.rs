@@ -34,8 +34,9 @@ use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
 use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Wakes};
 use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
-use varsel::store::sqlite::{Access, Sqlite};
-use varsel::store::{Act, Deed, Desk, Outbox, Story, SweepLimits, Tally, UnknownRule};
+use varsel::store::{
+    Access, Act, Database, Deed, Desk, Outbox, Story, SweepLimits, Tally, UnknownRule,
+};
 use varsel::telemetry::Metrics;
 use varsel::template::Templates;
 
@@ -92,16 +93,16 @@ pub const REGISTER: &str = "CREATE TABLE bookings (
 
 pub struct World {
     pub now: DateTime<Utc>,
-    pub store: Sqlite,
+    pub store: Database,
     pub shared: Arc<Shared>,
     pub sms: Gateway,
     pub mail: Mailbox,
-    pub reports: Arc<Reports<Sqlite>>,
+    pub reports: Arc<Reports<Database>>,
     register: SqliteConnection,
-    intake: Intake<SqlSource, Sqlite>,
-    upkeep: Upkeep<Sqlite>,
+    intake: Intake<SqlSource, Database>,
+    upkeep: Upkeep<Database>,
     ways: Vec<Way>,
-    lines: Vec<Dispatch<Sqlite>>,
+    lines: Vec<Dispatch<Database>>,
     /// Last, so that everything in it is closed before it goes.
     folder: tempfile::TempDir,
 }
@@ -122,7 +123,7 @@ impl World {
         let mut register = options.connect().await.unwrap();
         sqlx::query(REGISTER).execute(&mut register).await.unwrap();
         let (sms, mail) = (Gateway::start().await, Mailbox::start().await);
-        let store = Sqlite::open(&folder.path().join("varsel.db"), Access::Daemon)
+        let store = Database::sqlite(&folder.path().join("varsel.db"), Access::Daemon)
             .await
             .unwrap();
         let shared = shared(&store).await;
@@ -406,12 +407,12 @@ pub fn without_reference(text: &str) -> String {
     format!("{}XXXXXX", &text[..start])
 }
 
-fn lines(shared: &Arc<Shared>, store: &Sqlite, ways: &[Way]) -> Vec<Dispatch<Sqlite>> {
+fn lines(shared: &Arc<Shared>, store: &Database, ways: &[Way]) -> Vec<Dispatch<Database>> {
     let line = |way: &Way| Dispatch::new(Arc::clone(shared), store.clone(), way.clone());
     ways.iter().map(line).collect()
 }
 
-async fn shared(store: &Sqlite) -> Arc<Shared> {
+async fn shared(store: &Database) -> Arc<Shared> {
     let directory = include_str!("../../../config/offices.toml");
     let directory = directory::parse(directory, Path::new("offices.toml")).unwrap();
     Arc::new(Shared {

@@ -1,11 +1,10 @@
-//! Values to cells and back: the words and forms of the SQLite tables.
+//! Values to cells and back: the words and forms of the tables.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use super::conn::Row;
 use crate::domain::appointment::BookingState;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::contact::{Address, Email, Phone};
@@ -16,16 +15,20 @@ use crate::store::{StoreError, StoreResult};
 
 /// One row while it is read.
 #[derive(Clone, Copy)]
-pub(super) struct Cells<'r>(pub(super) &'r SqliteRow);
+pub(super) struct Cells<'r>(pub(super) &'r Row);
 
 impl Cells<'_> {
     fn get<'a, T>(&'a self, name: &str) -> StoreResult<T>
     where
         T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+        T: sqlx::Decode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
-        self.0
-            .try_get(name)
-            .map_err(|e| StoreError::Corrupt(format!("column {name}: {e}")))
+        use sqlx::Row as _;
+        let cell = match self.0 {
+            Row::Sqlite(row) => row.try_get(name),
+            Row::Postgres(row) => row.try_get(name),
+        };
+        cell.map_err(|e| StoreError::Corrupt(format!("column {name}: {e}")))
     }
 
     pub(super) fn int(&self, name: &str) -> StoreResult<i64> {

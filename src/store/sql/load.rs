@@ -1,15 +1,10 @@
 //! Brings the rows that an operation concerns into `Tables`: a handful of set-based reads, however
 //! many rows there are.
-//!
-//! `CROSS JOIN` fixes the order of a join in SQLite: the list given comes first, then the index.
-//! Left to itself the planner may scan a whole source once per number of the list (measured: 45
-//! times slower at 10,000 bookings).
 
-use serde_json::json;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use std::collections::BTreeSet;
 
 use super::cells::{Cells, corrupt, read_ladder};
+use super::conn::{Conn, Row};
 use super::words;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName};
 use crate::domain::brake::Braked;
@@ -26,86 +21,47 @@ use crate::store::rows::{
 use crate::store::tables::Tables;
 use crate::store::{AttemptId, BatchId, ReportState, StoreResult};
 
-/// Numbers as the JSON array that `json_each` takes.
-pub(super) fn list(ids: impl IntoIterator<Item = i64>) -> String {
-    json!(ids.into_iter().collect::<Vec<_>>()).to_string()
-}
-
-/// Runs a query with one JSON parameter.
-pub(super) async fn rows(
-    conn: &mut SqliteConnection,
-    sql: &'static str,
-    json: &str,
-) -> StoreResult<Vec<SqliteRow>> {
-    Ok(sqlx::query(sql).bind(json).fetch_all(conn).await?)
-}
-
-/// Runs a query with one JSON parameter whose rows are numbers.
-pub(super) async fn numbers(
-    conn: &mut SqliteConnection,
-    sql: &'static str,
-    json: &str,
-) -> StoreResult<Vec<i64>> {
-    Ok(sqlx::query_scalar(sql).bind(json).fetch_all(conn).await?)
-}
-
-/// The database's own clock.
-pub(super) async fn db_now(conn: &mut SqliteConnection) -> StoreResult<DbTime> {
-    let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-    Ok(DbTime(sqlx::query_scalar(sql).fetch_one(conn).await?))
-}
-
-/// Loads appointments with all their notices and messages, but no personal data.
-pub(super) async fn by_appointments(
-    conn: &mut SqliteConnection,
-    ids: &[i64],
-) -> StoreResult<Tables> {
-    let ids = list(ids.iter().copied());
+/// Loads appointments with all their notices and messages, but no personal data. Who writes has
+/// locked them.
+pub(super) async fn by_appointments(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
     let mut tables = Tables::default();
-    appointments(conn, &mut tables, &ids).await?;
-    let sql = "SELECT n.* FROM json_each(?1) j CROSS JOIN notice n ON n.appointment = j.value
-               ORDER BY n.id";
-    notices(&mut tables, &rows(conn, sql, &ids).await?)?;
+    appointments(conn, &mut tables, ids).await?;
+    let sql = "SELECT n.* FROM {ints 1} {join} notice n ON n.appointment = j.value ORDER BY n.id";
+    notices(&mut tables, &conn.query(sql).bind(ids).rows().await?)?;
     messages(conn, &mut tables).await?;
     batches(conn, &mut tables).await?;
     Ok(tables)
 }
 
-/// Loads these notices with all their messages, attempts and reports, and their appointments, but
-/// no personal data.
-pub(super) async fn by_notices(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Tables> {
+/// Locks the appointments of these notices, and loads them with all the notices' messages, attempts
+/// and reports, but no personal data.
+pub(super) async fn by_notices(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
     let mut tables = Tables::default();
-    let sql = "SELECT n.* FROM json_each(?1) j CROSS JOIN notice n ON n.id = j.value ORDER BY n.id";
-    let found = rows(conn, sql, &list(ids.iter().copied())).await?;
-    let mut owners: Vec<i64> = Vec::new();
-    for row in &found {
-        owners.push(Cells(row).int("appointment")?);
-    }
-    owners.sort_unstable();
-    owners.dedup();
-    appointments(conn, &mut tables, &list(owners)).await?;
-    notices(&mut tables, &found)?;
+    // Whose a notice is never changes, so this may be read before the lock.
+    let sql = "SELECT DISTINCT n.appointment FROM {ints 1} {join} notice n ON n.id = j.value
+               ORDER BY n.appointment";
+    let owners = conn.query(sql).bind(ids).numbers().await?;
+    conn.lock_appointments(&owners).await?;
+    appointments(conn, &mut tables, &owners).await?;
+    let sql = "SELECT n.* FROM {ints 1} {join} notice n ON n.id = j.value ORDER BY n.id";
+    notices(&mut tables, &conn.query(sql).bind(ids).rows().await?)?;
     messages(conn, &mut tables).await?;
+    conn.lock_batches(&batch_ids(&tables)).await?;
     batches(conn, &mut tables).await?;
     attempts(conn, &mut tables).await?;
     Ok(tables)
 }
 
 /// Loads what [`by_notices`] loads, for the notices of these messages.
-pub(super) async fn by_messages(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Tables> {
-    let sql =
-        "SELECT DISTINCT m.notice FROM json_each(?1) j CROSS JOIN message m ON m.id = j.value";
-    let notices = numbers(conn, sql, &list(ids.iter().copied())).await?;
+pub(super) async fn by_messages(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
+    let sql = "SELECT DISTINCT m.notice FROM {ints 1} {join} message m ON m.id = j.value";
+    let notices = conn.query(sql).bind(ids).numbers().await?;
     by_notices(conn, &notices).await
 }
 
-async fn appointments(
-    conn: &mut SqliteConnection,
-    tables: &mut Tables,
-    ids: &str,
-) -> StoreResult<()> {
-    let sql = "SELECT a.* FROM json_each(?1) j CROSS JOIN appointment a ON a.id = j.value";
-    for row in &rows(conn, sql, ids).await? {
+async fn appointments(conn: &mut Conn<'_>, tables: &mut Tables, ids: &[i64]) -> StoreResult<()> {
+    let sql = "SELECT a.* FROM {ints 1} {join} appointment a ON a.id = j.value";
+    for row in &conn.query(sql).bind(ids).rows().await? {
         let cells = Cells(row);
         let id = AppointmentId(cells.int("id")?);
         let appointment = appointment(cells)?;
@@ -139,12 +95,11 @@ pub(super) fn fingerprint(bytes: &[u8]) -> StoreResult<Fingerprint> {
 }
 
 /// Adds the persons of the appointments at hand.
-pub(super) async fn people(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
-    let sql =
-        "SELECT p.* FROM json_each(?1) j CROSS JOIN appointment_person p ON p.appointment = j.value
+pub(super) async fn people(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT p.* FROM {ints 1} {join} appointment_person p ON p.appointment = j.value
                ORDER BY p.appointment, p.place";
-    let ids = list(tables.appointments.keys().map(|id| id.0));
-    for row in &rows(conn, sql, &ids).await? {
+    let ids: Vec<i64> = tables.appointments.keys().map(|id| id.0).collect();
+    for row in &conn.query(sql).bind(ids).rows().await? {
         let cells = Cells(row);
         let id = AppointmentId(cells.int("appointment")?);
         tables.people.entry(id).or_default().push(recipient(cells)?);
@@ -166,7 +121,7 @@ fn recipient(cells: Cells<'_>) -> StoreResult<Recipient> {
     })
 }
 
-pub(super) fn notices(tables: &mut Tables, rows: &[SqliteRow]) -> StoreResult<()> {
+pub(super) fn notices(tables: &mut Tables, rows: &[Row]) -> StoreResult<()> {
     for row in rows {
         let cells = Cells(row);
         let id = NoticeId(cells.int("id")?);
@@ -205,14 +160,14 @@ fn notice(cells: Cells<'_>) -> StoreResult<NoticeRow> {
     })
 }
 
-async fn messages(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
-    let sql = "SELECT m.* FROM json_each(?1) j CROSS JOIN message m ON m.notice = j.value
+async fn messages(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT m.* FROM {ints 1} {join} message m ON m.notice = j.value
                ORDER BY m.notice, m.rung";
-    let ids = list(tables.notices.keys().map(|id| id.0));
-    take_messages(tables, &rows(conn, sql, &ids).await?)
+    let ids: Vec<i64> = tables.notices.keys().map(|id| id.0).collect();
+    take_messages(tables, &conn.query(sql).bind(ids).rows().await?)
 }
 
-pub(super) fn take_messages(tables: &mut Tables, rows: &[SqliteRow]) -> StoreResult<()> {
+pub(super) fn take_messages(tables: &mut Tables, rows: &[Row]) -> StoreResult<()> {
     for row in rows {
         let cells = Cells(row);
         let id = MessageId(cells.int("id")?);
@@ -266,25 +221,28 @@ fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
     })
 }
 
-async fn batches(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+fn batch_ids(tables: &Tables) -> Vec<i64> {
     let ids = tables.notices.values().filter_map(|n| n.batch);
-    let mut ids: Vec<i64> = ids.map(|id| id.0).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids: BTreeSet<i64> = ids.map(|id| id.0).collect();
+    ids.into_iter().collect()
+}
+
+async fn batches(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+    let ids = batch_ids(tables);
     add_batches(conn, tables, &ids).await
 }
 
 /// Adds the rows of these batches.
 pub(super) async fn add_batches(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     tables: &mut Tables,
     ids: &[i64],
 ) -> StoreResult<()> {
     if ids.is_empty() {
         return Ok(());
     }
-    let sql = "SELECT b.* FROM json_each(?1) j CROSS JOIN batch b ON b.id = j.value";
-    for row in &rows(conn, sql, &list(ids.iter().copied())).await? {
+    let sql = "SELECT b.* FROM {ints 1} {join} batch b ON b.id = j.value";
+    for row in &conn.query(sql).bind(ids).rows().await? {
         let cells = Cells(row);
         tables.batches.insert(
             BatchId(cells.int("id")?),
@@ -303,11 +261,11 @@ pub(super) async fn add_batches(
 }
 
 /// Adds the attempts of the messages at hand, with every report about them.
-pub(super) async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
-    let sql = "SELECT a.* FROM json_each(?1) j CROSS JOIN attempt a ON a.message = j.value
+pub(super) async fn attempts(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT a.* FROM {ints 1} {join} attempt a ON a.message = j.value
                ORDER BY a.message, a.no";
-    let ids = list(tables.messages.keys().map(|id| id.0));
-    for row in &rows(conn, sql, &ids).await? {
+    let ids: Vec<i64> = tables.messages.keys().map(|id| id.0).collect();
+    for row in &conn.query(sql).bind(ids).rows().await? {
         let cells = Cells(row);
         let id = AttemptId(cells.int("id")?);
         let message = MessageId(cells.int("message")?);
@@ -324,18 +282,18 @@ pub(super) async fn attempts(conn: &mut SqliteConnection, tables: &mut Tables) -
         }
         tables.attempts.insert(id, attempt);
     }
-    let ids = list(tables.attempts.keys().map(|id| id.0));
+    let ids: Vec<i64> = tables.attempts.keys().map(|id| id.0).collect();
     reports(conn, tables, &ids).await
 }
 
 /// Adds every report about these attempts.
 pub(super) async fn reports(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     tables: &mut Tables,
-    attempts: &str,
+    attempts: &[i64],
 ) -> StoreResult<()> {
-    let sql = "SELECT r.* FROM json_each(?1) j CROSS JOIN report r ON r.attempt = j.value";
-    for row in &rows(conn, sql, attempts).await? {
+    let sql = "SELECT r.* FROM {ints 1} {join} report r ON r.attempt = j.value";
+    for row in &conn.query(sql).bind(attempts).rows().await? {
         let cells = Cells(row);
         let report = ReportRow {
             attempt: AttemptId(cells.int("attempt")?),
@@ -350,19 +308,21 @@ pub(super) async fn reports(
     Ok(())
 }
 
-/// Reads the numbers that the next rows get. Nobody else writes while this transaction lives.
-pub(super) async fn next_ids(conn: &mut SqliteConnection, tables: &mut Tables) -> StoreResult<()> {
+/// Reads the numbers that the next rows get. Nobody else creates rows while this transaction lives:
+/// its first statement was [`Conn::lock_creation`].
+pub(super) async fn next_ids(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
     let sql = "SELECT (SELECT coalesce(max(id), 0) + 1 FROM appointment) AS appointment,
                       (SELECT coalesce(max(id), 0) + 1 FROM notice) AS notice,
                       (SELECT coalesce(max(id), 0) + 1 FROM message) AS message,
                       (SELECT coalesce(max(id), 0) + 1 FROM report) AS report,
                       (SELECT coalesce(max(id), 0) + 1 FROM batch) AS batch";
-    let row = sqlx::query(sql).fetch_one(conn).await?;
+    let row = conn.query(sql).one().await?;
+    let cells = Cells(&row);
     let next = &mut tables.next;
-    next.appointment = row.try_get("appointment")?;
-    next.notice = row.try_get("notice")?;
-    next.message = row.try_get("message")?;
-    next.report = row.try_get("report")?;
-    next.batch = row.try_get("batch")?;
+    next.appointment = cells.int("appointment")?;
+    next.notice = cells.int("notice")?;
+    next.message = cells.int("message")?;
+    next.report = cells.int("report")?;
+    next.batch = cells.int("batch")?;
     Ok(())
 }

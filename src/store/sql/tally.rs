@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::cells::Cells;
+use super::conn::{Conn, Row};
 use crate::domain::appointment::{BookingState, Standing};
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::directory::OfficeId;
@@ -25,7 +24,7 @@ pub(super) struct People {
 }
 
 /// The tally at `now`.
-pub(super) async fn tally(conn: &mut SqliteConnection, now: DateTime<Utc>) -> StoreResult<Tally> {
+pub(super) async fn tally(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResult<Tally> {
     let all = people(conn, None).await?;
     let mut tally = Tally::default();
     for notices in all.people.values() {
@@ -37,22 +36,22 @@ pub(super) async fn tally(conn: &mut SqliteConnection, now: DateTime<Utc>) -> St
     Ok(tally)
 }
 
-/// Reads the people of these appointments (a JSON array of numbers), or all.
+/// Reads the people of these appointments, or all.
 pub(super) async fn people(
-    conn: &mut SqliteConnection,
-    appointments: Option<&str>,
+    conn: &mut Conn<'_>,
+    appointments: Option<Vec<i64>>,
 ) -> StoreResult<People> {
     let sql = "SELECT n.id, n.appointment, n.role, n.revision, n.purpose, n.due_by, n.superseded,
                  m.id AS message, m.rung, m.channel, m.state, m.reason, m.told_on, m.told_at,
                  m.accepted, m.possible_duplicate
                FROM notice n LEFT JOIN message m ON m.notice = n.id
-               WHERE ?1 IS NULL OR n.appointment IN (SELECT value FROM json_each(?1))
+               WHERE {none 1} OR n.appointment IN (SELECT j.value FROM {ints 1})
                ORDER BY n.id, m.rung";
     let mut all = People {
         people: BTreeMap::new(),
         messages: Vec::new(),
     };
-    let found = sqlx::query(sql).bind(appointments).fetch_all(conn).await?;
+    let found = conn.query(sql).bind(appointments).rows().await?;
     for row in &found {
         all.take(row)?;
     }
@@ -60,7 +59,7 @@ pub(super) async fn people(
 }
 
 impl People {
-    fn take(&mut self, row: &SqliteRow) -> StoreResult<()> {
+    fn take(&mut self, row: &Row) -> StoreResult<()> {
         let cells = Cells(row);
         let person = (cells.int("appointment")?, cells.parsed("role")?);
         let notices = self.people.entry(person).or_default();

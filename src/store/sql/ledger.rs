@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::SqliteConnection;
 
+use super::Write;
 use super::cells::{Cells, corrupt};
-use super::load::{self, rows};
+use super::conn::Conn;
+use super::load;
 use super::save::save;
 use super::words;
-use super::writer::Write;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
 use crate::domain::closing::{Announced, Closing, ClosingId, ClosingKind, NextStep};
 use crate::domain::diff::Mark;
@@ -23,26 +23,24 @@ use crate::store::{Known, Marks, NewFault, Record, Recorded, StoreResult};
 
 /// The marks of a source's bookings from `floor` on.
 pub(super) async fn marks(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     source: &SourceName,
     floor: DateTime<Utc>,
 ) -> StoreResult<Marks> {
-    let sql = "SELECT baseline, snapshot_at FROM source WHERE name = ?1";
-    let row = sqlx::query(sql)
-        .bind(&source.0)
-        .fetch_optional(&mut *conn)
-        .await?;
+    let sql = "SELECT baseline, snapshot_at FROM source WHERE name = $1";
+    let row = conn.query(sql).bind(&source.0).maybe().await?;
     let Some(row) = row else {
         return Ok(Marks::default());
     };
     let cells = Cells(&row);
     let sql = "SELECT key, fingerprint, absent, standing FROM appointment
-               WHERE source = ?1 AND start_at >= ?2";
-    let query = sqlx::query(sql)
+               WHERE source = $1 AND start_at >= $2";
+    let query = conn
+        .query(sql)
         .bind(&source.0)
         .bind(floor.timestamp_millis());
     let mut marks = BTreeMap::new();
-    for row in &query.fetch_all(&mut *conn).await? {
+    for row in &query.rows().await? {
         let cells = Cells(row);
         let print = cells.maybe_bytes("fingerprint")?;
         let print = print.map(|bytes| load::fingerprint(&bytes)).transpose()?;
@@ -61,7 +59,7 @@ pub(super) async fn marks(
 }
 
 /// Everything known of these appointments, in the order of their numbers.
-pub(super) async fn known(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResult<Vec<Known>> {
+pub(super) async fn known(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Vec<Known>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -73,101 +71,119 @@ pub(super) async fn known(conn: &mut SqliteConnection, ids: &[i64]) -> StoreResu
 
 /// The numbers of the bookings with these keys.
 pub(super) async fn ids_of(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     source: &SourceName,
     keys: impl Iterator<Item = &BookingKey>,
 ) -> StoreResult<Vec<i64>> {
-    let keys = json!(keys.map(|k| &k.0).collect::<Vec<_>>()).to_string();
-    let sql = "SELECT DISTINCT a.id FROM json_each(?1) j
-               CROSS JOIN appointment a ON a.source = ?2 AND a.key = j.value ORDER BY a.id";
-    let query = sqlx::query_scalar(sql).bind(keys).bind(&source.0);
-    Ok(query.fetch_all(conn).await?)
+    let keys: Vec<String> = keys.map(|k| k.0.clone()).collect();
+    let sql = "SELECT DISTINCT a.id FROM {texts 1}
+               {join} appointment a ON a.source = $2 AND a.key = j.value ORDER BY a.id";
+    let query = conn.query(sql).bind(keys).bind(&source.0);
+    query.numbers().await
 }
 
 /// Bookings whose batch is being released and of which the brake still holds messages.
-pub(super) async fn released(conn: &mut SqliteConnection, limit: u32) -> StoreResult<Vec<Known>> {
+pub(super) async fn released(conn: &mut Conn<'_>, limit: u32) -> StoreResult<Vec<Known>> {
     let sql = "SELECT DISTINCT n.appointment FROM batch b
                JOIN notice n ON n.batch = b.id
                JOIN message m ON m.notice = n.id AND m.state = 'held' AND m.reason = 'brake'
-               WHERE b.state = 'releasing' ORDER BY n.appointment LIMIT ?1";
-    let ids: Vec<i64> = sqlx::query_scalar(sql)
-        .bind(limit)
-        .fetch_all(&mut *conn)
-        .await?;
+               WHERE b.state = 'releasing' ORDER BY n.appointment LIMIT $1";
+    let ids = conn.query(sql).bind(limit).numbers().await?;
     known(conn, &ids).await
 }
 
 /// Bookings with a notice whose next rung is due.
-pub(super) async fn climbable(conn: &mut SqliteConnection, limit: u32) -> StoreResult<Vec<Known>> {
+pub(super) async fn climbable(conn: &mut Conn<'_>, limit: u32) -> StoreResult<Vec<Known>> {
     let sql = "SELECT DISTINCT appointment FROM notice WHERE climb = 1
-               ORDER BY appointment LIMIT ?1";
-    let ids: Vec<i64> = sqlx::query_scalar(sql)
-        .bind(limit)
-        .fetch_all(&mut *conn)
-        .await?;
+               ORDER BY appointment LIMIT $1";
+    let ids = conn.query(sql).bind(limit).numbers().await?;
     known(conn, &ids).await
 }
 
 impl Write for Record {
     type Answer = Recorded;
 
-    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Recorded> {
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Recorded> {
+        let creates = self.batch.is_some() || !self.entries.is_empty();
+        if creates {
+            conn.lock_creation().await?;
+        }
+        let ids = self.lock(conn).await?;
         let baseline = self.write_source(conn).await?;
         self.write_absences(conn).await?;
         self.write_faults(conn).await?;
-        let mut tables = self.load(conn).await?;
+        if !creates {
+            return Ok(Recorded::default());
+        }
+        let mut tables = self.load(conn, &ids).await?;
         let recorded = tables.record(self, baseline);
         save(conn, &tables).await?;
         for (closing, count) in &recorded.admitted {
-            let sql = "UPDATE closing SET admitted = admitted + ?2 WHERE id = ?1";
-            let query = sqlx::query(sql).bind(closing.0).bind(count);
-            query.execute(&mut *conn).await?;
+            let sql = "UPDATE closing SET admitted = admitted + $2 WHERE id = $1";
+            let query = conn.query(sql).bind(closing.0).bind(*count);
+            query.run().await?;
         }
         Ok(recorded)
+    }
+
+    fn wakes(&self) -> bool {
+        !self.entries.is_empty()
     }
 }
 
 impl Record {
+    /// Locks every booking it concerns; the answer is those of the entries.
+    async fn lock(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<i64>> {
+        let entries = self.entries.iter().map(|e| &e.appointment.key);
+        let concerned = entries.clone().chain(&self.absent).chain(&self.back);
+        let concerned = ids_of(conn, &self.source, concerned).await?;
+        conn.lock_appointments(&concerned).await?;
+        let sql = "SELECT DISTINCT n.batch FROM {ints 1}
+                   {join} notice n ON n.appointment = j.value AND n.batch IS NOT NULL";
+        let batches = conn.query(sql).bind(&concerned).numbers().await?;
+        conn.lock_batches(&batches).await?;
+        ids_of(conn, &self.source, entries).await
+    }
+
     /// Makes the source fresh; the answer is whether its baseline was complete before.
-    async fn write_source(&self, conn: &mut SqliteConnection) -> StoreResult<bool> {
-        let sql = "SELECT coalesce(max(baseline), 0) FROM source WHERE name = ?1";
-        let query = sqlx::query_scalar::<_, i64>(sql).bind(&self.source.0);
-        let baseline = query.fetch_one(&mut *conn).await? != 0;
-        let sql = "INSERT INTO source (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
-        sqlx::query(sql)
-            .bind(&self.source.0)
-            .execute(&mut *conn)
-            .await?;
+    async fn write_source(&self, conn: &mut Conn<'_>) -> StoreResult<bool> {
+        let sql = "SELECT coalesce(max(baseline), 0) FROM source WHERE name = $1";
+        let baseline = conn.query(sql).bind(&self.source.0).number().await? != 0;
+        let sql = "INSERT INTO source (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
+        conn.query(sql).bind(&self.source.0).run().await?;
         if let Some(snapshot) = self.snapshot {
             let sql =
-                "UPDATE source SET baseline = 1, snapshot_at = ?2, row_count = ?3, faults = ?4
-                       WHERE name = ?1";
-            let query = sqlx::query(sql)
-                .bind(&self.source.0)
-                .bind(self.at.timestamp_millis());
-            let query = query.bind(snapshot.rows).bind(snapshot.faults);
-            query.execute(conn).await?;
+                "UPDATE source SET baseline = 1, snapshot_at = $2, row_count = $3, faults = $4
+                       WHERE name = $1";
+            let query = conn.query(sql).bind(&self.source.0);
+            let query = query.bind(self.at.timestamp_millis());
+            query
+                .bind(snapshot.rows)
+                .bind(snapshot.faults)
+                .run()
+                .await?;
         }
         Ok(baseline)
     }
 
-    async fn write_absences(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
-        let absent = "UPDATE appointment SET absent = min(absent + 1, 255)
-                      WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2))";
+    async fn write_absences(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
+        let absent = "UPDATE appointment
+                      SET absent = CASE WHEN absent < 255 THEN absent + 1 ELSE 255 END
+                      WHERE source = $1 AND key IN (SELECT j.value FROM {texts 2})";
         let back = "UPDATE appointment SET absent = 0
-                    WHERE source = ?1 AND key IN (SELECT value FROM json_each(?2))";
+                    WHERE source = $1 AND key IN (SELECT j.value FROM {texts 2})";
         for (sql, keys) in [(absent, &self.absent), (back, &self.back)] {
             if !keys.is_empty() {
-                let keys = json!(keys.iter().map(|k| &k.0).collect::<Vec<_>>()).to_string();
-                let query = sqlx::query(sql).bind(&self.source.0).bind(keys);
-                query.execute(&mut *conn).await?;
+                let keys: Vec<String> = keys.iter().map(|k| k.0.clone()).collect();
+                let query = conn.query(sql).bind(&self.source.0).bind(keys);
+                query.run().await?;
             }
         }
         Ok(())
     }
 
     /// What is not understood any longer goes; what still reads the same keeps its time.
-    async fn write_faults(&self, conn: &mut SqliteConnection) -> StoreResult<()> {
+    async fn write_faults(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
         let Some(faults) = &self.faults else {
             return Ok(());
         };
@@ -175,42 +191,40 @@ impl Record {
             let key = f.key.as_ref().map_or("", |key| key.0.as_str());
             json!([key, f.column, f.problem])
         };
-        let rows = json!(faults.iter().map(row).collect::<Vec<_>>()).to_string();
-        let gone = "DELETE FROM fault WHERE source = ?1 AND (key, place, problem) NOT IN
-                      (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2))";
-        let query = sqlx::query(gone).bind(&self.source.0).bind(&rows);
-        query.execute(&mut *conn).await?;
+        let rows: Vec<_> = faults.iter().map(row).collect();
+        let gone = "DELETE FROM fault WHERE source = $1 AND (key, place, problem) NOT IN
+                      (SELECT {text 0}, {text 1}, {text 2} FROM {rows 2})";
+        let query = conn.query(gone).bind(&self.source.0).bind_rows(&rows);
+        query.run().await?;
         if faults.is_empty() {
             return Ok(());
         }
         let new = "INSERT INTO fault (source, key, place, problem, since)
-                   SELECT ?1, value ->> 0, value ->> 1, value ->> 2, ?3 FROM json_each(?2)
+                   SELECT $1, {text 0}, {text 1}, {text 2}, $3 FROM {rows 2}
                    WHERE true ON CONFLICT (source, key, place) DO NOTHING";
-        let query = sqlx::query(new).bind(&self.source.0).bind(&rows);
-        query.bind(self.at.timestamp_millis()).execute(conn).await?;
+        let query = conn.query(new).bind(&self.source.0).bind_rows(&rows);
+        query.bind(self.at.timestamp_millis()).run().await?;
         Ok(())
     }
 
     /// What stands now of the bookings concerned, and who holds the names that the new rows want.
-    async fn load(&self, conn: &mut SqliteConnection) -> StoreResult<Tables> {
-        let keys = self.entries.iter().map(|e| &e.appointment.key);
-        let ids = ids_of(conn, &self.source, keys).await?;
-        let mut tables = load::by_appointments(conn, &ids).await?;
+    async fn load(&self, conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
+        let mut tables = load::by_appointments(conn, ids).await?;
         load::next_ids(conn, &mut tables).await?;
         let notices = || self.entries.iter().flat_map(|e| &e.notices);
         let references: Vec<_> = notices().map(|n| n.reference.to_string()).collect();
-        let sql = "SELECT n.id, n.reference FROM json_each(?1) j
-                   CROSS JOIN notice n ON n.reference = j.value";
-        for row in &rows(conn, sql, &json!(references).to_string()).await? {
+        let sql = "SELECT n.id, n.reference FROM {texts 1}
+                   {join} notice n ON n.reference = j.value";
+        for row in &conn.query(sql).bind(references).rows().await? {
             let cells = Cells(row);
             let id = NoticeId(cells.int("id")?);
             tables.references.insert(cells.parsed("reference")?, id);
         }
         let messages = notices().flat_map(|n| &n.messages);
-        let keys: Vec<_> = messages.map(|m| m.gateway_key.as_str()).collect();
-        let sql = "SELECT m.id, m.gateway_key FROM json_each(?1) j
-                   CROSS JOIN message m ON m.gateway_key = j.value";
-        for row in &rows(conn, sql, &json!(keys).to_string()).await? {
+        let keys: Vec<String> = messages.map(|m| m.gateway_key.clone()).collect();
+        let sql = "SELECT m.id, m.gateway_key FROM {texts 1}
+                   {join} message m ON m.gateway_key = j.value";
+        for row in &conn.query(sql).bind(keys).rows().await? {
             let cells = Cells(row);
             let id = MessageId(cells.int("id")?);
             tables.gateway_keys.insert(cells.text("gateway_key")?, id);
@@ -222,12 +236,12 @@ impl Record {
 /// The closings that end on `now`'s day or later. The offices' own calendars may be a day behind
 /// UTC, so one day more is given.
 pub(super) async fn closings(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     now: DateTime<Utc>,
 ) -> StoreResult<Vec<Announced>> {
-    let sql = "SELECT * FROM closing WHERE ended_at IS NULL AND last_day >= ?1 ORDER BY id";
+    let sql = "SELECT * FROM closing WHERE ended_at IS NULL AND last_day >= $1 ORDER BY id";
     let day = (now - TimeDelta::days(1)).date_naive().to_string();
-    let found = rows(conn, sql, &day).await?;
+    let found = conn.query(sql).bind(day).rows().await?;
     found.iter().map(|row| announced(Cells(row))).collect()
 }
 
@@ -272,7 +286,7 @@ fn closing(cells: Cells<'_>) -> StoreResult<Closing> {
 
 /// Writes a closing that a person announced.
 pub(super) async fn add_closing(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     closing: &Closing,
     actor: &str,
     at: DateTime<Utc>,
@@ -283,8 +297,8 @@ pub(super) async fn add_closing(
     let reason: BTreeMap<_, _> = reason.map(|(l, text)| (l.tag(), text)).collect();
     let sql = "INSERT INTO closing
                  (offices, kinds, first_day, last_day, kind, next, reason, actor, added_at, max)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    sqlx::query(sql)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    conn.query(sql)
         .bind(json!(offices).to_string())
         .bind(json!(kinds).to_string())
         .bind(closing.from.to_string())
@@ -295,18 +309,18 @@ pub(super) async fn add_closing(
         .bind(actor)
         .bind(at.timestamp_millis())
         .bind(closing.max)
-        .execute(conn)
+        .run()
         .await?;
     Ok(())
 }
 
 /// Ends a closing; `false` means that none stands under this number.
 pub(super) async fn end_closing(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     id: ClosingId,
     at: DateTime<Utc>,
 ) -> StoreResult<bool> {
-    let sql = "UPDATE closing SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
-    let query = sqlx::query(sql).bind(id.0).bind(at.timestamp_millis());
-    Ok(query.execute(conn).await?.rows_affected() == 1)
+    let sql = "UPDATE closing SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    let query = conn.query(sql).bind(id.0).bind(at.timestamp_millis());
+    Ok(query.run().await? == 1)
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::SqliteConnection;
 
+use super::Write;
 use super::cells::Cells;
+use super::conn::Conn;
 use super::ledger::{add_closing, end_closing};
-use super::load::{self, list};
+use super::load;
 use super::save::{history, save};
 use super::tally::people;
 use super::words;
-use super::writer::Write;
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::directory::OfficeId;
@@ -32,11 +32,11 @@ const SAMPLES: u32 = 3;
 impl Write for Act {
     type Answer = Result<Acted, ActError>;
 
-    async fn write(&self, conn: &mut SqliteConnection) -> StoreResult<Self::Answer> {
-        let sql = "SELECT answer FROM act WHERE idempotency_key = ?1";
-        let query = sqlx::query_scalar(sql).bind(&self.idempotency_key);
-        let done: Option<u32> = query.fetch_optional(&mut *conn).await?;
-        if let Some(count) = done {
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Self::Answer> {
+        let sql = "SELECT answer FROM act WHERE idempotency_key = $1";
+        let query = conn.query(sql).bind(&self.idempotency_key);
+        if let Some(row) = query.maybe().await? {
+            let count = Cells(&row).count("answer")?;
             return Ok(Ok(Acted { count }));
         }
         let acted = match &self.deed {
@@ -64,14 +64,15 @@ impl Write for Act {
 }
 
 impl Act {
-    async fn on_batch(&self, conn: &mut SqliteConnection) -> StoreResult<Result<Acted, ActError>> {
+    async fn on_batch(&self, conn: &mut Conn<'_>) -> StoreResult<Result<Acted, ActError>> {
         let Some(batch) = self.deed.batch() else {
             return Ok(Ok(Acted { count: 0 }));
         };
-        let sql = "SELECT id FROM notice WHERE batch = ?1 ORDER BY id";
-        let query = sqlx::query_scalar(sql).bind(batch.0);
-        let notices: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        let sql = "SELECT id FROM notice WHERE batch = $1 ORDER BY id";
+        let query = conn.query(sql).bind(batch.0);
+        let notices = query.numbers().await?;
         let mut tables = load::by_notices(conn, &notices).await?;
+        conn.lock_batches(&[batch.0]).await?;
         load::add_batches(conn, &mut tables, &[batch.0]).await?;
         let acted = tables.act_on_batch(self);
         if acted.is_ok() {
@@ -82,39 +83,39 @@ impl Act {
 
     async fn on_call(
         &self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn<'_>,
         reference: Reference,
         machine: bool,
     ) -> StoreResult<Result<Acted, ActError>> {
-        let sql = "SELECT id FROM notice WHERE reference = ?1";
-        let query = sqlx::query_scalar(sql).bind(reference.to_string());
-        let notices: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        let sql = "SELECT id FROM notice WHERE reference = $1";
+        let query = conn.query(sql).bind(reference.to_string());
+        let notices = query.numbers().await?;
         let mut tables = load::by_notices(conn, &notices).await?;
         let acted = tables.tick(self, reference, machine);
         save(conn, &tables).await?;
         Ok(acted)
     }
 
-    async fn keep(&self, conn: &mut SqliteConnection, count: u32) -> StoreResult<()> {
+    async fn keep(&self, conn: &mut Conn<'_>, count: u32) -> StoreResult<()> {
         let sql = "INSERT INTO act (idempotency_key, actor, reason, at, request, answer)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        sqlx::query(sql)
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        conn.query(sql)
             .bind(&self.idempotency_key)
             .bind(&self.actor)
             .bind(&self.reason)
             .bind(self.at.timestamp_millis())
             .bind(self.deed.words())
             .bind(count)
-            .execute(conn)
+            .run()
             .await?;
         Ok(())
     }
 }
 
 /// The batches that wait for a person or are being released, oldest first.
-pub(super) async fn batches(conn: &mut SqliteConnection) -> StoreResult<Vec<Batch>> {
+pub(super) async fn batches(conn: &mut Conn<'_>) -> StoreResult<Vec<Batch>> {
     let sql = "SELECT * FROM batch WHERE state IN ('held', 'releasing') ORDER BY held_at, id";
-    let found = sqlx::query(sql).fetch_all(&mut *conn).await?;
+    let found = conn.query(sql).rows().await?;
     let mut batches = Vec::with_capacity(found.len());
     for row in &found {
         let mut batch = batch(Cells(row))?;
@@ -141,18 +142,14 @@ fn batch(cells: Cells<'_>) -> StoreResult<Batch> {
     })
 }
 
-async fn count_people(conn: &mut SqliteConnection, batch: &mut Batch) -> StoreResult<()> {
+async fn count_people(conn: &mut Conn<'_>, batch: &mut Batch) -> StoreResult<()> {
     let sql = "SELECT office, count(*) AS people, min(due_by) AS first_due_by FROM (
                  SELECT n.office, n.appointment, n.role, min(n.due_by) AS due_by
                  FROM notice n JOIN message m ON m.notice = n.id
-                 WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake'
-                 GROUP BY n.office, n.appointment, n.role)
+                 WHERE n.batch = $1 AND m.state = 'held' AND m.reason = 'brake'
+                 GROUP BY n.office, n.appointment, n.role) AS person
                GROUP BY office";
-    for row in &sqlx::query(sql)
-        .bind(batch.id.0)
-        .fetch_all(&mut *conn)
-        .await?
-    {
+    for row in &conn.query(sql).bind(batch.id.0).rows().await? {
         let cells = Cells(row);
         let people = cells.count("people")?;
         batch
@@ -164,10 +161,9 @@ async fn count_people(conn: &mut SqliteConnection, batch: &mut Batch) -> StoreRe
     let sql = "SELECT purpose, count(*) AS people FROM (
                  SELECT DISTINCT n.purpose, n.appointment, n.role
                  FROM notice n JOIN message m ON m.notice = n.id
-                 WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake')
+                 WHERE n.batch = $1 AND m.state = 'held' AND m.reason = 'brake') AS person
                GROUP BY purpose";
-    let query = sqlx::query(sql).bind(batch.id.0);
-    for row in &query.fetch_all(&mut *conn).await? {
+    for row in &conn.query(sql).bind(batch.id.0).rows().await? {
         let cells = Cells(row);
         let purpose = cells.word("purpose", Purpose::from_word)?;
         batch.purposes.insert(purpose, cells.count("people")?);
@@ -175,23 +171,23 @@ async fn count_people(conn: &mut SqliteConnection, batch: &mut Batch) -> StoreRe
     let sql = "SELECT count(*) FROM (
                  SELECT DISTINCT n.appointment, n.role
                  FROM notice n JOIN message m ON m.notice = n.id
-                 WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake')";
-    batch.people = sqlx::query_scalar(sql)
-        .bind(batch.id.0)
-        .fetch_one(conn)
-        .await?;
+                 WHERE n.batch = $1 AND m.state = 'held' AND m.reason = 'brake') AS person";
+    let people = conn.query(sql).bind(batch.id.0).number().await?;
+    batch.people = u32::try_from(people).unwrap_or(u32::MAX);
     Ok(())
 }
 
-async fn samples(conn: &mut SqliteConnection, batch: BatchId) -> StoreResult<Vec<Sample>> {
-    let sql = "SELECT m.channel, p.body, min(m.due_by), min(m.id)
-               FROM notice n JOIN message m ON m.notice = n.id
-                 JOIN message_person p ON p.message = m.id
-               WHERE n.batch = ?1 AND m.state = 'held' AND m.reason = 'brake'
-                 AND m.channel <> 'phone'
-               GROUP BY n.purpose, m.channel, n.office ORDER BY 3, 4 LIMIT ?2";
-    let query = sqlx::query(sql).bind(batch.0).bind(SAMPLES);
-    let found = query.fetch_all(conn).await?;
+async fn samples(conn: &mut Conn<'_>, batch: BatchId) -> StoreResult<Vec<Sample>> {
+    let sql = "SELECT purpose, channel, body FROM (
+                 SELECT n.purpose, m.channel, p.body, m.due_by, m.id, row_number() OVER (
+                   PARTITION BY n.purpose, m.channel, n.office ORDER BY m.due_by, m.id) AS place
+                 FROM notice n JOIN message m ON m.notice = n.id
+                   JOIN message_person p ON p.message = m.id
+                 WHERE n.batch = $1 AND m.state = 'held' AND m.reason = 'brake'
+                   AND m.channel <> 'phone') AS sample
+               WHERE place = 1 ORDER BY due_by, id LIMIT $2";
+    let query = conn.query(sql).bind(batch.0).bind(SAMPLES);
+    let found = query.rows().await?;
     let text = |row| {
         let cells = Cells(row);
         let channel = cells.word("channel", Channel::from_word)?;
@@ -201,7 +197,7 @@ async fn samples(conn: &mut SqliteConnection, batch: BatchId) -> StoreResult<Vec
 }
 
 /// The stories of whatever `name` names.
-pub(super) async fn explain(conn: &mut SqliteConnection, name: &str) -> StoreResult<Vec<Story>> {
+pub(super) async fn explain(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<Story>> {
     let mut stories = Vec::new();
     for id in find(conn, name).await? {
         let mut tables = load::by_appointments(conn, &[id]).await?;
@@ -214,34 +210,34 @@ pub(super) async fn explain(conn: &mut SqliteConnection, name: &str) -> StoreRes
 
 /// Who must be phoned: only an appointment with an open phone rung can hold such a person.
 pub(super) async fn must_be_phoned(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn<'_>,
     now: DateTime<Utc>,
     limit: u32,
 ) -> StoreResult<MustBePhoned> {
     let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
-               WHERE m.state = 'ready' AND m.channel = 'phone' AND m.due_by > ?1
+               WHERE m.state = 'ready' AND m.channel = 'phone' AND m.due_by > $1
                ORDER BY n.appointment";
-    let query = sqlx::query_scalar(sql).bind(now.timestamp_millis());
-    let ids: Vec<i64> = query.fetch_all(&mut *conn).await?;
+    let query = conn.query(sql).bind(now.timestamp_millis());
+    let ids = query.numbers().await?;
     let mut tables = load::by_appointments(conn, &ids).await?;
     load::people(conn, &mut tables).await?;
     Ok(tables.must_be_phoned(now, usize::try_from(limit).unwrap_or(usize::MAX)))
 }
 
 /// The call list: only an appointment with an open phone rung can be on it.
-pub(super) async fn calls(conn: &mut SqliteConnection) -> StoreResult<Vec<Call>> {
+pub(super) async fn calls(conn: &mut Conn<'_>) -> StoreResult<Vec<Call>> {
     let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
                WHERE m.state = 'ready' AND m.channel = 'phone' ORDER BY n.appointment";
-    let ids: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await?;
+    let ids = conn.query(sql).numbers().await?;
     let mut tables = load::by_appointments(conn, &ids).await?;
     load::people(conn, &mut tables).await?;
     Ok(tables.calls())
 }
 
 /// What is not understood now.
-pub(super) async fn faults(conn: &mut SqliteConnection) -> StoreResult<Vec<Fault>> {
+pub(super) async fn faults(conn: &mut Conn<'_>) -> StoreResult<Vec<Fault>> {
     let sql = "SELECT * FROM fault ORDER BY source, key, place";
-    let found = sqlx::query(sql).fetch_all(conn).await?;
+    let found = conn.query(sql).rows().await?;
     let fault = |row| {
         let cells = Cells(row);
         let key = Some(cells.text("key")?).filter(|key| !key.is_empty());
@@ -256,29 +252,29 @@ pub(super) async fn faults(conn: &mut SqliteConnection) -> StoreResult<Vec<Fault
     found.iter().map(fault).collect()
 }
 
-async fn find(conn: &mut SqliteConnection, name: &str) -> StoreResult<Vec<i64>> {
+async fn find(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<i64>> {
     if let Ok(reference) = name.parse::<Reference>() {
-        let sql = "SELECT appointment FROM notice WHERE reference = ?1";
-        let query = sqlx::query_scalar(sql).bind(reference.to_string());
-        let found: Vec<i64> = query.fetch_all(&mut *conn).await?;
+        let sql = "SELECT appointment FROM notice WHERE reference = $1";
+        let query = conn.query(sql).bind(reference.to_string());
+        let found = query.numbers().await?;
         if !found.is_empty() {
             return Ok(found);
         }
     }
-    let sql = "SELECT id FROM appointment WHERE key = ?1 OR (source = ?2 AND key = ?3) ORDER BY id";
+    let sql = "SELECT id FROM appointment WHERE key = $1 OR (source = $2 AND key = $3) ORDER BY id";
     let (source, key) = name.split_once('/').unwrap_or_default();
-    let query = sqlx::query_scalar(sql).bind(name).bind(source).bind(key);
-    Ok(query.fetch_all(conn).await?)
+    let query = conn.query(sql).bind(name).bind(source).bind(key);
+    query.numbers().await
 }
 
 /// What happened to an appointment, and to the batches that held its notices.
-async fn lines(conn: &mut SqliteConnection, appointment: i64) -> StoreResult<Vec<StoryLine>> {
-    let sql = "SELECT * FROM history WHERE appointment = ?1
+async fn lines(conn: &mut Conn<'_>, appointment: i64) -> StoreResult<Vec<StoryLine>> {
+    let sql = "SELECT * FROM history WHERE appointment = $1
                  OR (appointment IS NULL AND batch IN (
-                   SELECT n.batch FROM notice n WHERE n.appointment = ?1))
+                   SELECT n.batch FROM notice n WHERE n.appointment = $1))
                ORDER BY id";
-    let query = sqlx::query(sql).bind(appointment);
-    let found = query.fetch_all(conn).await?;
+    let query = conn.query(sql).bind(appointment);
+    let found = query.rows().await?;
     found.iter().map(|row| line(Cells(row))).collect()
 }
 
@@ -299,29 +295,29 @@ fn line(cells: Cells<'_>) -> StoreResult<StoryLine> {
 const UNTOLD_HORIZON: TimeDelta = TimeDelta::hours(24);
 
 /// What the gauges show.
-pub(super) async fn gauges(conn: &mut SqliteConnection, now: DateTime<Utc>) -> StoreResult<Gauges> {
+pub(super) async fn gauges(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResult<Gauges> {
     let at = now.timestamp_millis();
-    let sql = "SELECT min(not_before) AS first FROM message INDEXED BY message_next
+    let sql = "SELECT min(not_before) AS first FROM message {index message_next}
                WHERE state = 'ready' AND channel IN ('sms', 'email')
-                 AND not_before <= ?1 AND not_after > ?1";
-    let row = sqlx::query(sql).bind(at).fetch_one(&mut *conn).await?;
+                 AND not_before <= $1 AND not_after > $1";
+    let row = conn.query(sql).bind(at).one().await?;
     let first = Cells(&row).maybe_time("first")?;
     let sql = "SELECT count(*) FROM batch WHERE state = 'held'";
-    let held_batches = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    let held_batches = conn.query(sql).number().await?;
     let sql = "SELECT count(*) FROM (
                  SELECT DISTINCT n.appointment, n.role
                  FROM message m JOIN notice n ON n.id = m.notice
-                 WHERE m.state = 'ready' AND m.channel = 'phone')";
-    let call_list_people = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+                 WHERE m.state = 'ready' AND m.channel = 'phone') AS person";
+    let call_list_people = conn.query(sql).number().await?;
     let mut gauges = Gauges {
         untold_people_24h: untold(conn, now).await?,
         oldest_due_seconds: first.map_or(0.0, |first| seconds(now - first)),
-        held_batches,
-        call_list_people,
+        held_batches: u32::try_from(held_batches).unwrap_or(u32::MAX),
+        call_list_people: u32::try_from(call_list_people).unwrap_or(u32::MAX),
         snapshot_age_seconds: BTreeMap::new(),
     };
     let sql = "SELECT name, snapshot_at FROM source WHERE snapshot_at IS NOT NULL ORDER BY name";
-    for row in &sqlx::query(sql).fetch_all(conn).await? {
+    for row in &conn.query(sql).rows().await? {
         let cells = Cells(row);
         let age = seconds(now - cells.time("snapshot_at")?);
         let name = SourceName(cells.text("name")?);
@@ -334,12 +330,12 @@ fn seconds(length: TimeDelta) -> f64 {
     length.as_seconds_f64()
 }
 
-async fn untold(conn: &mut SqliteConnection, now: DateTime<Utc>) -> StoreResult<u32> {
+async fn untold(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResult<u32> {
     let until = now + UNTOLD_HORIZON;
-    let sql = "SELECT DISTINCT appointment FROM notice WHERE due_by > ?1 AND due_by <= ?2";
-    let query = sqlx::query_scalar(sql).bind(now.timestamp_millis());
+    let sql = "SELECT DISTINCT appointment FROM notice WHERE due_by > $1 AND due_by <= $2";
+    let query = conn.query(sql).bind(now.timestamp_millis());
     let query = query.bind(until.timestamp_millis());
-    let ids: Vec<i64> = query.fetch_all(&mut *conn).await?;
+    let ids = query.numbers().await?;
     let untold = |notices: &Vec<_>| {
         verdict::standing_notice(notices).is_some_and(|notice| {
             let word = verdict::word(notice, now);
@@ -347,7 +343,7 @@ async fn untold(conn: &mut SqliteConnection, now: DateTime<Utc>) -> StoreResult<
             near && !matches!(word, Word::Told | Word::LeftOut)
         })
     };
-    let people = people(conn, Some(&list(ids))).await?;
+    let people = people(conn, Some(ids)).await?;
     let count = people
         .people
         .values()

@@ -1,0 +1,300 @@
+//! The store in a SQL database: one set of statements for both engines.
+//!
+//! `sqlite` and `postgres` only open a database, give out connections and end transactions; what is
+//! loaded, saved and searched stands here, once, and what the rows mean in the modules beside this
+//! one. The statements are spelt for the engine at hand by [`conn`].
+
+mod cells;
+mod conn;
+mod desk;
+mod ledger;
+mod load;
+mod nodes;
+mod outbox;
+mod save;
+mod tally;
+mod words;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use chrono::{DateTime, Utc};
+
+pub(super) use self::conn::Conn;
+use super::postgres::{self, Server};
+use super::sqlite::File;
+use super::{
+    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
+    Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement,
+    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
+};
+use crate::domain::appointment::{BookingKey, SourceName};
+use crate::domain::closing::Announced;
+use crate::domain::message::Channel;
+
+/// Who opens the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The daemon: creates and migrates; alone on a SQLite file, one of many on PostgreSQL.
+    Daemon,
+    /// A verb that writes, beside the daemon or without it.
+    Verb,
+    /// A verb that only reads.
+    ReadOnly,
+    /// Somebody who asks whether the daemon could open it: a database that is still empty passes.
+    Check,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In one SQLite file.
+    Sqlite(PathBuf),
+    /// In a PostgreSQL database.
+    Postgres(Box<postgres::Address>),
+}
+
+/// A store in a SQL database. Clones share it.
+#[derive(Clone)]
+pub struct Database {
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(File),
+    Postgres(Server),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match &self.engine {
+            Engine::Sqlite(_) => "Database(SQLite)",
+            Engine::Postgres(_) => "Database(PostgreSQL)",
+        })
+    }
+}
+
+/// Something to write: one step of one transaction. It may be done again from the start if the
+/// transaction could not begin.
+pub(super) trait Write: Send + Sync + 'static {
+    /// What the caller gets once the write is durable.
+    type Answer: Send + 'static;
+
+    /// Does it.
+    fn write(&self, conn: &mut Conn<'_>) -> impl Future<Output = StoreResult<Self::Answer>> + Send;
+
+    /// Whether other nodes may have something to do after it.
+    fn wakes(&self) -> bool {
+        false
+    }
+}
+
+/// A read under way on a connection.
+pub(super) type Reading<'a, T> = Pin<Box<dyn Future<Output = StoreResult<T>> + Send + 'a>>;
+
+/// Something to read in one transaction, so that every statement sees the same moment.
+pub(super) trait Read<T>:
+    for<'a, 'c> FnOnce(&'a mut Conn<'c>) -> Reading<'a, T> + Send + 'static
+{
+}
+
+impl<T, F> Read<T> for F where
+    F: for<'a, 'c> FnOnce(&'a mut Conn<'c>) -> Reading<'a, T> + Send + 'static
+{
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl Database {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when another daemon holds it, [`StoreError::Unavailable`] when it is
+    /// not there or cannot be opened, [`StoreError::Unfit`] when its settings or schema do not fit
+    /// this program.
+    pub async fn open(place: &Place, access: Access) -> StoreResult<Self> {
+        let engine = match place {
+            Place::Sqlite(path) => Engine::Sqlite(File::open(path, access).await?),
+            Place::Postgres(address) => Engine::Postgres(Server::open(address, access).await?),
+        };
+        Ok(Self { engine })
+    }
+
+    /// Opens the store in a SQLite file.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn sqlite(path: &Path, access: Access) -> StoreResult<Self> {
+        Self::open(&Place::Sqlite(path.to_owned()), access).await
+    }
+
+    /// Waits until everything asked for is written, and closes the store. Clones that still live
+    /// are told from now on that it is closed.
+    pub async fn close(self) {
+        match self.engine {
+            Engine::Sqlite(file) => file.close().await,
+            Engine::Postgres(server) => server.close().await,
+        }
+    }
+
+    async fn write<W: Write>(&self, work: W) -> StoreResult<W::Answer> {
+        match &self.engine {
+            Engine::Sqlite(file) => file.write(work).await,
+            Engine::Postgres(server) => server.write(work).await,
+        }
+    }
+
+    async fn read<T: Send + 'static>(&self, work: impl Read<T>) -> StoreResult<T> {
+        match &self.engine {
+            Engine::Sqlite(file) => file.read(work).await,
+            Engine::Postgres(server) => server.read(work).await,
+        }
+    }
+}
+
+impl Ledger for Database {
+    async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
+        let source = source.clone();
+        self.read(move |c| Box::pin(async move { ledger::marks(c, &source, floor).await }))
+            .await
+    }
+
+    async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {
+        let (source, keys) = (source.clone(), keys.to_vec());
+        self.read(move |c| {
+            Box::pin(async move {
+                let ids = ledger::ids_of(c, &source, keys.iter()).await?;
+                ledger::known(c, &ids).await
+            })
+        })
+        .await
+    }
+
+    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
+        self.read(move |c| Box::pin(ledger::released(c, limit)))
+            .await
+    }
+
+    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
+        self.read(move |c| Box::pin(ledger::climbable(c, limit)))
+            .await
+    }
+
+    async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
+        self.read(move |c| Box::pin(ledger::closings(c, now))).await
+    }
+
+    async fn record(&self, record: Record) -> StoreResult<Recorded> {
+        self.write(record).await
+    }
+}
+
+impl Outbox for Database {
+    async fn claim(&self, ask: &ClaimAsk) -> StoreResult<Vec<Claim>> {
+        self.write(ask.clone()).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
+        self.write(outbox::Settle(settlements.to_vec())).await
+    }
+
+    async fn report(&self, reports: &[Report]) -> StoreResult<Vec<ReportEffect>> {
+        self.write(outbox::TakeReports(reports.to_vec())).await
+    }
+
+    async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
+        let mut swept = self.write(outbox::Sweep { now, limits }).await?;
+        let limit = limits.batch;
+        self.write(outbox::Unpark { now, limit }).await?;
+        swept.let_go = self.write(outbox::LetGo { now, limits }).await?;
+        self.write(outbox::EndEmptyBatches { now }).await?;
+        Ok(swept)
+    }
+
+    async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {
+        let gateway = gateway.to_owned();
+        self.read(move |c| Box::pin(async move { outbox::to_ask(c, &gateway, limit).await }))
+            .await
+    }
+
+    async fn erase(&self, before: DateTime<Utc>, limit: u32) -> StoreResult<u32> {
+        let notices = self.write(outbox::Erase { before, limit }).await?;
+        let people = self.write(outbox::ErasePeople { before, limit }).await?;
+        // Either may have reached the limit, and then there is more to erase at once.
+        Ok(notices.max(people))
+    }
+
+    async fn next_due(&self, channel: Channel) -> StoreResult<Option<DateTime<Utc>>> {
+        self.read(move |c| Box::pin(outbox::next_due(c, channel)))
+            .await
+    }
+
+    async fn secret(&self, name: &str) -> StoreResult<[u8; 32]> {
+        self.write(nodes::Secret(name.to_owned())).await
+    }
+}
+
+impl Desk for Database {
+    async fn act(&self, act: &Act) -> Result<Acted, ActError> {
+        self.write(act.clone()).await?
+    }
+
+    async fn tally(&self, now: DateTime<Utc>) -> StoreResult<Tally> {
+        self.read(move |c| Box::pin(tally::tally(c, now))).await
+    }
+
+    async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
+        self.read(move |c| Box::pin(desk::must_be_phoned(c, now, limit)))
+            .await
+    }
+
+    async fn calls(&self) -> StoreResult<Vec<Call>> {
+        self.read(move |c| Box::pin(desk::calls(c))).await
+    }
+
+    async fn faults(&self) -> StoreResult<Vec<Fault>> {
+        self.read(move |c| Box::pin(desk::faults(c))).await
+    }
+
+    async fn batches(&self) -> StoreResult<Vec<Batch>> {
+        self.read(move |c| Box::pin(desk::batches(c))).await
+    }
+
+    async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
+        let name = name.to_owned();
+        self.read(move |c| Box::pin(async move { desk::explain(c, &name).await }))
+            .await
+    }
+
+    async fn gauges(&self, now: DateTime<Utc>) -> StoreResult<Gauges> {
+        self.read(move |c| Box::pin(desk::gauges(c, now))).await
+    }
+}
+
+impl Cluster for Database {
+    async fn join(&self, node: &str) -> StoreResult<u32> {
+        self.write(nodes::Join(node.to_owned())).await
+    }
+
+    async fn beat(&self, node: &str) -> StoreResult<()> {
+        self.write(nodes::Beat(node.to_owned())).await
+    }
+
+    async fn woken(&self) {
+        match &self.engine {
+            Engine::Sqlite(_) => std::future::pending().await,
+            Engine::Postgres(server) => server.woken().await,
+        }
+    }
+}

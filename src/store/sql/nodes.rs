@@ -1,0 +1,62 @@
+//! What a node tells of itself, and the secrets of the store.
+
+use super::Write;
+use super::cells::{Cells, corrupt};
+use super::conn::Conn;
+use crate::store::StoreResult;
+
+/// A node has just started under the exclusive lock: whatever it held before, it holds no more.
+pub(super) struct Join(pub(super) String);
+
+impl Write for Join {
+    type Answer = u32;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
+        let now = conn.now().await?.0;
+        let sql = "INSERT INTO node (name, started_at, beat_at) VALUES ($1, $2, $2)
+                   ON CONFLICT (name) DO UPDATE SET started_at = $2, beat_at = $2";
+        conn.query(sql).bind(&self.0).bind(now).run().await?;
+        let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
+                   WHERE m.state = 'sending' AND m.node = $1 ORDER BY n.appointment";
+        let concerned = conn.query(sql).bind(&self.0).numbers().await?;
+        conn.lock_appointments(&concerned).await?;
+        let sql = "UPDATE message SET lease_until = $2
+                   WHERE state = 'sending' AND node = $1 AND lease_until > $2";
+        let ended = conn.query(sql).bind(&self.0).bind(now).run().await?;
+        Ok(u32::try_from(ended).unwrap_or(u32::MAX))
+    }
+}
+
+/// A node is alive.
+pub(super) struct Beat(pub(super) String);
+
+impl Write for Beat {
+    type Answer = ();
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
+        let now = conn.now().await?.0;
+        let sql = "INSERT INTO node (name, started_at, beat_at) VALUES ($1, $2, $2)
+                   ON CONFLICT (name) DO UPDATE SET beat_at = $2";
+        conn.query(sql).bind(&self.0).bind(now).run().await?;
+        Ok(())
+    }
+}
+
+/// A secret, drawn when it is first asked for.
+pub(super) struct Secret(pub(super) String);
+
+impl Write for Secret {
+    type Answer = [u8; 32];
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<[u8; 32]> {
+        let drawn: [u8; 32] = rand::random();
+        let sql = "INSERT INTO secret (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        let query = conn.query(sql).bind(&self.0).bind(drawn.as_slice());
+        query.run().await?;
+        let sql = "SELECT value FROM secret WHERE name = $1";
+        let row = conn.query(sql).bind(&self.0).one().await?;
+        let kept = Cells(&row).bytes("value")?;
+        kept.try_into()
+            .map_err(|_| corrupt("value", "a secret has 32 bytes"))
+    }
+}

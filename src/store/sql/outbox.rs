@@ -1,0 +1,395 @@
+//! What moves messages: claims, settlements, reports, sweeps and erasure as writes.
+
+use chrono::{DateTime, Utc};
+
+use super::Write;
+use super::cells::Cells;
+use super::conn::Conn;
+use super::load;
+use super::save::save;
+use crate::domain::message::{Channel, MessageId};
+use crate::domain::notice::NoticeId;
+use crate::store::life::{Due, SweepTimes};
+use crate::store::rows::{Hand, Millis};
+use crate::store::tables::Tables;
+use crate::store::{
+    AttemptId, BatchId, Claim, ClaimAsk, Report, ReportEffect, Settlement, StoreResult,
+    SweepLimits, Swept, Unresolved,
+};
+
+/// Picks what may leave, earliest deadline first. The index is named because it is in that order:
+/// the work is that of the limit, however many messages wait.
+const PICK: &str = "
+SELECT m.id FROM message m {index message_claim} {join} notice n ON n.id = m.notice
+  {join} appointment a ON a.id = n.appointment
+WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
+  AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = $4 AND m.dedup_until >= $5))
+  AND NOT EXISTS (
+    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
+    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision)
+ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}";
+
+/// The intent: `domain::message` allows `claim` in `ready` only, and so does this. A gateway counts
+/// its window from the first hand-over that may have reached it. What was picked is
+/// looked at once more: the lock may have been waited for, and what it guards may have changed.
+const TAKE: &str = "
+UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
+  node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
+  gateway = $5, quarantine = $6, lookup = $7,
+  dedup_until = CASE WHEN may_be_out = 1 AND gateway = $5 THEN dedup_until ELSE $8 END
+WHERE id IN (SELECT j.value FROM {ints 1})
+  AND state = 'ready' AND not_before <= $4 AND not_after > $4
+  AND (repeat = 0 OR (gateway = $5 AND dedup_until >= $3))
+  AND NOT EXISTS (
+    SELECT 1 FROM notice n JOIN notice o ON o.appointment = n.appointment AND o.role = n.role
+      JOIN message om ON om.notice = o.id AND om.state = 'sending'
+    WHERE n.id = message.notice AND o.revision < n.revision)
+  AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = message.notice AND n.superseded = 1)
+RETURNING id";
+
+const OPEN_ATTEMPTS: &str = "
+INSERT INTO attempt (message, no, fence, gateway, node, intent_at, nonce)
+SELECT m.id, m.attempts, m.fence, $2, $3, $4, $5
+FROM {ints 1} {join} message m ON m.id = j.value ORDER BY j.key";
+
+const WRITE_CLAIMS: &str = "
+INSERT INTO history (at, actor, appointment, notice, message, batch, channel, district, office,
+  event, from_state, to_state, detail)
+SELECT $2, 'dispatch', n.appointment, n.id, m.id, n.batch, m.channel, n.district, n.office,
+  'claim', 'ready', 'sending', 'attempt ' || m.attempts || ' through ' || $3
+FROM {ints 1} {join} message m ON m.id = j.value JOIN notice n ON n.id = m.notice
+ORDER BY j.key";
+
+const READ_CLAIMS: &str = "
+SELECT m.id, a.id AS attempt, a.nonce, m.fence, m.attempts, p.address, p.address_kind, p.body,
+  m.sender, m.gateway_key, m.not_after, m.give_up_at
+FROM {ints 1} {join} message m ON m.id = j.value
+  JOIN attempt a ON a.message = m.id AND a.no = m.attempts
+  JOIN message_person p ON p.message = m.id
+ORDER BY j.key";
+
+impl Write for ClaimAsk {
+    type Answer = Vec<Claim>;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Claim>> {
+        let at = self.now.timestamp_millis();
+        let db_now = conn.now().await?;
+        let lease_until = db_now.plus(Millis::of(self.lease));
+        let pick = conn.query(PICK).bind(self.channel.word()).bind(at);
+        let pick = pick
+            .bind(self.limit)
+            .bind(&self.gateway)
+            .bind(lease_until.0);
+        let picked = pick.numbers().await?;
+        if picked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut taken = conn
+            .query(TAKE)
+            .bind(&picked)
+            .bind(&self.node)
+            .bind(lease_until.0)
+            .bind(at)
+            .bind(&self.gateway)
+            .bind(Millis::of(self.unknowns.quarantine).0)
+            .bind(Millis::of(self.unknowns.lookup).0)
+            .bind(self.unknowns.dedup_until(db_now).map(|until| until.0))
+            .numbers()
+            .await?;
+        // A set comes back in any order; the picked one is that of the deadlines.
+        taken.sort_unstable_by_key(|id| picked.iter().position(|p| p == id));
+        let open = conn.query(OPEN_ATTEMPTS).bind(&taken).bind(&self.gateway);
+        let open = open.bind(&self.node).bind(at).bind(self.nonce);
+        open.run().await?;
+        let line = conn.query(WRITE_CLAIMS).bind(&taken).bind(at);
+        line.bind(&self.gateway).run().await?;
+        let claims = conn.query(READ_CLAIMS).bind(&taken).rows().await?;
+        claims.iter().map(|row| claim(Cells(row))).collect()
+    }
+}
+
+fn claim(cells: Cells<'_>) -> StoreResult<Claim> {
+    Ok(Claim {
+        message: MessageId(cells.int("id")?),
+        attempt: AttemptId(cells.int("attempt")?),
+        nonce: cells.count("nonce")?,
+        fence: cells.int("fence")?,
+        attempts: cells.count("attempts")?,
+        address: cells.address()?,
+        body: cells.bytes("body")?,
+        sender: cells.text("sender")?,
+        gateway_key: cells.text("gateway_key")?,
+        not_after: cells.time("not_after")?,
+        give_up_at: cells.time("give_up_at")?,
+    })
+}
+
+/// Settlements as one write.
+pub(super) struct Settle(pub(super) Vec<Settlement>);
+
+impl Write for Settle {
+    type Answer = Vec<bool>;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<bool>> {
+        let ids: Vec<_> = self.0.iter().map(|s| s.message.0).collect();
+        let mut tables = load::by_messages(conn, &ids).await?;
+        let moved = self.0.iter().map(|s| tables.settle(s)).collect();
+        save(conn, &tables).await?;
+        Ok(moved)
+    }
+}
+
+/// Reports as one write.
+pub(super) struct TakeReports(pub(super) Vec<Report>);
+
+impl Write for TakeReports {
+    type Answer = Vec<ReportEffect>;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<ReportEffect>> {
+        conn.lock_creation().await?;
+        let attempts: Vec<i64> = self.0.iter().map(|r| r.attempt.0).collect();
+        let mut tables = by_attempts(conn, &attempts).await?;
+        load::next_ids(conn, &mut tables).await?;
+        // Reports about attempts that are not known stand in the table too, parked.
+        load::reports(conn, &mut tables, &attempts).await?;
+        let effects = self.0.iter().map(|r| tables.report(r)).collect();
+        save(conn, &tables).await?;
+        Ok(effects)
+    }
+}
+
+async fn by_attempts(conn: &mut Conn<'_>, attempts: &[i64]) -> StoreResult<Tables> {
+    let sql = "SELECT DISTINCT a.message FROM {ints 1} {join} attempt a ON a.id = j.value";
+    let messages = conn.query(sql).bind(attempts).numbers().await?;
+    load::by_messages(conn, &messages).await
+}
+
+/// What time asks of messages.
+pub(super) struct Sweep {
+    pub(super) now: DateTime<Utc>,
+    pub(super) limits: SweepLimits,
+}
+
+/// The messages for which a kind of step may be due; `Tables::due` has the last word.
+fn due_messages(due: Due) -> &'static str {
+    match due {
+        Due::LeaseEnd => {
+            "SELECT id FROM message WHERE state = 'sending' AND lease_until <= $1
+             ORDER BY lease_until, id LIMIT $2"
+        }
+        Due::Expiry => {
+            "SELECT id FROM message WHERE state IN ('ready', 'held') AND not_after <= $1
+             ORDER BY not_after, id LIMIT $2"
+        }
+        Due::WindowEnd => {
+            "SELECT id FROM message WHERE state = 'ready' AND repeat = 1 AND dedup_until <= $1
+             ORDER BY dedup_until, id LIMIT $2"
+        }
+        Due::Resolution => {
+            "SELECT id FROM message
+             WHERE state = 'unknown' AND lease_until + quarantine + lookup <= $1
+             ORDER BY lease_until + quarantine + lookup, id LIMIT $2"
+        }
+        Due::ReportDeadline => {
+            "SELECT id FROM message WHERE state = 'accepted' AND report_by <= $1
+             ORDER BY report_by, id LIMIT $2"
+        }
+    }
+}
+
+impl Write for Sweep {
+    type Answer = Swept;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Swept> {
+        let times = SweepTimes {
+            now: self.now,
+            db_now: conn.now().await?,
+        };
+        let mut ids: Vec<i64> = Vec::new();
+        for due in Due::ALL {
+            let found = conn
+                .query(due_messages(due))
+                .bind(match due {
+                    Due::Expiry | Due::ReportDeadline => self.now.timestamp_millis(),
+                    Due::LeaseEnd | Due::WindowEnd | Due::Resolution => times.db_now.0,
+                })
+                .bind(self.limits.batch);
+            ids.extend(found.numbers().await?);
+        }
+        if ids.is_empty() {
+            return Ok(Swept::default());
+        }
+        let mut tables = load::by_messages(conn, &ids).await?;
+        let ids: Vec<_> = ids.into_iter().map(MessageId).collect();
+        let swept = tables.sweep(&ids, &times);
+        save(conn, &tables).await?;
+        Ok(swept)
+    }
+}
+
+/// Parked reports whose attempt is known by now are tried again. A write of its own, as every other
+/// part of a sweep: who locks once waits for nobody in a circle.
+pub(super) struct Unpark {
+    pub(super) now: DateTime<Utc>,
+    pub(super) limit: u32,
+}
+
+impl Write for Unpark {
+    type Answer = ();
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
+        let sql = "SELECT DISTINCT r.attempt FROM report r
+                   JOIN attempt a ON a.id = r.attempt AND a.nonce = r.nonce
+                   WHERE r.standing = 'parked' ORDER BY r.attempt LIMIT $1";
+        let found = conn.query(sql).bind(self.limit).numbers().await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut tables = by_attempts(conn, &found).await?;
+        tables.unpark(&Hand::part("upkeep", self.now));
+        save(conn, &tables).await
+    }
+}
+
+/// Parked reports whose attempt has not come to light in time are kept and tried no more.
+pub(super) struct LetGo {
+    pub(super) now: DateTime<Utc>,
+    pub(super) limits: SweepLimits,
+}
+
+impl Write for LetGo {
+    type Answer = u32;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
+        let sql = "UPDATE report SET standing = 'let_go' WHERE id IN (
+                     SELECT r.id FROM report r WHERE r.standing = 'parked' AND r.at <= $1
+                     ORDER BY r.at, r.id LIMIT $2 {lock r or skip})";
+        let before = self.limits.parked_before(self.now).timestamp_millis();
+        let old = conn.query(sql).bind(before).bind(self.limits.batch);
+        Ok(u32::try_from(old.run().await?).unwrap_or(u32::MAX))
+    }
+}
+
+/// Open batches of which nothing is held any more.
+pub(super) struct EndEmptyBatches {
+    pub(super) now: DateTime<Utc>,
+}
+
+/// The open batches, and of these those that hold nothing.
+const EMPTY_BATCHES: &str = "
+SELECT b.id FROM batch b WHERE b.state IN ('held', 'releasing')
+  AND NOT EXISTS (
+    SELECT 1 FROM notice n JOIN message m ON m.notice = n.id
+    WHERE n.batch = b.id AND m.state = 'held' AND m.reason = 'brake')";
+
+impl Write for EndEmptyBatches {
+    type Answer = ();
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
+        let empty = conn.query(EMPTY_BATCHES).numbers().await?;
+        if empty.is_empty() {
+            return Ok(());
+        }
+        conn.lock_batches(&empty).await?;
+        // Whoever held the lock may have put something into one.
+        let empty = conn.query(EMPTY_BATCHES).numbers().await?;
+        let mut tables = Tables::default();
+        load::add_batches(conn, &mut tables, &empty).await?;
+        let ids: Vec<_> = empty.into_iter().map(BatchId).collect();
+        tables.end_empty_batches(&ids, self.now);
+        save(conn, &tables).await
+    }
+}
+
+/// The unknowns about which a gateway may be asked; `Tables::unresolved` has the last word.
+pub(super) async fn to_ask(
+    conn: &mut Conn<'_>,
+    gateway: &str,
+    limit: u32,
+) -> StoreResult<Vec<Unresolved>> {
+    let db_now = conn.now().await?;
+    let sql = "SELECT id FROM message
+               WHERE gateway = $1 AND state = 'unknown' AND lookup > 0
+                 AND lease_until + quarantine <= $2
+               ORDER BY lease_until + quarantine, id LIMIT $3";
+    let ids = conn.query(sql).bind(gateway).bind(db_now.0).bind(limit);
+    let ids = ids.numbers().await?;
+    let tables = load::by_messages(conn, &ids).await?;
+    let ids = ids.into_iter().map(MessageId);
+    Ok(ids
+        .filter_map(|id| tables.unresolved(id, gateway, db_now))
+        .collect())
+}
+
+/// Personal data of what ended before a time.
+pub(super) struct Erase {
+    pub(super) before: DateTime<Utc>,
+    pub(super) limit: u32,
+}
+
+impl Write for Erase {
+    type Answer = u32;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
+        let before = self.before.timestamp_millis();
+        // What a person was told decides what they must be told next, so a notice stays whole until
+        // its appointment is over too.
+        let sql = "SELECT n.id FROM notice n JOIN appointment a ON a.id = n.appointment
+                   WHERE n.ended_at < $1 AND n.reference IS NOT NULL AND n.not_after < $1
+                     AND a.start_at < $1
+                   ORDER BY n.ended_at, n.id LIMIT $2";
+        let query = conn.query(sql).bind(before).bind(self.limit);
+        let ended = query.numbers().await?;
+        if !ended.is_empty() {
+            let mut tables = load::by_notices(conn, &ended).await?;
+            let ids: Vec<_> = ended.iter().copied().map(NoticeId).collect();
+            let erased = tables.erase(&ids);
+            save(conn, &tables).await?;
+            let sql = "DELETE FROM message_person
+                       WHERE message IN (SELECT j.value FROM {ints 1})";
+            let erased: Vec<i64> = erased.iter().map(|m| m.0).collect();
+            conn.query(sql).bind(erased).run().await?;
+        }
+        Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// Past appointments whose notices are all erased lose their persons, and with them the fingerprint
+/// that was made of them.
+pub(super) struct ErasePeople {
+    pub(super) before: DateTime<Utc>,
+    pub(super) limit: u32,
+}
+
+impl Write for ErasePeople {
+    type Answer = u32;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
+        let sql = "SELECT a.id FROM appointment a
+                   WHERE a.start_at < $1 AND a.fingerprint IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM notice n
+                     WHERE n.appointment = a.id AND n.reference IS NOT NULL)
+                   ORDER BY a.start_at LIMIT $2 {lock a or skip}";
+        let query = conn.query(sql).bind(self.before.timestamp_millis());
+        let past = query.bind(self.limit).numbers().await?;
+        for sql in [
+            "DELETE FROM appointment_person
+             WHERE appointment IN (SELECT j.value FROM {ints 1})",
+            "UPDATE appointment SET fingerprint = NULL
+             WHERE id IN (SELECT j.value FROM {ints 1})",
+        ] {
+            conn.query(sql).bind(&past).run().await?;
+        }
+        Ok(u32::try_from(past.len()).unwrap_or(u32::MAX))
+    }
+}
+
+/// The instant at which the next message of a channel may leave.
+pub(super) async fn next_due(
+    conn: &mut Conn<'_>,
+    channel: Channel,
+) -> StoreResult<Option<DateTime<Utc>>> {
+    let sql = "SELECT min(not_before) AS next FROM message WHERE channel = $1 AND state = 'ready'";
+    let row = conn.query(sql).bind(channel.word()).one().await?;
+    Cells(&row).maybe_time("next")
+}

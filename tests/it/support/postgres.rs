@@ -1,0 +1,192 @@
+//! A real PostgreSQL, made by the tests for themselves: one server for all tests of a run, with a database of its own for
+//! each, or a server of one's own for those that stop it.
+//!
+//! Its cluster lies in a temporary folder and is reached by a socket there, so no port is taken; fsync is on. It ends with
+//! the test process, however that ends: it reads its orders from a pipe, and where the pipe ends, so does the server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokio::sync::OnceCell;
+use varsel::store::{Access, Database, Place, postgres::Address};
+
+use super::servers::{Server, in_root};
+
+/// Makes a cluster as the user that PostgreSQL wants, starts it, and follows orders until there are no more.
+const SCRIPT: &str = r#"
+dir=$1
+bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
+log=$dir/log
+chown postgres "$dir"
+as() { setpriv --reuid postgres --regid postgres --init-groups "$@" </dev/null >>"$log" 2>&1; }
+control() { as "$bin/pg_ctl" -D "$dir/data" -w -t 60 "$@" || { echo "failed: $*"; tail -n 20 "$log" "$dir/server.log"; }; }
+as "$bin/initdb" -D "$dir/data" -U varsel -A trust -E UTF8 --locale=C.UTF-8 --no-sync || tail -n 20 "$log"
+printf '%s\n' "unix_socket_directories = '$dir'" "listen_addresses = ''" 'max_connections = 300' 'shared_buffers = 32MB' \
+  'jit = off' >>"$dir/data/postgresql.conf"
+control -l "$dir/server.log" start
+echo ready
+while read -r order about; do
+  case $order in
+    start) control -l "$dir/server.log" start ;;
+    stop) control -m "$about" stop ;;
+    set) echo "$about" >>"$dir/data/postgresql.conf" ;;
+  esac
+  echo done
+done
+control -m immediate stop
+rm -rf "$dir"
+"#;
+
+/// A running server.
+pub(crate) struct Postgres {
+    _server: Server,
+    folder: PathBuf,
+    orders: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    template: OnceCell<()>,
+    databases: AtomicU32,
+}
+
+/// One database, empty but for the schema.
+pub(crate) struct Db {
+    pub(crate) name: String,
+    folder: PathBuf,
+}
+
+static SHARED: LazyLock<Postgres> = LazyLock::new(Postgres::start);
+
+/// A new database on the server that all tests share.
+pub(crate) async fn database() -> Db {
+    SHARED.database().await
+}
+
+impl Postgres {
+    /// A server of one's own.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("varsel-pg-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        let mut command = in_root("sh");
+        command.args(["-c", SCRIPT, "postgres"]).arg(&folder);
+        let (server, orders, said) = Server::start_talking(&mut command);
+        let postgres = Self {
+            _server: server,
+            folder,
+            orders: Mutex::new((orders, BufReader::new(said))),
+            template: OnceCell::new(),
+            databases: AtomicU32::new(0),
+        };
+        postgres.hear("ready");
+        postgres
+    }
+
+    /// As if the machine lost its power, but for the disk's own cache.
+    pub(crate) fn stop_at_once(&self) {
+        self.order("stop immediate");
+    }
+
+    /// Starts what was stopped.
+    pub(crate) fn start_again(&self) {
+        self.order("start");
+    }
+
+    /// Sets a line of the server's configuration, for its next start.
+    pub(crate) fn set(&self, line: &str) {
+        self.order(&format!("set {line}"));
+    }
+
+    fn order(&self, order: &str) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(orders.0, "{order}").unwrap();
+        drop(orders);
+        self.hear("done");
+    }
+
+    fn hear(&self, expected: &str) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = String::new();
+        while !said.ends_with(&format!("{expected}\n")) {
+            let more = orders.1.read_line(&mut said).unwrap();
+            assert!(
+                more > 0,
+                "PostgreSQL ended (does tests/servers/fetch find everything?): {said}"
+            );
+        }
+        assert!(!said.contains("failed"), "{said}");
+    }
+
+    /// A new database with the schema.
+    pub(crate) async fn database(&self) -> Db {
+        let folder = &self.folder;
+        let made = self.template.get_or_init(async || {
+            run(folder, "CREATE DATABASE template_varsel").await;
+            let db = Db {
+                name: "template_varsel".to_owned(),
+                folder: folder.clone(),
+            };
+            db.open(Access::Daemon).await.close().await;
+        });
+        made.await;
+        let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        run(
+            folder,
+            &format!("CREATE DATABASE {name} TEMPLATE template_varsel"),
+        )
+        .await;
+        Db {
+            name,
+            folder: folder.clone(),
+        }
+    }
+}
+
+impl Db {
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "postgres://varsel@localhost/{}?host={}",
+            self.name,
+            self.folder.display()
+        )
+    }
+
+    /// The socket on which the server listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
+    }
+
+    pub(crate) async fn open(&self, access: Access) -> Database {
+        let address = Address::parse(&self.url()).unwrap();
+        Database::open(&Place::Postgres(Box::new(address)), access)
+            .await
+            .unwrap()
+    }
+
+    /// A connection beside the store's.
+    pub(crate) async fn raw(&self) -> PgConnection {
+        connect(&self.folder, &self.name).await
+    }
+}
+
+async fn connect(folder: &Path, database: &str) -> PgConnection {
+    let options = PgConnectOptions::new()
+        .socket(folder)
+        .username("varsel")
+        .database(database);
+    options.connect().await.unwrap()
+}
+
+async fn run(folder: &Path, sql: &str) {
+    let mut conn = connect(folder, "postgres").await;
+    sqlx::query(AssertSqlSafe(sql))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+}
