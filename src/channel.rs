@@ -50,6 +50,16 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 pub trait Channel: Send + Sync {
     /// Hands one message over and says what came of it. It returns in bounded time.
     fn send<'a>(&'a self, message: &'a Outgoing) -> Sending<'a>;
+
+    /// Asks the gateway what became of a message, by its constant key: `Accepted` where it knows
+    /// it, `NotSent` where it certainly does not, else `Unknown`. It returns in bounded time.
+    fn ask<'a>(&'a self, _gateway_key: &'a str) -> Sending<'a> {
+        Box::pin(async {
+            Outcome::Unknown {
+                cause: "this gateway cannot be asked".to_owned(),
+            }
+        })
+    }
 }
 
 /// The longest a hand-over may take before its start is refused: beyond the lease nobody may write.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod compile;
+mod lookup;
 mod placeholder;
 pub mod profile;
 mod report;
@@ -25,7 +26,7 @@ pub use self::report::parse_report;
 use super::{Channel, Outgoing, Sending, may_start};
 use crate::domain::contact::Address;
 use crate::domain::outcome::Outcome;
-use crate::domain::segments::segments;
+use crate::domain::segments::{Encoding, segments};
 
 /// No more of an answer is read; a longer one counts as broken off.
 pub const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
@@ -107,6 +108,38 @@ impl Sms {
         }
     }
 
+    /// Asks whether the gateway knows a message. A break says nothing, wherever it happens.
+    async fn look_up(&self, key: &str) -> Outcome {
+        let Some(lookup) = &self.profile.lookup else {
+            return unclear("the gateway cannot be asked".to_owned());
+        };
+        let facts = self.facts_of_key(key);
+        let address = self.profile.form.address(&facts);
+        let request = match address.and_then(|address| lookup.build(&address, &facts)) {
+            Ok(request) => request,
+            Err(cause) => return unclear(cause),
+        };
+        match self.client.execute(request).await {
+            Ok(response) => lookup.read(&read(response).await),
+            Err(error) => unclear(format!("asked in vain: {}", innermost(&error))),
+        }
+    }
+
+    /// A question knows the key and the secrets; nothing else of the message is told.
+    fn facts_of_key<'a>(&'a self, key: &'a str) -> Facts<'a> {
+        Facts {
+            to_e164: "",
+            from: "",
+            text: "",
+            encoding: Encoding::Gsm7,
+            parts: 0,
+            key,
+            validity: Duration::ZERO,
+            callback_url: "",
+            secrets: &self.secrets,
+        }
+    }
+
     fn request(&self, message: &Outgoing) -> Result<reqwest::Request, String> {
         let Address::Phone(phone) = &message.address else {
             return Err("an SMS needs a telephone number".to_owned());
@@ -141,6 +174,10 @@ impl Sms {
 impl Channel for Sms {
     fn send<'a>(&'a self, message: &'a Outgoing) -> Sending<'a> {
         Box::pin(self.hand_over(message))
+    }
+
+    fn ask<'a>(&'a self, key: &'a str) -> Sending<'a> {
+        Box::pin(self.look_up(key))
     }
 }
 
@@ -226,6 +263,10 @@ fn broken(error: &reqwest::Error) -> Outcome {
             innermost(error)
         )
     };
+    Outcome::Unknown { cause }
+}
+
+fn unclear(cause: String) -> Outcome {
     Outcome::Unknown { cause }
 }
 

@@ -37,6 +37,12 @@ impl Chance {
         format!("{key:032x}")
     }
 
+    /// A nonce for a claim.
+    #[must_use]
+    pub fn nonce(&self) -> u32 {
+        self.with(|rng| rng.random())
+    }
+
     /// Where in its range a retry falls, in [0, 1).
     #[must_use]
     pub fn jitter(&self) -> f64 {

@@ -4,6 +4,8 @@
 //! it fly; hand-overs stream, and no batch waits for its slowest. While outcomes cannot be written,
 //! nothing new is claimed.
 
+mod asking;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +14,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::asking::Asking;
 use super::{Gateway, Shared};
 use crate::channel::report_token::{Named, token};
 use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
-use crate::domain::message::{Event, Reason};
+use crate::domain::message::{Event, MessageId, Reason};
 use crate::domain::outcome::{AttemptFacts, Outcome, after_attempt};
 use crate::store::{Claim, ClaimAsk, Outbox, Settlement, StoreError};
 
@@ -38,10 +41,19 @@ pub struct Dispatch<O> {
     outbox: O,
     gateway: Arc<Gateway>,
     wire: Arc<Semaphore>,
-    flights: JoinSet<Settlement>,
+    flights: JoinSet<Flight>,
+    asking: Asking,
     landed: Vec<Settlement>,
     woken: watch::Receiver<()>,
     paused_until: Option<Mono>,
+}
+
+/// What comes back from the gateway.
+enum Flight {
+    /// A hand-over has its outcome.
+    Sent(Settlement),
+    /// The gateway was asked about an unknown; nothing where it did not say.
+    Asked(MessageId, Vec<Settlement>),
 }
 
 /// What one step did.
@@ -51,6 +63,8 @@ pub struct DispatchStep {
     pub settled: usize,
     /// Messages claimed and let fly.
     pub claimed: usize,
+    /// Unknowns about which the gateway is being asked.
+    pub asked: usize,
     /// There was room for more than was found.
     pub idle: bool,
 }
@@ -67,6 +81,7 @@ impl<O: Outbox> Dispatch<O> {
             gateway: Arc::new(gateway),
             wire,
             flights,
+            asking: Asking::default(),
             landed,
             woken,
             paused_until: None,
@@ -111,11 +126,16 @@ impl<O: Outbox> Dispatch<O> {
     /// When the store fails: outcomes are kept and written later, and nothing new is claimed.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<DispatchStep, StoreError> {
         let DispatchStep { settled, .. } = self.settle().await?;
+        let asked = match self.is_paused() {
+            true => 0,
+            false => self.ask().await?,
+        };
         let room = self.room();
         if room == 0 || self.is_paused() {
             return Ok(DispatchStep {
                 settled,
                 claimed: 0,
+                asked,
                 idle: room > 0,
             });
         }
@@ -127,7 +147,7 @@ impl<O: Outbox> Dispatch<O> {
             limit: room,
             lease: self.gateway.lease,
             now,
-            nonce: rand::random(),
+            nonce: self.shared.chance.nonce(),
             unknowns: self.gateway.unknowns,
         };
         let claims = self.outbox.claim(&ask).await?;
@@ -141,6 +161,7 @@ impl<O: Outbox> Dispatch<O> {
         Ok(DispatchStep {
             settled,
             claimed,
+            asked,
             idle: claimed < room as usize,
         })
     }
@@ -175,7 +196,6 @@ impl<O: Outbox> Dispatch<O> {
     }
 
     fn after_settling(&mut self) {
-        let channel = self.gateway.channel;
         let ended = |event| matches!(event, Event::GaveUp | Event::Refused);
         if self
             .landed
@@ -184,18 +204,25 @@ impl<O: Outbox> Dispatch<O> {
         {
             self.shared.wakes.upkeep.notify_one();
         }
-        for settlement in self.landed.drain(..) {
-            self.shared
-                .metrics
-                .outcome(channel, settlement.outcome.word());
-        }
+        self.landed.clear();
     }
 
-    fn keep(&mut self, flight: Result<Settlement, tokio::task::JoinError>) {
+    fn keep(&mut self, flight: Result<Flight, tokio::task::JoinError>) {
         match flight {
-            Ok(settlement) => {
+            Ok(Flight::Sent(settlement)) => {
+                let word = settlement.outcome.word();
+                self.shared.metrics.outcome(self.gateway.channel, word);
                 self.heed(&settlement.outcome);
                 self.landed.push(settlement);
+            }
+            Ok(Flight::Asked(message, answers)) => {
+                self.asking.end(message);
+                if let Some(answer) = answers.first() {
+                    let known = matches!(answer.outcome, Outcome::Accepted { .. });
+                    let how = if known { "known" } else { "not_known" };
+                    self.shared.metrics.resolved(how, 1);
+                }
+                self.landed.extend(answers);
             }
             // Its lease will run out and make it unknown, which is the truth.
             Err(error) => {
@@ -207,10 +234,15 @@ impl<O: Outbox> Dispatch<O> {
     /// A gateway that says that the fault is ours or the account's is left alone for a while: the
     /// next thousand messages would hear the same.
     fn heed(&mut self, outcome: &Outcome) {
-        if let Outcome::NotSent {
-            cause, pause: true, ..
-        } = outcome
-        {
+        let Outcome::NotSent { cause, pause, .. } = outcome else {
+            // It answers again, whatever it says of a message.
+            if !matches!(outcome, Outcome::Withheld(_)) {
+                self.trust_again();
+            }
+            return;
+        };
+        if *pause {
+            self.shared.metrics.gateway_paused(&self.gateway.name, true);
             if !self.is_paused() {
                 tracing::error!(
                     gateway = self.gateway.name,
@@ -222,14 +254,48 @@ impl<O: Outbox> Dispatch<O> {
         }
     }
 
+    fn trust_again(&mut self) {
+        if self.paused_until.take().is_some() {
+            self.shared
+                .metrics
+                .gateway_paused(&self.gateway.name, false);
+            tracing::info!(gateway = self.gateway.name, "the gateway is used again");
+        }
+    }
+
     fn is_paused(&self) -> bool {
         self.paused_until.is_some_and(|until| Mono::now() < until)
     }
 
+    /// How many messages may be claimed. After a pause one goes ahead, and the others wait for what
+    /// it hears.
     fn room(&self) -> u32 {
-        let most = self.gateway.connections.max(1) + self.gateway.claim_ahead;
+        let most = match self.paused_until {
+            Some(_) => 1,
+            None => self.gateway.connections.max(1) + self.gateway.claim_ahead,
+        };
         let taken = self.flights.len() + self.landed.len();
         most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+    }
+
+    /// Asks the gateway about unknowns whose quarantine is over, where it can be asked.
+    async fn ask(&mut self) -> Result<usize, StoreError> {
+        if self.gateway.unknowns.lookup.is_zero() || !self.asking.may_begin() {
+            return Ok(0);
+        }
+        self.asking.pause(self.shared.look_again);
+        let name = &self.gateway.name;
+        let unresolved = self.outbox.to_ask(name, asking::LOOKED_AT).await?;
+        let chosen = self.asking.choose(unresolved);
+        let asked = chosen.len();
+        for unresolved in chosen {
+            let (shared, gateway) = (Arc::clone(&self.shared), Arc::clone(&self.gateway));
+            self.flights.spawn(async move {
+                let answers = asking::answers(&shared, &gateway, &unresolved).await;
+                Flight::Asked(unresolved.message, answers)
+            });
+        }
+        Ok(asked)
     }
 
     fn fly(&mut self, claim: Claim, now: DateTime<Utc>, start_before: Mono) {
@@ -237,7 +303,7 @@ impl<O: Outbox> Dispatch<O> {
         let wire = Arc::clone(&self.wire);
         self.flights.spawn(async move {
             let outcome = hand_over(&shared, &gateway, &wire, &claim, now, start_before).await;
-            settlement(&shared, &gateway, &claim, outcome)
+            Flight::Sent(settlement(&shared, &gateway, &claim, outcome))
         });
     }
 

@@ -102,18 +102,7 @@ pub async fn start<S: Store>(
     directory: Arc<Directory>,
     templates: Arc<Templates>,
 ) -> Result<Service<S>, StartError> {
-    let mut sources = Vec::new();
-    for source in &settings.sources {
-        let mut open = SqlSource::open(source.clone(), Arc::clone(&directory)).await?;
-        if let Some(what) = open.may_write().await? {
-            tracing::warn!(
-                source = %source.name,
-                "the account that reads this booking system may write to {what}. Varsel's session \
-                 cannot write; give it an account that may only read"
-            );
-        }
-        sources.push((open, source.every));
-    }
+    let sources = open_sources(&settings, &directory).await?;
     let told_on = told_on(&settings.gateways);
     store.join(&settings.node).await?;
     let secrets = (store.secret("mail").await?, store.secret("reports").await?);
@@ -219,6 +208,26 @@ pub fn rehearse_listening(address: SocketAddr) -> Result<(), StartError> {
         socket.bind(address)
     };
     bind().map_err(|problem| StartError::Listen { address, problem })
+}
+
+/// Opens every booking system, each with how often it is looked at.
+async fn open_sources(
+    settings: &Settings,
+    directory: &Arc<Directory>,
+) -> Result<Vec<(SqlSource, Duration)>, StartError> {
+    let mut sources = Vec::new();
+    for source in &settings.sources {
+        let mut open = SqlSource::open(source.clone(), Arc::clone(directory)).await?;
+        if let Some(what) = open.may_write().await? {
+            tracing::warn!(
+                source = %source.name,
+                "the account that reads this booking system may write to {what}. Varsel's session \
+                 cannot write; give it an account that may only read"
+            );
+        }
+        sources.push((open, source.every));
+    }
+    Ok(sources)
 }
 
 /// At most so many messages of each kind are swept at once.
@@ -346,6 +355,18 @@ fn profiles(gateways: &[GatewaySettings]) -> BTreeMap<String, Arc<Profile>> {
     profiles
 }
 
+/// What a gateway offers for unknowns. Nobody can ask a mail relay, and none takes a mail only once.
+fn unknowns(speaks: &Speaks) -> UnknownRule {
+    match speaks {
+        Speaks::Sms { profile, .. } => UnknownRule {
+            quarantine: Duration::ZERO,
+            lookup: profile.lookup_within().unwrap_or_default(),
+            dedup: profile.dedup().unwrap_or_default(),
+        },
+        Speaks::Email(_) => UnknownRule::default(),
+    }
+}
+
 /// The addresses to which mails come back.
 fn bounces(gateways: &[GatewaySettings]) -> Vec<BounceAddress> {
     let of = |gateway: &GatewaySettings| match &gateway.speaks {
@@ -372,6 +393,7 @@ fn gateway(
         name: name.clone(),
         problem,
     };
+    let unknowns = unknowns(&speaks);
     let (channel, gate, longest_send, report_within): (_, Arc<dyn crate::channel::Channel>, _, _) =
         match speaks {
             Speaks::Sms {
@@ -406,7 +428,7 @@ fn gateway(
         report_within,
         unknowns: UnknownRule {
             quarantine: longest_send + quarantine_margin,
-            ..UnknownRule::default()
+            ..unknowns
         },
     })
 }

@@ -170,6 +170,15 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
 
     /// Says what happened; whether there may be more at once.
     fn note(&self, step: UpkeepStep) -> bool {
+        let (metrics, swept) = (&self.shared.metrics, step.swept);
+        for (how, count) in [
+            ("repeated", swept.repeated),
+            ("retried", swept.retried),
+            ("held", swept.held),
+        ] {
+            metrics.resolved(how, count.into());
+        }
+        metrics.reports_let_go(swept.let_go.into());
         if step.swept.any() || step.released + step.climbed > 0 || step.erased > 0 {
             tracing::info!(
                 leases_ended = step.swept.leases_ended,

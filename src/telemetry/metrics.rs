@@ -38,6 +38,16 @@ struct OfReport {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfUnknown {
+    resolved: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfGateway {
+    gateway: String,
+}
+
 /// Every figure. A clone shows the same figures.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -49,6 +59,9 @@ pub struct Metrics {
     snapshot_age: Family<OfSource, Seconds>,
     messages: Family<OfMessage, Counter>,
     reports: Family<OfReport, Counter>,
+    reports_let_go: Counter,
+    unknowns: Family<OfUnknown, Counter>,
+    paused: Family<OfGateway, Gauge>,
     faults: Family<OfSource, Counter>,
 }
 
@@ -65,6 +78,9 @@ impl Default for Metrics {
             snapshot_age: Family::default(),
             messages: Family::default(),
             reports: Family::default(),
+            reports_let_go: Counter::default(),
+            unknowns: Family::default(),
+            paused: Family::default(),
             faults: Family::default(),
             registry: Arc::default(),
         };
@@ -116,6 +132,21 @@ impl Metrics {
             self.reports.clone(),
         );
         registry.register(
+            "reports_let_go",
+            "Reports whose attempt never came to light",
+            self.reports_let_go.clone(),
+        );
+        registry.register(
+            "unknowns_resolved",
+            "Unknowns by how they were resolved",
+            self.unknowns.clone(),
+        );
+        registry.register(
+            "gateway_paused",
+            "1 while a gateway is left alone because it refused us",
+            self.paused.clone(),
+        );
+        registry.register(
             "faults",
             "Values and reads of a source that failed",
             self.faults.clone(),
@@ -158,16 +189,31 @@ impl Metrics {
 
     /// A report, or what came in its place, came to this.
     pub fn report(&self, channel: Channel, result: &'static str) {
-        self.reports(channel, result, 1);
-    }
-
-    /// As [`Metrics::report`], for several at once.
-    pub fn reports(&self, channel: Channel, result: &'static str, count: u64) {
         let labels = OfReport {
             channel: channel.word(),
             result,
         };
-        self.reports.get_or_create(&labels).inc_by(count);
+        self.reports.get_or_create(&labels).inc();
+    }
+
+    /// Reports whose attempt never came to light were let go.
+    pub fn reports_let_go(&self, count: u64) {
+        self.reports_let_go.inc_by(count);
+    }
+
+    /// Unknowns were resolved so: the gateway was asked (`known`, `not_known`), or they are handed
+    /// over again where the gateway takes them only once (`repeated`), or at the risk of a second
+    /// one (`retried`), or not (`held`).
+    pub fn resolved(&self, how: &'static str, count: u64) {
+        let labels = OfUnknown { resolved: how };
+        self.unknowns.get_or_create(&labels).inc_by(count);
+    }
+
+    /// Whether a gateway is left alone because it refused us.
+    pub fn gateway_paused(&self, gateway: &str, paused: bool) {
+        let gateway = gateway.to_owned();
+        let labels = OfGateway { gateway };
+        self.paused.get_or_create(&labels).set(paused.into());
     }
 
     /// A read of a source, or a value in it, failed.
@@ -206,6 +252,9 @@ mod tests {
         metrics.fault(&source);
         metrics.outcome(Channel::Sms, "accepted");
         metrics.report(Channel::Email, "forged");
+        metrics.reports_let_go(2);
+        metrics.resolved("known", 1);
+        metrics.gateway_paused("sms", true);
         let text = metrics.text();
         for line in [
             "varsel_untold_people{horizon=\"24h\"} 3",
@@ -216,6 +265,9 @@ mod tests {
             "varsel_faults_total{source=\"oslo\"} 1",
             "varsel_messages_total{channel=\"sms\",outcome=\"accepted\"} 1",
             "varsel_reports_total{channel=\"email\",result=\"forged\"} 1",
+            "varsel_reports_let_go_total 2",
+            "varsel_unknowns_resolved_total{resolved=\"known\"} 1",
+            "varsel_gateway_paused{gateway=\"sms\"} 1",
             "varsel_build_info{version=\"0.1.0\"} 1",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");

@@ -118,6 +118,9 @@ fn every_metric_that_operators_shall_watch_exists() {
     metrics.snapshot_age(&source, 1.0);
     metrics.fault(&source);
     metrics.outcome(Channel::Sms, "accepted");
+    metrics.report(Channel::Email, "applied");
+    metrics.resolved("known", 1);
+    metrics.gateway_paused("sms", true);
     let shown = metrics.text();
     let named: Vec<&str> = between(&operations, "`varsel_", "`").collect();
     assert!(

@@ -77,15 +77,11 @@ fn may_be_about_ours(mail: &Message<'_>) -> bool {
 /// The Message-ID of a mail that is returned whole, or by its headers (RFC 6522, 3).
 fn returned_id(part: &MessagePart<'_>) -> Option<String> {
     let headers = is_of_type(part, "text", &["rfc822-headers"]);
-    let returned = match part.message() {
-        Some(message) => message.message_id().map(str::to_owned),
-        None if headers => {
-            let parsed = MessageParser::default().parse_headers(part.contents())?;
-            parsed.message_id().map(str::to_owned)
-        }
-        None => None,
-    };
-    returned
+    if let Some(message) = part.message() {
+        return message.message_id().map(str::to_owned);
+    }
+    let parsed = MessageParser::default().parse_headers(part.contents());
+    parsed?.message_id().filter(|_| headers).map(str::to_owned)
 }
 
 /// One mail goes to one person. Where a list or a forwarding made several of it, one that arrived

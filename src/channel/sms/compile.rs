@@ -7,10 +7,11 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName};
 use reqwest::{Method, Url};
 
 use super::answer::{Class, Row, Table};
+use super::lookup::Lookup;
 use super::placeholder::{Fill, Value};
 use super::profile::{
-    AnswerSettings, BodySettings, Profile, ReportSettings, RequestSettings, Settings,
-    TIMEOUT_LIMIT_SECONDS,
+    AnswerSettings, BodySettings, DedupSettings, LookupSettings, Profile, ReportSettings,
+    RequestSettings, Settings, TIMEOUT_LIMIT_SECONDS,
 };
 use super::report::ReportTable;
 use super::request::{Body, Form, Tree};
@@ -19,6 +20,8 @@ use crate::domain::outcome::ReportState;
 /// No gateway takes longer messages than GSM can number (3GPP TS 23.040, 9.2.3.24.1).
 const MAX_PARTS_LIMIT: usize = 255;
 const REGEX_SIZE_LIMIT_BYTES: usize = 1 << 20;
+/// Nobody waits longer for a gateway's memory than this.
+const LOOKUP_LIMIT_SECONDS: u64 = 86_400;
 const GATEWAY_NAME_LIMIT_CHARS: usize = 32;
 
 /// What is wrong, and under which key.
@@ -45,15 +48,22 @@ pub(super) fn profile(name: &str, settings: Settings) -> Checked<Profile> {
     check_name(name)?;
     check_limits(&settings)?;
     let seconds = Duration::from_secs;
+    let form = form(&settings.url, settings.request)?;
+    let dedup = settings
+        .dedup
+        .map(|table| dedup(&table, &form))
+        .transpose()?;
     Ok(Profile {
         name: name.to_owned(),
         connect_timeout: seconds(settings.connect_timeout_seconds),
         timeout: seconds(settings.timeout_seconds),
         keep_alive: settings.keep_alive_seconds.map(seconds),
         max_parts: settings.max_parts,
-        form: form(&settings.url, settings.request)?,
+        form,
         table: table(&settings.answer)?,
         report: settings.report.map(report).transpose()?,
+        dedup,
+        lookup: settings.lookup.map(lookup).transpose()?,
     })
 }
 
@@ -292,6 +302,81 @@ fn pattern(text: &str) -> Result<Regex, String> {
         .size_limit(REGEX_SIZE_LIMIT_BYTES)
         .build()
         .map_err(|error| format!("is not a regular expression: {error}"))
+}
+
+/// A gateway can only tell two hand-overs apart, or the same, by the key it is given.
+fn dedup(settings: &DedupSettings, form: &Form) -> Checked<Duration> {
+    let says_key = form
+        .fills()
+        .iter()
+        .any(|f| f.values().any(|v| *v == Value::Key));
+    if !says_key {
+        let problem = "needs {key} in the request: without it the gateway knows no message again";
+        return Err(fault(&["dedup"], problem));
+    }
+    if settings.window_seconds == 0 {
+        let problem = "takes 1 or more; a gateway without a window has no table \"dedup\"";
+        return Err(fault(&["dedup", "window_seconds"], problem));
+    }
+    Ok(Duration::from_secs(settings.window_seconds))
+}
+
+fn lookup(settings: LookupSettings) -> Checked<Lookup> {
+    let path = at(&["lookup", "path"], lookup_path(&settings.path))?;
+    let query = fields(&["lookup", "query"], settings.query)?;
+    let mut headers = Vec::new();
+    for (name, text) in settings.headers {
+        headers.push(at(&["lookup", "headers", &name], header(&name, &text))?);
+    }
+    let mut rows = Vec::new();
+    for (index, setting) in settings.answer.iter().enumerate() {
+        let number = (index + 1).to_string();
+        let row = row(&number, setting).map_err(|fault| Fault {
+            path: [vec!["lookup".to_owned()], fault.path].concat(),
+            ..fault
+        })?;
+        if !matches!(row.class, Class::Accepted | Class::NotSent | Class::Unknown) {
+            let rule =
+                "takes accepted (it knows the key), not_sent (it certainly does not) or unknown";
+            return Err(fault(&["lookup", "answer", &number, "outcome"], rule));
+        }
+        rows.push(row);
+    }
+    if !(1..=LOOKUP_LIMIT_SECONDS).contains(&settings.within_seconds) {
+        let rule = format!("takes 1 to {LOOKUP_LIMIT_SECONDS}");
+        return Err(fault(&["lookup", "within_seconds"], rule));
+    }
+    let lookup = Lookup {
+        path,
+        query,
+        headers,
+        table: Table::new(rows),
+        within: Duration::from_secs(settings.within_seconds),
+    };
+    let fills = lookup.fills();
+    let values: Vec<&Value> = fills.iter().flat_map(|fill| fill.values()).collect();
+    if !values.contains(&&Value::Key) {
+        return Err(fault(
+            &["lookup"],
+            "says nowhere {key}: it asks for no message",
+        ));
+    }
+    let tells_more = |value: &&Value| !matches!(value, Value::Key | Value::Secret(_));
+    if values.iter().any(tells_more) {
+        let rule = "can only say {key} and {secret.NAME}";
+        return Err(fault(&["lookup"], rule));
+    }
+    Ok(lookup)
+}
+
+/// The question goes where the messages go, wherever the gateway's address is set to.
+fn lookup_path(text: &str) -> Result<Fill, String> {
+    let fill = Fill::compile(text)?;
+    let sample = fill.with(|_| "x".to_owned());
+    let fits = sample.starts_with('/') && !sample.starts_with("//") && !sample.contains(['?', '#']);
+    fits.then_some(fill).ok_or_else(|| {
+        "must be a path like /messages/{key}; a query stands in lookup.query".to_owned()
+    })
 }
 
 fn report(settings: ReportSettings) -> Checked<ReportTable> {

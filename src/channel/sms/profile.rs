@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::answer::{Class, Table};
 use super::compile;
+use super::lookup::Lookup;
 use super::placeholder::Fill;
 use super::report::ReportTable;
 use super::request::Form;
@@ -52,6 +53,8 @@ pub struct Profile {
     pub(super) form: Form,
     pub(super) table: Table,
     pub(super) report: Option<ReportTable>,
+    pub(super) dedup: Option<Duration>,
+    pub(super) lookup: Option<Lookup>,
 }
 
 impl Profile {
@@ -101,7 +104,8 @@ impl Profile {
     /// The names of the secrets that its texts use.
     #[must_use]
     pub fn secret_names(&self) -> BTreeSet<&str> {
-        let fills = self.form.fills().into_iter();
+        let asked = self.lookup.iter().flat_map(Lookup::fills);
+        let fills = self.form.fills().into_iter().chain(asked);
         fills.flat_map(Fill::secrets).collect()
     }
 
@@ -115,6 +119,19 @@ impl Profile {
     #[must_use]
     pub fn report_within(&self) -> Option<Duration> {
         self.report.as_ref().map(|table| table.within)
+    }
+
+    /// Within this the gateway takes a message under the same key only once; `None` where it does
+    /// not.
+    #[must_use]
+    pub fn dedup(&self) -> Option<Duration> {
+        self.dedup
+    }
+
+    /// For so long the gateway is asked what became of an unknown; `None` where it cannot be asked.
+    #[must_use]
+    pub fn lookup_within(&self) -> Option<Duration> {
+        self.lookup.as_ref().map(|lookup| lookup.within)
     }
 
     pub(super) fn report_table(&self) -> Option<&ReportTable> {
@@ -138,6 +155,8 @@ pub(super) struct Settings {
     pub(super) request: RequestSettings,
     pub(super) answer: Vec<AnswerSettings>,
     pub(super) report: Option<ReportSettings>,
+    pub(super) dedup: Option<DedupSettings>,
+    pub(super) lookup: Option<LookupSettings>,
 }
 
 /// The table `request`.
@@ -185,6 +204,29 @@ pub(super) struct ReportSettings {
     pub(super) within_seconds: u64,
 }
 
+/// The table `dedup`: the gateway takes a message under the same key only once.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DedupSettings {
+    /// Counted from the first hand-over.
+    pub(super) window_seconds: u64,
+}
+
+/// The table `lookup`: how the gateway is asked whether it knows our key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LookupSettings {
+    /// On the host of `url`, such as `/messages/{key}`.
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) query: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) answer: Vec<AnswerSettings>,
+    #[serde(default = "ten_minutes")]
+    pub(super) within_seconds: u64,
+}
+
 /// The key `report.detail`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,6 +241,10 @@ fn five() -> u64 {
 
 fn twenty() -> u64 {
     20
+}
+
+fn ten_minutes() -> u64 {
+    600
 }
 
 fn a_day() -> u64 {

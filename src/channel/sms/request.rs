@@ -39,12 +39,22 @@ pub(super) enum Tree {
 impl Form {
     /// The request of one SMS; the error says which value cannot be sent, and never shows it.
     pub(super) fn build(&self, facts: &Facts<'_>) -> Result<reqwest::Request, String> {
+        self.build_below(None, facts)
+    }
+
+    /// The same, where the address is one below another.
+    pub(super) fn build_below(
+        &self,
+        base: Option<&Url>,
+        facts: &Facts<'_>,
+    ) -> Result<reqwest::Request, String> {
         let mut url = self.url.with(|value| percent_encoded(&value.of(facts)));
         if !self.query.is_empty() {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(&pairs(&self.query, facts));
         }
-        let url = Url::parse(&url).map_err(|_| "the gateway's url is not a URL".to_owned())?;
+        let url = Url::options().base_url(base).parse(&url);
+        let url = url.map_err(|_| "the gateway's url is not a URL".to_owned())?;
         let mut request = reqwest::Request::new(self.method.clone(), url);
         if let Some((kind, bytes)) = self.body.fill(facts) {
             request
@@ -58,6 +68,12 @@ impl Form {
                 .insert(name, header(name, fill, facts)?);
         }
         Ok(request)
+    }
+
+    /// The gateway's address as it is called.
+    pub(super) fn address(&self, facts: &Facts<'_>) -> Result<Url, String> {
+        let url = self.url.with(|value| percent_encoded(&value.of(facts)));
+        Url::parse(&url).map_err(|_| "the gateway's url is not a URL".to_owned())
     }
 
     /// Every compiled text of the request.

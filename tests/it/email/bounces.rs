@@ -97,32 +97,35 @@ fn says(mail: &str) -> Option<(ReportState, String)> {
     }
 }
 
-#[test]
-fn every_shape_of_a_notification_has_its_meaning() {
-    let unknown = "5.1.1: no such mailbox";
-    let closed = "5.2.1: the mailbox is closed";
-    let untold = "the reason is not told";
-    let table: [(String, ReportState, &str); 13] = [
+const UNKNOWN: &str = "5.1.1: no such mailbox";
+const CLOSED: &str = "5.2.1: the mailbox is closed";
+const UNTOLD: &str = "the reason is not told";
+
+/// A mail, what it says, and its code in words.
+type Shape = (String, ReportState, &'static str);
+
+fn shapes_of_postfix() -> Vec<Shape> {
+    vec![
         (
             postfix(
                 "Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: X-Postfix; not there: \"kari@example.org\"\r\n",
             ),
             Undelivered,
-            unknown,
+            UNKNOWN,
         ),
         (
             postfix(
                 "Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: x-unix; nobody of that name\r\n",
             ),
             Undelivered,
-            unknown,
+            UNKNOWN,
         ),
         (
             postfix(
                 "Action: failed\r\nStatus: 5.2.1\r\nRemote-MTA: dns; 192.0.2.1\r\nDiagnostic-Code: smtp; 550 5.2.1 That account\r\n    is closed\r\n",
             ),
             Undelivered,
-            closed,
+            CLOSED,
         ),
         (
             postfix(
@@ -156,13 +159,18 @@ fn every_shape_of_a_notification_has_its_meaning() {
             Progress,
             "",
         ),
+    ]
+}
+
+fn shapes_of_exim() -> Vec<Shape> {
+    vec![
         (
             exim(
                 "Action: failed\r\nFinal-Recipient: rfc822;kari@example.org\r\nStatus: 5.0.0\r\n",
                 "auto-replied",
             ),
             Undelivered,
-            untold,
+            UNTOLD,
         ),
         (
             exim(
@@ -170,7 +178,7 @@ fn every_shape_of_a_notification_has_its_meaning() {
                 "auto-replied",
             ),
             Undelivered,
-            closed,
+            CLOSED,
         ),
         (
             exim(
@@ -197,8 +205,12 @@ fn every_shape_of_a_notification_has_its_meaning() {
             Undelivered,
             "5.2.2: the mailbox is full",
         ),
-    ];
-    for (mail, state, words) in table {
+    ]
+}
+
+#[test]
+fn every_shape_of_a_notification_has_its_meaning() {
+    for (mail, state, words) in [shapes_of_postfix(), shapes_of_exim()].concat() {
         assert_eq!(says(&mail), Some((state, words.to_owned())), "{mail}");
         let international =
             mail.replace("message/delivery-status", "message/global-delivery-status");

@@ -82,7 +82,10 @@ fn every_profile_that_comes_with_us_compiles_and_names_its_secrets() {
 fn a_mistake_in_a_profile_is_named_with_its_place_and_remedy() {
     let good = small(
         JSON,
-        &format!("{ACCEPT}\n[report]\nstate = \"s\"\nwords = {{ a = \"delivered\" }}"),
+        &format!(
+            "{ACCEPT}\n[report]\nstate = \"s\"\nwords = {{ a = \"delivered\" }}\n\
+             [lookup]\npath = \"/m/{{key}}\"\n[[lookup.answer]]\nstatus = 404\noutcome = \"not_sent\"\n"
+        ),
     );
     assert!(Profile::parse("small", &good).is_ok());
     let mut faults = String::new();
@@ -123,6 +126,12 @@ fn a_mistake_in_a_profile_is_named_with_its_place_and_remedy() {
         ),
         ("\"delivered\"", "\"arrived\""),
         ("\"delivered\"", "\"progress\""),
+        ("[lookup]", "[dedup]\nwindow_seconds = 9\n[lookup]"),
+        ("\"/m/{key}\"", "\"/m\""),
+        ("\"/m/{key}\"", "\"/m/{key}/{to}\""),
+        ("\"/m/{key}\"", "\"//elsewhere.example/{key}\""),
+        ("\"not_sent\"", "\"refused\""),
+        ("[[lookup.answer]]", "within_seconds = 0\n[[lookup.answer]]"),
         ("max_parts = 2", "max_parts = "),
     ] {
         assert!(good.contains(from), "{from}");

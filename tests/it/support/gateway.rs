@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -32,6 +32,8 @@ pub enum Behaviour {
     Answer(u16),
     /// Takes it and never answers.
     TakeAndHang,
+    /// Reads it, forgets it, and never answers.
+    LoseAndHang,
     /// Takes it, and answers only after [`Gateway::let_go`].
     TakeAndWait,
 }
@@ -45,6 +47,8 @@ pub struct Gateway {
 struct Inner {
     behaviour: Mutex<Behaviour>,
     hang_after: Mutex<Option<usize>>,
+    answers_questions: Mutex<bool>,
+    asked: Mutex<usize>,
     taken: watch::Sender<Vec<Sms>>,
     go: watch::Sender<bool>,
 }
@@ -56,11 +60,14 @@ impl Gateway {
         let inner = Arc::new(Inner {
             behaviour: Mutex::new(Behaviour::Accept),
             hang_after: Mutex::new(None),
+            answers_questions: Mutex::new(true),
+            asked: Mutex::new(0),
             taken: watch::Sender::new(Vec::new()),
             go: watch::Sender::new(false),
         });
         let router = Router::new()
             .route("/gateway/messages", post(take))
+            .route("/gateway/messages/{key}", get(look_up))
             .with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, inner }
@@ -78,6 +85,16 @@ impl Gateway {
     /// Accepts `count` messages, and takes every later one without answering.
     pub fn hang_after(&self, count: usize) {
         *self.inner.hang_after.lock().unwrap() = Some(count);
+    }
+
+    /// Whether it says, asked, what it has taken.
+    pub fn answer_questions(&self, answers: bool) {
+        *self.inner.answers_questions.lock().unwrap() = answers;
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> usize {
+        *self.inner.asked.lock().unwrap()
     }
 
     pub fn let_go(&self) {
@@ -100,11 +117,26 @@ impl Gateway {
     }
 }
 
+async fn look_up(State(inner): State<Arc<Inner>>, Path(key): Path<String>) -> Response {
+    *inner.asked.lock().unwrap() += 1;
+    if !*inner.answers_questions.lock().unwrap() {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "not today").into_response();
+    }
+    let taken = inner.taken.borrow();
+    match taken.iter().any(|sms| sms.key == key) {
+        true => (StatusCode::OK, format!("{{\"id\":\"{key}\"}}")).into_response(),
+        false => (StatusCode::NOT_FOUND, "{}").into_response(),
+    }
+}
+
 async fn take(State(inner): State<Arc<Inner>>, body: String) -> Response {
     let behaviour = *inner.behaviour.lock().unwrap();
     if let Behaviour::Answer(status) = behaviour {
         let status = StatusCode::from_u16(status).unwrap();
         return (status, "{\"error\":\"as told\"}").into_response();
+    }
+    if behaviour == Behaviour::LoseAndHang {
+        std::future::pending::<()>().await;
     }
     let sms: Sms = serde_json::from_str(&body).unwrap();
     let id = sms.key.clone();
@@ -120,7 +152,7 @@ async fn take(State(inner): State<Arc<Inner>>, body: String) -> Response {
         Behaviour::TakeAndWait => {
             let _ = inner.go.subscribe().wait_for(|go| *go).await;
         }
-        Behaviour::Accept | Behaviour::Answer(_) => {}
+        Behaviour::Accept | Behaviour::Answer(_) | Behaviour::LoseAndHang => {}
     }
     (StatusCode::ACCEPTED, format!("{{\"id\":\"{id}\"}}")).into_response()
 }

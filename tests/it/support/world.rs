@@ -113,6 +113,14 @@ impl World {
         Self::on_trial(bookings, Mode::Live).await
     }
 
+    /// The same, with an SMS gateway whose profile says something more.
+    pub async fn with_gateway(bookings: &[Booking], more: &str) -> Self {
+        let mut world = Self::with(bookings).await;
+        world.ways[0] = sms_way(&world.sms, Mode::Live, more);
+        world.lines = lines(&world.shared, &world.store, &world.ways);
+        world
+    }
+
     /// The same, with every gateway in `mode`.
     pub async fn on_trial(bookings: &[Booking], mode: Mode) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -127,7 +135,10 @@ impl World {
             .await
             .unwrap();
         let shared = shared(&store).await;
-        let ways = vec![sms_way(&sms, mode.clone()), email_way(mail.address, mode)];
+        let ways = vec![
+            sms_way(&sms, mode.clone(), ""),
+            email_way(mail.address, mode),
+        ];
         let source = SqlSource::open(source(&path), Arc::clone(&shared.directory))
             .await
             .unwrap();
@@ -248,7 +259,7 @@ impl World {
         let resolving = async {
             loop {
                 let swept = self.tend().await.swept;
-                if swept.retried + swept.held > 0 {
+                if swept.repeated + swept.retried + swept.held > 0 {
                     return;
                 }
                 tokio::task::yield_now().await;
@@ -257,6 +268,28 @@ impl World {
         tokio::time::timeout(Duration::from_secs(30), resolving)
             .await
             .unwrap();
+    }
+
+    /// Lets the lines look once more; how many unknowns the gateway was asked about.
+    pub async fn ask(&mut self) -> usize {
+        let mut asked = 0;
+        for line in &mut self.lines {
+            asked += line.step(self.now).await.unwrap().asked;
+            line.land().await.unwrap();
+        }
+        asked
+    }
+
+    /// Lets the lines look again and again until it is so: leases run on the database's own clock.
+    pub async fn ask_until(&mut self, what: &str, is_so: impl AsyncFn(&Self) -> bool) {
+        let asking = async {
+            while !is_so(self).await {
+                self.ask().await;
+                tokio::task::yield_now().await;
+            }
+        };
+        let asked = tokio::time::timeout(Duration::from_secs(30), asking).await;
+        assert!(asked.is_ok(), "waited in vain: {what}");
     }
 
     /// Lets everything fly that may leave now; does not wait for it to land.
@@ -449,12 +482,18 @@ async fn shared(store: &Database) -> Arc<Shared> {
     })
 }
 
-fn sms_way(gateway: &Gateway, mode: Mode) -> Way {
-    let profile = Profile::built_in("sandbox")
+fn sms_way(gateway: &Gateway, mode: Mode, more: &str) -> Way {
+    let sandbox = include_str!("../../../config/gateways/sandbox.toml");
+    let profile = Profile::parse("sandbox", &format!("{sandbox}{more}"))
         .unwrap()
         .at_url(&gateway.url())
         .unwrap();
     let secrets = BTreeMap::from([("key".to_owned(), "open sesame".into())]);
+    let unknowns = UnknownRule {
+        quarantine: Duration::ZERO,
+        lookup: profile.lookup_within().unwrap_or_default(),
+        dedup: profile.dedup().unwrap_or_default(),
+    };
     let sms = Sms::new(profile, secrets, "http://127.0.0.1:1").unwrap();
     Way {
         name: "sms".to_owned(),
@@ -467,7 +506,7 @@ fn sms_way(gateway: &Gateway, mode: Mode) -> Way {
         lease: Duration::from_secs(2),
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
-        unknowns: UnknownRule::default(),
+        unknowns,
     }
 }
 
