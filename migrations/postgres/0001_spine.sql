@@ -207,6 +207,18 @@ CREATE TABLE attempt (
   UNIQUE (message, no)
 );
 
+-- One row per claim that took something, so that a node which does not know whether its claim was
+-- committed can disown it: whoever inserts the row first has decided. at is the database's own clock.
+CREATE TABLE claim (
+  node text NOT NULL,
+  nonce bigint NOT NULL,
+  at bigint NOT NULL,
+  disowned bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (node, nonce)
+);
+CREATE INDEX claim_to_forget ON claim (at);
+CREATE INDEX attempt_open ON attempt (nonce) WHERE outcome IS NULL;
+
 -- Every report as it came, once. standing: parked (no such attempt yet), waiting (for its attempt's
 -- outcome), used, let_go (parked for too long). attempt has no foreign key because a parked report's
 -- attempt is not there.

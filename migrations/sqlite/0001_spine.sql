@@ -206,6 +206,18 @@ CREATE TABLE attempt (
   UNIQUE (message, no)
 ) STRICT;
 
+-- One row per claim that took something, so that a node which does not know whether its claim was
+-- committed can disown it: whoever inserts the row first has decided. at is the database's own clock.
+CREATE TABLE claim (
+  node TEXT NOT NULL,
+  nonce INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  disowned INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (node, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_to_forget ON claim (at);
+CREATE INDEX attempt_open ON attempt (nonce) WHERE outcome IS NULL;
+
 -- Every report as it came, once. standing: parked (no such attempt yet), waiting (for its attempt's
 -- outcome), used, let_go (parked for too long). attempt has no foreign key because a parked report's
 -- attempt is not there.

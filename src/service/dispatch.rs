@@ -46,6 +46,9 @@ pub struct Dispatch<O> {
     landed: Vec<Settlement>,
     woken: watch::Receiver<()>,
     paused_until: Option<Mono>,
+    /// A claim of which nobody knows whether it was committed: nothing new is claimed before it is
+    /// disowned.
+    in_doubt: Option<ClaimAsk>,
 }
 
 /// What comes back from the gateway.
@@ -85,6 +88,7 @@ impl<O: Outbox> Dispatch<O> {
             landed,
             woken,
             paused_until: None,
+            in_doubt: None,
         }
     }
 
@@ -150,7 +154,7 @@ impl<O: Outbox> Dispatch<O> {
             nonce: self.shared.chance.nonce(),
             unknowns: self.gateway.unknowns,
         };
-        let claims = self.outbox.claim(&ask).await?;
+        let claims = self.claim(ask).await?;
         let claimed = claims.len();
         let start_before = lease_from
             .plus(self.gateway.lease)
@@ -164,6 +168,25 @@ impl<O: Outbox> Dispatch<O> {
             asked,
             idle: claimed < room as usize,
         })
+    }
+
+    /// Claims, once the doubt about an earlier claim is resolved. Nothing of a claim in doubt is
+    /// sent, so what it took goes back.
+    async fn claim(&mut self, ask: ClaimAsk) -> Result<Vec<Claim>, StoreError> {
+        if let Some(doubtful) = &self.in_doubt {
+            let returned = self.outbox.disown(doubtful, ask.now).await?;
+            tracing::warn!(
+                gateway = self.gateway.name,
+                messages = returned,
+                "a claim in doubt was disowned"
+            );
+            self.in_doubt = None;
+        }
+        let claims = self.outbox.claim(&ask).await;
+        if let Err(StoreError::InDoubt(_)) = &claims {
+            self.in_doubt = Some(ask);
+        }
+        claims
     }
 
     /// Waits until every hand-over has come back, and writes the outcomes.

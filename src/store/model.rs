@@ -5,11 +5,12 @@
 //! told to move.
 
 mod desk;
+mod disown;
 mod erase;
 mod faults;
 mod reads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ struct State {
     faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
     next_attempt: i64,
     db_now: DbTime,
+    disowned: BTreeSet<(String, u32)>,
 }
 
 /// What is remembered of a source; `snapshot` also means that its baseline is complete.
@@ -178,6 +180,13 @@ impl Outbox for Model {
         Ok(claims)
     }
 
+    async fn disown(&self, ask: &ClaimAsk, at: DateTime<Utc>) -> StoreResult<u32> {
+        let mut state = self.state();
+        let disowned = state.disown(ask, at);
+        state.done();
+        Ok(disowned)
+    }
+
     async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
         let mut state = self.state();
         let moved = settlements.iter().map(|s| state.tables.settle(s)).collect();
@@ -234,6 +243,9 @@ impl Outbox for Model {
 
 impl State {
     fn claim(&mut self, ask: &ClaimAsk) -> Vec<Claim> {
+        if self.disowned.contains(&(ask.node.clone(), ask.nonce)) {
+            return Vec::new();
+        }
         let messages = self.tables.messages.iter();
         let mut picked: Vec<_> = messages
             .filter_map(|(id, m)| Some((*id, m, self.tables.notices.get(&m.notice)?)))

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::StoreResult;
 use super::rows::{DbTime, Millis};
 use crate::domain::contact::Address;
-use crate::domain::message::{Channel, MessageId};
+use crate::domain::message::{Channel, Event, MessageId};
 use crate::domain::outcome::{Decision, Outcome, ReportState};
 
 /// What moves messages: claims, settlements, reports, and the sweeping of what time has ended.
@@ -19,6 +19,16 @@ pub trait Outbox: Send + Sync {
     /// passed, or before which an older revision for the same appointment and recipient is still
     /// `sending`, stay.
     fn claim(&self, ask: &ClaimAsk) -> impl Future<Output = StoreResult<Vec<Claim>>> + Send;
+
+    /// Disowns a claim of which nobody knows whether it was committed, and nothing of which was
+    /// sent: either it never happened and never will, or what it took counts as certainly not sent.
+    /// The answer is how many messages it had taken. Asking twice does no harm; as long as it
+    /// fails, the doubt stands.
+    fn disown(
+        &self,
+        ask: &ClaimAsk,
+        at: DateTime<Utc>,
+    ) -> impl Future<Output = StoreResult<u32>> + Send;
 
     /// Records outcomes. Each is appended to its attempt, always; the message moves only if the
     /// fence still fits or the outcome is evidence for an unknown. The answer tells, per
@@ -176,6 +186,34 @@ pub struct Settlement {
     pub decision: Decision,
     /// When, in domain time.
     pub at: DateTime<Utc>,
+}
+
+impl Settlement {
+    /// What an attempt of a disowned claim came to.
+    pub(crate) fn disowned(
+        message: MessageId,
+        attempt: AttemptId,
+        fence: i64,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            message,
+            attempt,
+            fence,
+            outcome: Outcome::NotSent {
+                cause: "its claim was in doubt and disowned".to_owned(),
+                retry_after: None,
+                pause: false,
+            },
+            decision: Decision {
+                event: Event::NotSent,
+                not_before: None,
+                report_by: None,
+                reason: None,
+            },
+            at,
+        }
+    }
 }
 
 /// An authenticated report about one attempt.

@@ -5,6 +5,7 @@
 //! one. The statements are spelt for the engine at hand by [`conn`].
 
 mod cells;
+mod claims;
 mod conn;
 mod desk;
 mod ledger;
@@ -205,6 +206,14 @@ impl Outbox for Database {
         self.write(ask.clone()).await
     }
 
+    async fn disown(&self, ask: &ClaimAsk, at: DateTime<Utc>) -> StoreResult<u32> {
+        self.write(claims::Disown {
+            ask: ask.clone(),
+            at,
+        })
+        .await
+    }
+
     async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
         self.write(outbox::Settle(settlements.to_vec())).await
     }
@@ -219,6 +228,7 @@ impl Outbox for Database {
         self.write(outbox::Unpark { now, limit }).await?;
         swept.let_go = self.write(outbox::LetGo { now, limits }).await?;
         self.write(outbox::EndEmptyBatches { now }).await?;
+        self.write(claims::ForgetClaims { limit }).await?;
         Ok(swept)
     }
 
@@ -284,6 +294,9 @@ impl Desk for Database {
 
 impl Cluster for Database {
     async fn join(&self, node: &str) -> StoreResult<u32> {
+        if let Engine::Postgres(server) = &self.engine {
+            server.take_name(node).await?;
+        }
         self.write(nodes::Join(node.to_owned())).await
     }
 

@@ -17,6 +17,7 @@ mod kill_nine;
 mod ladder;
 mod moved;
 mod no_contact;
+mod on_postgres;
 mod personal_data;
 mod reports;
 mod row_vanishes;

@@ -57,7 +57,8 @@ impl Connections {
         }
     }
 
-    async fn connect(&self) -> StoreResult<PgConnection> {
+    /// A connection of one's own.
+    pub(super) async fn connect(&self) -> StoreResult<PgConnection> {
         let connecting = async {
             let mut conn = self.address.options.connect().await?;
             fitness::prepare(&mut conn).await?;

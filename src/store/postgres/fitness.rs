@@ -16,12 +16,16 @@ const MIGRATION: &str = "SELECT pg_advisory_xact_lock(8530240361306718210)";
 
 /// What every session is told. A COMMIT that waits for its standby must not be cut short, since
 /// PostgreSQL would then acknowledge what the standby lacks: so there is no `statement_timeout`,
-/// and the server itself looks whether the node is still there.
+/// and the server itself looks whether the node is still there: the locks and the name of one that
+/// lost its power are free again within a minute.
 const SESSION: &str = "
 SET statement_timeout = 0;
 SET lock_timeout = '5s';
 SET idle_in_transaction_session_timeout = '15s';
-SET client_connection_check_interval = '2s'";
+SET client_connection_check_interval = '2s';
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3";
 
 /// Refuses a server that does not keep its promises, and sets the session's limits.
 pub(super) async fn prepare(conn: &mut PgConnection) -> StoreResult<()> {

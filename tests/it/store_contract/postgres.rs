@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use varsel::domain::message::{Channel, MessageState};
-use varsel::store::{Access, Claim, Database, Desk, Outbox, Place, StoreError, postgres::Address};
+use varsel::store::{
+    Access, Claim, Cluster, Database, Desk, Outbox, Place, StoreError, postgres::Address,
+};
 
 use super::fixtures::*;
 use crate::support::postgres::{Db, Postgres, database};
@@ -54,6 +56,23 @@ async fn a_database_of_a_newer_release_is_left_alone() {
     assert!(refused.to_string().contains("newer release"), "{refused}");
     run(&db, "UPDATE schema SET reads = 1").await.unwrap();
     db.open(Access::Daemon).await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_second_node_of_the_same_name_is_refused() {
+    let db = database().await;
+    let (first, second) = (db.open(Access::Daemon).await, db.open(Access::Daemon).await);
+    first.join("one").await.unwrap();
+    first.join("one").await.unwrap();
+    let refused = second.join("one").await.unwrap_err();
+    assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
+    second.join("two").await.unwrap();
+    first.close().await;
+    let third = db.open(Access::Daemon).await;
+    while third.join("one").await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,4 +200,7 @@ async fn a_commit_whose_reply_is_lost_is_in_doubt() {
     assert!(matches!(failed, StoreError::InDoubt(_)), "{failed}");
     link.set(Fault::None);
     assert_eq!(state(&store, 1).await, MessageState::Sending);
+    let given_back = store.disown(&ask(Channel::Sms), now()).await.unwrap();
+    assert_eq!(given_back, 1);
+    assert_eq!(state(&store, 1).await, MessageState::Ready);
 }

@@ -32,6 +32,7 @@ laws! {
     trial_mode_withholds_for_good,
     a_node_that_joins_ends_its_own_leases,
     strangers_settle_nothing,
+    a_claim_in_doubt_is_disowned,
 }
 
 async fn the_claim_is_the_intent<S: Store>(store: S) {
@@ -340,4 +341,26 @@ async fn strangers_settle_nothing<S: Store>(store: S) {
     assert_eq!(moved, [false, false, true]);
     assert_eq!(state(&store, 1).await, MessageState::Sending);
     assert_eq!(state(&store, 2).await, MessageState::Failed);
+}
+
+async fn a_claim_in_doubt_is_disowned<S: Store>(store: S) {
+    cancel(&store, 2).await;
+    let doubtful = ask(Channel::Sms);
+    let taken = store.claim(&doubtful).await.unwrap();
+    assert!(settle_one(&store, &taken[1], accepted()).await);
+    assert_eq!(store.disown(&doubtful, now()).await.unwrap(), 1);
+    assert_eq!(state(&store, 1).await, MessageState::Ready);
+    assert_eq!(state(&store, 2).await, MessageState::Accepted);
+    let other = |nonce| ClaimAsk {
+        nonce,
+        ..ask(Channel::Sms)
+    };
+    let never = other(7);
+    assert_eq!(store.disown(&never, now()).await.unwrap(), 0);
+    for disowned in [&doubtful, &never] {
+        let late = store.claim(disowned).await.unwrap();
+        assert!(late.is_empty(), "it shows too late to take anything");
+    }
+    let again = claim_one(&store, &other(8)).await;
+    assert_eq!((again.message, again.attempts), (taken[0].message, 2));
 }

@@ -1,0 +1,198 @@
+//! Claims as writes: the intent with its own row, by which a claim in doubt can be disowned.
+
+use chrono::{DateTime, Utc};
+
+use super::Write;
+use super::cells::Cells;
+use super::conn::Conn;
+use super::load;
+use super::save::save;
+use crate::domain::message::MessageId;
+use crate::store::rows::Millis;
+use crate::store::{AttemptId, Claim, ClaimAsk, Settlement, StoreResult};
+
+/// Picks what may leave, earliest deadline first. The index is named because it is in that order:
+/// the work is that of the limit, however many messages wait.
+const PICK: &str = "
+SELECT m.id FROM message m {index message_claim} {join} notice n ON n.id = m.notice
+  {join} appointment a ON a.id = n.appointment
+WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
+  AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = $4 AND m.dedup_until >= $5))
+  AND NOT EXISTS (
+    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
+    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision)
+ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}";
+
+/// The intent: `domain::message` allows `claim` in `ready` only, and so does this. A gateway counts
+/// its window from the first hand-over that may have reached it. What was picked is
+/// looked at once more: the lock may have been waited for, and what it guards may have changed.
+const TAKE: &str = "
+UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
+  node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
+  gateway = $5, quarantine = $6, lookup = $7,
+  dedup_until = CASE WHEN may_be_out = 1 AND gateway = $5 THEN dedup_until ELSE $8 END
+WHERE id IN (SELECT j.value FROM {ints 1})
+  AND state = 'ready' AND not_before <= $4 AND not_after > $4
+  AND (repeat = 0 OR (gateway = $5 AND dedup_until >= $3))
+  AND NOT EXISTS (
+    SELECT 1 FROM notice n JOIN notice o ON o.appointment = n.appointment AND o.role = n.role
+      JOIN message om ON om.notice = o.id AND om.state = 'sending'
+    WHERE n.id = message.notice AND o.revision < n.revision)
+  AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = message.notice AND n.superseded = 1)
+RETURNING id";
+
+const OPEN_ATTEMPTS: &str = "
+INSERT INTO attempt (message, no, fence, gateway, node, intent_at, nonce)
+SELECT m.id, m.attempts, m.fence, $2, $3, $4, $5
+FROM {ints 1} {join} message m ON m.id = j.value ORDER BY j.key";
+
+const WRITE_CLAIMS: &str = "
+INSERT INTO history (at, actor, appointment, notice, message, batch, channel, district, office,
+  event, from_state, to_state, detail)
+SELECT $2, 'dispatch', n.appointment, n.id, m.id, n.batch, m.channel, n.district, n.office,
+  'claim', 'ready', 'sending', 'attempt ' || m.attempts || ' through ' || $3
+FROM {ints 1} {join} message m ON m.id = j.value JOIN notice n ON n.id = m.notice
+ORDER BY j.key";
+
+const READ_CLAIMS: &str = "
+SELECT m.id, a.id AS attempt, a.nonce, m.fence, m.attempts, p.address, p.address_kind, p.body,
+  m.sender, m.gateway_key, m.not_after, m.give_up_at
+FROM {ints 1} {join} message m ON m.id = j.value
+  JOIN attempt a ON a.message = m.id AND a.no = m.attempts
+  JOIN message_person p ON p.message = m.id
+ORDER BY j.key";
+
+impl Write for ClaimAsk {
+    type Answer = Vec<Claim>;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Claim>> {
+        let at = self.now.timestamp_millis();
+        let db_now = conn.now().await?;
+        let lease_until = db_now.plus(Millis::of(self.lease));
+        let pick = conn.query(PICK).bind(self.channel.word()).bind(at);
+        let pick = pick
+            .bind(self.limit)
+            .bind(&self.gateway)
+            .bind(lease_until.0);
+        let picked = pick.numbers().await?;
+        if picked.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !self.is_ours(conn).await? {
+            return Ok(Vec::new());
+        }
+        let mut taken = conn
+            .query(TAKE)
+            .bind(&picked)
+            .bind(&self.node)
+            .bind(lease_until.0)
+            .bind(at)
+            .bind(&self.gateway)
+            .bind(Millis::of(self.unknowns.quarantine).0)
+            .bind(Millis::of(self.unknowns.lookup).0)
+            .bind(self.unknowns.dedup_until(db_now).map(|until| until.0))
+            .numbers()
+            .await?;
+        // A set comes back in any order; the picked one is that of the deadlines.
+        taken.sort_unstable_by_key(|id| picked.iter().position(|p| p == id));
+        let open = conn.query(OPEN_ATTEMPTS).bind(&taken).bind(&self.gateway);
+        let open = open.bind(&self.node).bind(at).bind(self.nonce);
+        open.run().await?;
+        let line = conn.query(WRITE_CLAIMS).bind(&taken).bind(at);
+        line.bind(&self.gateway).run().await?;
+        let claims = conn.query(READ_CLAIMS).bind(&taken).rows().await?;
+        claims.iter().map(|row| claim(Cells(row))).collect()
+    }
+}
+
+impl ClaimAsk {
+    /// Writes the claim's own row; `false` means that it was disowned meanwhile.
+    async fn is_ours(&self, conn: &mut Conn<'_>) -> StoreResult<bool> {
+        let sql = "INSERT INTO claim (node, nonce, at) VALUES ($1, $2, {now})
+                   ON CONFLICT (node, nonce) DO UPDATE SET at = excluded.at
+                   WHERE claim.disowned = 0";
+        let row = conn.query(sql).bind(&self.node).bind(self.nonce);
+        Ok(row.run().await? == 1)
+    }
+}
+
+/// A claim that is in doubt.
+pub(super) struct Disown {
+    pub(super) ask: ClaimAsk,
+    pub(super) at: DateTime<Utc>,
+}
+
+impl Write for Disown {
+    type Answer = u32;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
+        // A claim that is still being committed makes this wait for its end: reading the row would
+        // not, and would find nothing.
+        let first = "INSERT INTO claim (node, nonce, at, disowned) VALUES ($1, $2, {now}, 1)
+                     ON CONFLICT (node, nonce) DO NOTHING";
+        let late = "UPDATE claim SET disowned = 1 WHERE node = $1 AND nonce = $2";
+        let (node, nonce) = (&self.ask.node, self.ask.nonce);
+        if conn.query(first).bind(node).bind(nonce).run().await? == 1 {
+            return Ok(0);
+        }
+        conn.query(late).bind(node).bind(nonce).run().await?;
+        let sql = "SELECT id, message, fence FROM attempt
+                   WHERE nonce = $2 AND node = $1 AND outcome IS NULL ORDER BY id";
+        let open = conn.query(sql).bind(node).bind(nonce).rows().await?;
+        let settlements = open.iter().map(|row| self.settlement(Cells(row)));
+        let settlements = settlements.collect::<StoreResult<Vec<_>>>()?;
+        let ids: Vec<i64> = settlements.iter().map(|s| s.message.0).collect();
+        let mut tables = load::by_messages(conn, &ids).await?;
+        for settlement in &settlements {
+            tables.settle(settlement);
+        }
+        save(conn, &tables).await?;
+        Ok(u32::try_from(settlements.len()).unwrap_or(u32::MAX))
+    }
+}
+
+impl Disown {
+    fn settlement(&self, cells: Cells<'_>) -> StoreResult<Settlement> {
+        let message = MessageId(cells.int("message")?);
+        let attempt = AttemptId(cells.int("id")?);
+        let fence = cells.int("fence")?;
+        Ok(Settlement::disowned(message, attempt, fence, self.at))
+    }
+}
+
+/// Claims so old that no COMMIT of theirs can still be under way.
+pub(super) struct ForgetClaims {
+    pub(super) limit: u32,
+}
+
+/// How long a claim's row is kept.
+const CLAIM_KEPT: Millis = Millis(7 * 24 * 3600 * 1000);
+
+impl Write for ForgetClaims {
+    type Answer = ();
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
+        let sql = "DELETE FROM claim WHERE (node, nonce) IN (
+                     SELECT c.node, c.nonce FROM claim c WHERE c.at < {now} - $1
+                     ORDER BY c.at LIMIT $2 {lock c or skip})";
+        let old = conn.query(sql).bind(CLAIM_KEPT.0).bind(self.limit);
+        old.run().await?;
+        Ok(())
+    }
+}
+
+fn claim(cells: Cells<'_>) -> StoreResult<Claim> {
+    Ok(Claim {
+        message: MessageId(cells.int("id")?),
+        attempt: AttemptId(cells.int("attempt")?),
+        nonce: cells.count("nonce")?,
+        fence: cells.int("fence")?,
+        attempts: cells.count("attempts")?,
+        address: cells.address()?,
+        body: cells.bytes("body")?,
+        sender: cells.text("sender")?,
+        gateway_key: cells.text("gateway_key")?,
+        not_after: cells.time("not_after")?,
+        give_up_at: cells.time("give_up_at")?,
+    })
+}
