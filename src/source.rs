@@ -5,13 +5,14 @@
 
 pub mod sql;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
+use crate::domain::links::Linked;
 
 /// A booking system we read.
 pub trait Source: Send + Sync {
@@ -33,6 +34,11 @@ pub trait Source: Send + Sync {
 
     /// Forgets what it knows of the last read, so that the next snapshot reads everything.
     fn forget(&mut self);
+
+    /// What identifies the mapping: with another one, the same rows may mean something else.
+    fn mapping(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The result of looking at a source.
@@ -51,6 +57,9 @@ pub struct Snapshot {
     pub rows: Vec<Appointment>,
     /// The keys of rows that are there but could not be understood; their old state is kept.
     pub unreadable: BTreeSet<BookingKey>,
+    /// What rows say beside the appointment, whether understood or not; rows that say nothing are
+    /// left out.
+    pub linked: BTreeMap<BookingKey, Linked>,
     /// What could not be understood, one entry per row and column.
     pub faults: Vec<RowFault>,
 }

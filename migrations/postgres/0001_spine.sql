@@ -32,7 +32,8 @@ CREATE TABLE source (
   baseline bigint NOT NULL DEFAULT 0,
   snapshot_at bigint,
   row_count bigint NOT NULL DEFAULT 0,
-  faults bigint NOT NULL DEFAULT 0
+  faults bigint NOT NULL DEFAULT 0,
+  mapping text
 );
 
 -- What is not understood now; key is '' where the row's key cannot be read. Never personal data.

@@ -31,7 +31,8 @@ CREATE TABLE source (
   baseline INTEGER NOT NULL DEFAULT 0,
   snapshot_at INTEGER,
   row_count INTEGER NOT NULL DEFAULT 0,
-  faults INTEGER NOT NULL DEFAULT 0
+  faults INTEGER NOT NULL DEFAULT 0,
+  mapping TEXT
 ) STRICT;
 
 -- What is not understood now; key is '' where the row's key cannot be read. Never personal data.

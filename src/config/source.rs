@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
+
 use super::check::Check;
 use super::error::ConfigError;
 use super::file::{File, Source, SourceKind, Start, Status};
 use super::secret::SecretFile;
+use super::words::Length;
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::{OfficeId, ServiceId};
+use crate::domain::settle::Waits;
 use crate::source::sql::{Address, Meaning, Place, Settings, StartFormat};
 
 /// The settings of one source of a checked file, with the password read from its file.
@@ -33,8 +37,17 @@ pub(super) fn settings(source: &Source) -> Result<Settings, ConfigError> {
         services: words(&source.services, |id| ServiceId(id.clone())),
         offices: words(&source.offices, |id| OfficeId(id.clone())),
         every: source.every.0,
+        waits: Waits {
+            settle: delta(source.settle),
+            grace: delta(source.grace),
+        },
+        tell_own: source.tell_own,
         statement_timeout: source.statement_timeout.0,
     })
+}
+
+fn delta(length: Length) -> TimeDelta {
+    TimeDelta::from_std(length.0).unwrap_or(TimeDelta::MAX)
 }
 
 /// What is wrong with the place of a source, at which key, and what to do.

@@ -38,12 +38,15 @@ pub enum Braked {
     TooLargeAShare,
     /// The source suddenly shows no row at all.
     ZeroRows,
+    /// The mapping was changed: what differs may be the mapping's doing.
+    MappingChanged,
 }
 
 super::message::words!(Braked {
     TooMany => "too_many",
     TooLargeAShare => "too_large_a_share",
     ZeroRows => "zero_rows",
+    MappingChanged => "mapping_changed",
 });
 
 /// Whether the changes of a poll must wait for a person.

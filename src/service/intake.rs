@@ -3,6 +3,7 @@
 //! One line per source. It concludes nothing from a read that did not run to its end, and where the
 //! store says that a belief no longer stood, it reads everything again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,25 +12,38 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use crate::domain::appointment::{Appointment, BookingKey};
-use crate::domain::brake::{PollCounts, brake};
-use crate::domain::diff::{Diff, diff, same_again};
-use crate::source::{Look, RowFault, Snapshot, Source, SourceError};
+use crate::domain::diff::{Diff, same_again};
+use crate::domain::settle::{Settling, Waits};
+use crate::source::{Look, RowFault, Source, SourceError};
 use crate::store::{
-    Entry, FAULTS_KEPT, Ledger, Marks, NewBatch, NewFault, Record, Recorded, SnapshotMark,
-    StoreError,
+    Entry, FAULTS_KEPT, Ledger, Marks, NewFault, Record, Recorded, SnapshotMark, StoreError,
 };
 
-use self::admit::admit;
 use self::decide::{DECISION, Decide, quiet_entry};
+use self::reading::Read;
 
 mod admit;
+mod counting;
 mod decide;
+mod reading;
 
 /// How many appointments one transaction of the baseline writes.
 const BASELINE_CHUNK: usize = 2_000;
 
 /// No more faults of one snapshot are written to the log one by one; the rest are counted.
 const FAULTS_LOGGED: usize = 20;
+
+/// No more links of rows that are past are kept; where there are more, they are looked up anew.
+const MOST_EARLIER: usize = 100_000;
+
+/// How a source is watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// How long changes wait before they count.
+    pub waits: Waits,
+    /// People are told what they did themselves.
+    pub tell_own: bool,
+}
 
 /// The line of one source.
 pub struct Intake<S, L> {
@@ -42,6 +56,11 @@ pub struct Intake<S, L> {
     unsettled: bool,
     /// What the last complete snapshot showed; an unchanged source shows the same again.
     last: SnapshotMark,
+    watch: Watch,
+    /// The changes that do not count yet. After a restart they are found again, and wait again.
+    settling: Settling,
+    /// What rows that are past stand in for.
+    earlier: BTreeMap<BookingKey, Option<BookingKey>>,
 }
 
 /// Why a step of intake could not be done; nobody's state changed.
@@ -74,7 +93,17 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             every,
             unsettled: true,
             last: SnapshotMark { rows: 0, faults: 0 },
+            watch: Watch::default(),
+            settling: Settling::default(),
+            earlier: BTreeMap::new(),
         }
+    }
+
+    /// The same line, watching like this.
+    #[must_use]
+    pub fn watching(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Looks again and again until `stop`.
@@ -101,7 +130,8 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
         let step = self.look(now).await;
         let again = step.as_ref().map_or(true, |s| {
-            !s.recorded.conflicts.is_empty()
+            !self.settling.is_empty()
+                || !s.recorded.conflicts.is_empty()
                 || s.faults.iter().any(|fault| fault.column == DECISION)
         });
         if again {
@@ -122,27 +152,21 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             });
         }
         let marks = self.ledger.marks(self.source.name(), now).await?;
-        let (diff, snapshot) = match look {
-            Look::Unchanged => (same_again(&marks.marks), None),
-            Look::Snapshot(snapshot) => {
-                let rows = snapshot.rows.clone();
-                (
-                    diff(&marks.marks, rows, &snapshot.unreadable),
-                    Some(snapshot),
-                )
-            }
+        let (diff, read) = match look {
+            Look::Unchanged => (same_again(&marks.marks), Read::default()),
+            Look::Snapshot(snapshot) => self.read(snapshot, &marks).await?,
         };
         self.unsettled = !diff.newly_absent.is_empty();
-        match snapshot {
-            None if !marks.baseline => {
-                // Nothing is known yet, so "unchanged" says nothing: everything is read next time.
-                self.source.forget();
-                self.unsettled = true;
-                Ok(IntakeStep::default())
-            }
-            Some(snapshot) if !marks.baseline => self.baseline(now, diff, snapshot).await,
-            snapshot => self.changes(now, &marks, diff, snapshot).await,
+        if marks.baseline {
+            return self.changes(now, &marks, diff, read).await;
         }
+        if read.all_seen {
+            return self.baseline(now, diff, read).await;
+        }
+        // Nothing is known yet, so "unchanged" says nothing: everything is read next time.
+        self.source.forget();
+        self.unsettled = true;
+        Ok(IntakeStep::default())
     }
 
     /// The first snapshot: everything is written down in chunks, and nobody is told about history.
@@ -151,7 +175,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         &mut self,
         now: DateTime<Utc>,
         diff: Diff,
-        snapshot: Snapshot,
+        read: Read,
     ) -> Result<IntakeStep, IntakeError> {
         let keys: Vec<BookingKey> = diff.touched.iter().map(|row| row.key.clone()).collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
@@ -169,17 +193,17 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             };
             self.ledger.record(record).await?;
         }
-        self.last = mark(&snapshot);
         let record = Record {
             entries,
             snapshot: Some(self.last),
-            faults: Some(to_keep(&snapshot.faults)),
+            mapping: self.source.mapping(),
+            faults: Some(to_keep(&read.faults)),
             ..self.empty(now)
         };
         let recorded = self.ledger.record(record).await?;
         Ok(IntakeStep {
             recorded,
-            faults: snapshot.faults,
+            faults: read.faults,
         })
     }
 
@@ -188,45 +212,33 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         now: DateTime<Utc>,
         marks: &Marks,
         mut diff: Diff,
-        snapshot: Option<Snapshot>,
+        mut read: Read,
     ) -> Result<IntakeStep, IntakeError> {
-        if let Some(snapshot) = &snapshot {
-            self.last = mark(snapshot);
-        }
-        // An unchanged source is as little understood as before.
-        let all_seen = snapshot.is_some();
-        let mut faults = snapshot.map(|snapshot| snapshot.faults).unwrap_or_default();
-        let gone = self.look_up(&mut diff, &mut faults).await?;
-        let keys: Vec<_> = diff
-            .touched
-            .iter()
-            .map(|row| row.key.clone())
-            .chain(gone)
-            .collect();
+        let remapped = self.is_remapped(marks);
+        let mut lost = self.look_up(&mut diff, &mut read).await?;
+        let keys = diff.touched.iter().map(|row| row.key.clone());
+        let keys: Vec<_> = keys.chain(lost.iter().cloned()).collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
+        if !remapped {
+            self.settle(now, &known, &read, &mut diff.touched, &mut lost);
+        }
+        let keys = diff.touched.iter().map(|row| row.key.clone());
+        let keys: Vec<_> = keys.chain(lost).collect();
         let announced = self.ledger.closings(now).await?;
         let closings: Vec<_> = announced.iter().map(|a| a.closing.clone()).collect();
         let decide = Decide {
             shared: &self.shared,
             closings: &closings,
             now,
+            by_person: match self.watch.tell_own {
+                true => BTreeSet::new(),
+                false => std::mem::take(&mut read.by_person),
+            },
         };
+        let mut faults = read.faults;
         let mut decided = decide.all(diff.touched, &known, &keys, &mut faults);
-        let told = |entry: &&Entry| entry.supersede && !entry.notices.is_empty();
-        let mut counts = PollCounts {
-            changes: count(decided.iter().filter(told).count()),
-            known: count(marks.marks.len()),
-            rows: self.last.rows,
-        };
-        // An empty table is no closing, whatever was announced.
-        if counts.rows > 0 {
-            counts.changes -= admit(&mut decided, &announced, &self.shared.directory);
-        }
-        let batch = brake(counts, &self.shared.brake).map(|braked| NewBatch {
-            braked,
-            changes: counts.changes,
-            known: counts.known,
-        });
+        let known = count(marks.marks.len());
+        let batch = self.braked(remapped, known, &mut decided, &announced);
         let mut recorded = Recorded::default();
         if batch.is_some() {
             // What was announced flows; only the rest is held.
@@ -240,40 +252,20 @@ impl<S: Source, L: Ledger> Intake<S, L> {
                 recorded = self.ledger.record(flows).await?;
             }
         }
+        // As long as rows are missing under the new mapping, what follows is its doing too.
+        let settled = read.all_seen && diff.newly_absent.is_empty();
         let record = Record {
             snapshot: Some(self.last),
+            mapping: settled.then(|| self.source.mapping()).flatten(),
             absent: diff.newly_absent,
             back: diff.back,
             entries: decided,
             batch,
-            faults: all_seen.then(|| to_keep(&faults)),
+            faults: read.all_seen.then(|| to_keep(&faults)),
             ..self.empty(now)
         };
         recorded.add(self.ledger.record(record).await?);
         Ok(IntakeStep { recorded, faults })
-    }
-
-    /// Asks the source for the rows that were missing often enough. Those it finds are rows like
-    /// any other; those it does not find are gone, and their keys are returned.
-    async fn look_up(
-        &mut self,
-        diff: &mut Diff,
-        faults: &mut Vec<RowFault>,
-    ) -> Result<Vec<BookingKey>, IntakeError> {
-        if diff.missing.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut found = self.source.look_up(&diff.missing).await?;
-        faults.append(&mut found.faults);
-        let is_there = |key: &BookingKey| {
-            found.unreadable.contains(key) || found.rows.iter().any(|row| row.key == *key)
-        };
-        let (there, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut diff.missing)
-            .into_iter()
-            .partition(is_there);
-        diff.back.extend(there);
-        diff.touched.append(&mut found.rows);
-        Ok(gone)
     }
 
     fn empty(&self, now: DateTime<Utc>) -> Record {
@@ -281,6 +273,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             source: self.source.name().clone(),
             at: now,
             snapshot: Some(self.last),
+            mapping: None,
             absent: Vec::new(),
             back: Vec::new(),
             entries: Vec::new(),
@@ -333,14 +326,6 @@ fn to_keep(faults: &[RowFault]) -> Vec<NewFault> {
         problem: fault.problem.clone(),
     };
     faults.iter().take(FAULTS_KEPT).map(keep).collect()
-}
-
-fn mark(snapshot: &Snapshot) -> SnapshotMark {
-    let rows = snapshot.rows.len() + snapshot.unreadable.len();
-    SnapshotMark {
-        rows: count(rows),
-        faults: count(snapshot.faults.len()),
-    }
 }
 
 fn count(length: usize) -> u32 {

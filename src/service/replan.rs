@@ -272,6 +272,7 @@ fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
         believed: Some(known.believed()),
         revision: known.revision,
         supersede: false,
+        rebase: false,
         release,
         admitted_by: None,
         notices,

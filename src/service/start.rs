@@ -23,6 +23,7 @@ use crate::domain::message::{Channel, ToldOn};
 use crate::inbound::http::{self, Limits};
 use crate::inbound::lmtp;
 use crate::inbound::routes;
+use crate::service::intake::Watch;
 use crate::service::reports::Reports;
 use crate::source::SourceError;
 use crate::source::sql::{self, SqlSource};
@@ -214,7 +215,7 @@ pub fn rehearse_listening(address: SocketAddr) -> Result<(), StartError> {
 async fn open_sources(
     settings: &Settings,
     directory: &Arc<Directory>,
-) -> Result<Vec<(SqlSource, Duration)>, StartError> {
+) -> Result<Vec<(SqlSource, Duration, Watch)>, StartError> {
     let mut sources = Vec::new();
     for source in &settings.sources {
         let mut open = SqlSource::open(source.clone(), Arc::clone(directory)).await?;
@@ -225,7 +226,11 @@ async fn open_sources(
                  cannot write; give it an account that may only read"
             );
         }
-        sources.push((open, source.every));
+        let watch = Watch {
+            waits: source.waits,
+            tell_own: source.tell_own,
+        };
+        sources.push((open, source.every, watch));
     }
     Ok(sources)
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::announce;
 use super::dispatch::Dispatch;
-use super::intake::Intake;
+use super::intake::{Intake, Watch};
 use super::upkeep::{Retention, Upkeep};
 use super::{Gateway, Shared};
 use crate::source::Source;
@@ -22,8 +22,8 @@ pub struct Parts<S, R> {
     pub shared: Arc<Shared>,
     /// The store.
     pub store: S,
-    /// The sources, each with how often it is looked at.
-    pub sources: Vec<(R, Duration)>,
+    /// The sources, each with how often it is looked at, and how.
+    pub sources: Vec<(R, Duration, Watch)>,
     /// The gateways.
     pub gateways: Vec<Gateway>,
     /// When personal data is erased.
@@ -99,8 +99,9 @@ impl Lines {
             let line = Dispatch::new(Arc::clone(&shared), store.clone(), gateway);
             self.start(line.run(self.stop.clone()));
         }
-        for (source, every) in sources {
+        for (source, every, watch) in sources {
             let line = Intake::new(Arc::clone(&shared), source, store.clone(), every);
+            let line = line.watching(watch);
             self.start(line.run(self.stop.clone()));
         }
         self.start(heed_others(

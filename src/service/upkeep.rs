@@ -139,6 +139,7 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
                 source,
                 at: now,
                 snapshot: None,
+                mapping: None,
                 absent: Vec::new(),
                 back: Vec::new(),
                 entries,

@@ -23,6 +23,7 @@ use super::{Look, Snapshot, Source, SourceError};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::directory::{Directory, OfficeId, ServiceId};
 use crate::domain::language::Language;
+use crate::domain::settle::Waits;
 use mapping::Mapping;
 pub use place::{Address, AddressFault, Place};
 use reader::Reader;
@@ -38,8 +39,8 @@ pub struct Settings {
     /// The database.
     pub place: Place,
     /// One SELECT. Its columns `id`, `status`, `start`, `office` and `service` are mandatory;
-    /// `phone`, `email`, `language` and `tz` are read if they are there. It must not depend on the
-    /// present: the floor is ours.
+    /// `phone`, `email`, `language`, `tz`, `replaces`, `rescheduled` and `changed_by` are read if they
+    /// are there. It must not depend on the present: the floor is ours.
     pub query: String,
     /// A condition in SQL that spares reading the past, such as `start >= :floor`; `:floor` is a day
     /// (`2021-03-15`) a little before the present, to be compared as text. Rows that pass it although
@@ -61,6 +62,10 @@ pub struct Settings {
     pub offices: BTreeMap<String, OfficeId>,
     /// How often it is read.
     pub every: Duration,
+    /// How long changes wait before they count.
+    pub waits: Waits,
+    /// People are told what they did themselves.
+    pub tell_own: bool,
     /// No statement may take longer ([`STATEMENT_TIMEOUT`]).
     pub statement_timeout: Duration,
 }
@@ -157,5 +162,9 @@ impl Source for SqlSource {
         if let Some(reader) = &mut self.reader {
             reader.forget();
         }
+    }
+
+    fn mapping(&self) -> Option<String> {
+        Some(self.mapping.fingerprint())
     }
 }

@@ -62,6 +62,8 @@ pub struct Marks {
     pub baseline: bool,
     /// When the last complete snapshot was recorded, in domain time.
     pub snapshot_at: Option<DateTime<Utc>>,
+    /// The mapping that gave the rows their meaning, if one was ever recorded.
+    pub mapping: Option<String>,
     /// The future bookings by key.
     pub marks: BTreeMap<BookingKey, Mark>,
 }
@@ -112,6 +114,8 @@ pub struct Record {
     /// Set when a complete snapshot stands behind it: the source is fresh, and once the baseline
     /// was given, changes count.
     pub snapshot: Option<SnapshotMark>,
+    /// From now on this mapping gives the rows their meaning; `None` keeps what is recorded.
+    pub mapping: Option<String>,
     /// Keys missing once more in this snapshot.
     pub absent: Vec<BookingKey>,
     /// Keys that were missing and are there again.
@@ -164,6 +168,9 @@ pub struct Entry {
     pub revision: u32,
     /// Older notices are superseded (a recorded change).
     pub supersede: bool,
+    /// The person knows it already, since they did it themself: it becomes the booking as they believe
+    /// it. Only right where nothing else was or may have been told them.
+    pub rebase: bool,
     /// A person released these messages: what the brake holds of `notices` becomes `ready`. Without
     /// it a message that is held stays held, whatever else is brought up to date.
     pub release: bool,

@@ -54,6 +54,7 @@ struct State {
 #[derive(Clone, Debug, Default)]
 struct SourceRow {
     snapshot: Option<(SnapshotMark, DateTime<Utc>)>,
+    mapping: Option<String>,
 }
 
 impl Model {
@@ -141,6 +142,9 @@ impl State {
         let baseline = source.snapshot.is_some();
         if let Some(snapshot) = record.snapshot {
             source.snapshot = Some((snapshot, record.at));
+        }
+        if let Some(mapping) = &record.mapping {
+            source.mapping = Some(mapping.clone());
         }
         for key in &record.absent {
             self.set_absent(record, key, |absent| absent.saturating_add(1));

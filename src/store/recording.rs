@@ -132,8 +132,9 @@ impl Tables {
         };
         let district = entry.notices.first().map(|n| n.district.clone());
         // Before the baseline is complete nobody is told anything, so what is read now is what the
-        // person believes.
-        let base = old.as_ref().filter(|_| writing.baseline).map(|o| &o.base);
+        // person believes; and what they did themself they know.
+        let believes_old = writing.baseline && !entry.rebase;
+        let base = old.as_ref().filter(|_| believes_old).map(|o| &o.base);
         let row = AppointmentRow {
             source: appointment.source.clone(),
             key: appointment.key.clone(),

@@ -24,6 +24,7 @@ use varsel::domain::contact::{Address, Phone};
 use varsel::domain::directory::{Directory, OfficeId};
 use varsel::domain::language::Language;
 use varsel::domain::outcome::{Outcome, ReportState};
+use varsel::domain::settle::Waits;
 use varsel::sandbox::gateway::{GatewayMode, SmsState};
 use varsel::sandbox::mail::{MailMode, ReadMail};
 use varsel::sandbox::register::{Booking, BookingQuery};
@@ -181,6 +182,8 @@ pub(crate) fn source_settings(sandbox: &Sandbox) -> Settings {
         services: BTreeMap::new(),
         offices: BTreeMap::new(),
         every: Duration::from_secs(1),
+        waits: Waits::default(),
+        tell_own: false,
         statement_timeout: STATEMENT_TIMEOUT,
     }
 }

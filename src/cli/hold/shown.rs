@@ -220,6 +220,9 @@ fn why(braked: Braked) -> &'static str {
         Braked::TooLargeAShare => {
             "One poll changed a larger share of all known appointments than [brake] max_share."
         }
+        Braked::MappingChanged => {
+            "The mapping of this source was changed: what differs may be its doing."
+        }
         Braked::ZeroRows => "The booking system suddenly shows no appointments at all.",
     }
 }

@@ -31,6 +31,15 @@ pub struct Source {
     /// How often it is looked at.
     #[serde(default = "half_a_minute")]
     pub every: Length,
+    /// A change counts when it has stood this long.
+    #[serde(default = "nothing")]
+    pub settle: Length,
+    /// What was cancelled in order to be moved waits this long for what takes its place.
+    #[serde(default = "a_minute")]
+    pub grace: Length,
+    /// People are told what they did themselves.
+    #[serde(default)]
+    pub tell_own: bool,
     /// One SELECT whose named columns are the mapping.
     pub query: String,
     /// A condition that spares reading the past, such as `start >= :floor`.
@@ -97,6 +106,14 @@ pub struct Status {
     /// The row is no booking.
     #[serde(default)]
     pub ignore: Vec<String>,
+}
+
+fn nothing() -> Length {
+    Length(std::time::Duration::ZERO)
+}
+
+fn a_minute() -> Length {
+    Length(std::time::Duration::from_secs(60))
 }
 
 fn half_a_minute() -> Length {

@@ -2,7 +2,7 @@
 //!
 //! It looks at nothing but what it is given, and writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -25,6 +25,8 @@ pub(super) struct Decide<'a> {
     pub(super) shared: &'a Shared,
     pub(super) closings: &'a [Closing],
     pub(super) now: DateTime<Utc>,
+    /// What people did themselves and are not told.
+    pub(super) by_person: BTreeSet<BookingKey>,
 }
 
 impl Decide<'_> {
@@ -72,8 +74,7 @@ impl Decide<'_> {
 
     fn row(&self, mut row: Appointment, known: &Known) -> Result<Entry, Undecided> {
         let old = &known.appointment.state;
-        if row.state.standing == Standing::Cancelled && old.standing == Standing::Cancelled {
-            // A cancelled booking has no time or place that anybody could be told.
+        if !differs(&row, known) {
             row.state = old.clone();
         }
         let replan = Replan {
@@ -86,6 +87,15 @@ impl Decide<'_> {
             return Ok(Entry {
                 notices,
                 ..quiet_entry(row, Some(known), known.revision)
+            });
+        }
+        let untold = known.notices.iter().all(|notice| !notice.may_have_told());
+        if untold && self.by_person.contains(&row.key) {
+            // Where we wrote before, silence could leave them with the wrong one of two states.
+            return Ok(Entry {
+                supersede: true,
+                rebase: true,
+                ..quiet_entry(row, Some(known), known.revision + 1)
             });
         }
         let mut notices = Vec::new();
@@ -116,10 +126,19 @@ impl Decide<'_> {
 }
 
 /// A booking whose row is gone from the source is cancelled; everything else is as we last saw it.
-fn gone(known: &Known) -> Appointment {
+pub(super) fn gone(known: &Known) -> Appointment {
     let mut copy = known.appointment.clone();
     copy.state.standing = Standing::Cancelled;
     copy
+}
+
+/// Whether a row says another thing of the appointment than our copy. A cancelled booking has no time
+/// or place that anybody could be told.
+pub(super) fn differs(row: &Appointment, known: &Known) -> bool {
+    let old = &known.appointment.state;
+    let both_cancelled =
+        row.state.standing == Standing::Cancelled && old.standing == Standing::Cancelled;
+    row.state != *old && !both_cancelled
 }
 
 /// Systems that cancel often erase the contact in the same breath: the newest copy known is kept.
@@ -151,6 +170,7 @@ pub(super) fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32
         believed: known.map(Known::believed),
         revision: known.map_or(revision, |known| revision.max(known.revision)),
         supersede: false,
+        rebase: false,
         release: false,
         admitted_by: None,
         notices: Vec::new(),

@@ -1,4 +1,4 @@
-//! What a row means: from nine texts to the canonical appointment, without a database in sight.
+//! What a row means: from its texts to the canonical appointment, without a database in sight.
 //!
 //! A value that is not understood is named with its key, column and remedy, and the row is kept as
 //! *there*; it never becomes a cancellation. A contact's value is never repeated.
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::row::{Column, Fault, Raw, shown, unknown};
 use super::start::{naive, unreadable_start, with_offset};
@@ -18,6 +19,7 @@ use crate::domain::calendar;
 use crate::domain::contact::{Contact, Regions};
 use crate::domain::directory::{Directory, Office, OfficeId, ServiceId};
 use crate::domain::language::Language;
+use crate::domain::links::{Linked, Who};
 use crate::domain::recipient::{Recipient, Role};
 
 /// The configuration's words with the directory they lead to.
@@ -47,6 +49,42 @@ impl Mapping {
             source_name: settings.name,
             problem: format!("not in the directory: {}", lost.join(", ")),
         })
+    }
+
+    /// A fingerprint of everything that gives rows their meaning.
+    pub(super) fn fingerprint(&self) -> String {
+        let settings = &self.settings;
+        let mut hash = Xxh3::new();
+        let mut part = |text: &str| {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        };
+        part(&settings.query);
+        part(match settings.start {
+            StartFormat::Naive => "naive",
+            StartFormat::Utc => "utc",
+            StartFormat::Offset => "offset",
+        });
+        part(settings.naive_zone.map_or("", |zone| zone.name()));
+        part(&settings.region);
+        for (word, meaning) in &settings.status {
+            part(word);
+            part(match meaning {
+                Meaning::Active => "active",
+                Meaning::Cancelled => "cancelled",
+                Meaning::Ignore => "ignore",
+            });
+        }
+        for (word, language) in &settings.languages {
+            part(word);
+            part(language.tag());
+        }
+        let words = settings.services.iter().map(|(word, id)| (word, &id.0));
+        for (word, id) in words.chain(settings.offices.iter().map(|(word, id)| (word, &id.0))) {
+            part(word);
+            part(id);
+        }
+        format!("{:032x}", hash.digest128())
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -131,6 +169,36 @@ impl Mapping {
         Ok(start.trunc_subsecs(0))
     }
 
+    /// What the row says beside the appointment.
+    fn linked(raw: &Raw, key: &BookingKey) -> Result<Linked, Fault> {
+        let replaces = raw.given(Column::Replaces)?;
+        let word = raw.text(Column::Rescheduled)?.to_ascii_lowercase();
+        let rescheduled = match word.as_str() {
+            "" | "0" | "f" | "false" | "n" | "no" => false,
+            "1" | "t" | "true" | "y" | "yes" => true,
+            other => {
+                let problem = format!("{} is neither true nor false", shown(other));
+                return Err(Fault::new(Column::Rescheduled, problem));
+            }
+        };
+        let who = match raw.text(Column::ChangedBy)? {
+            "" | "unknown" => Who::Unknown,
+            "agency" => Who::Agency,
+            "person" => Who::Person,
+            other => {
+                let problem = format!("{} is none of agency, person and unknown", shown(other));
+                return Err(Fault::new(Column::ChangedBy, problem));
+            }
+        };
+        Ok(Linked {
+            replaces: replaces
+                .filter(|old| *old != key.0)
+                .map(|old| BookingKey(old.to_owned())),
+            rescheduled,
+            who,
+        })
+    }
+
     fn contact(&self, raw: &Raw, office: &Office) -> Contact {
         let regions = Regions {
             default: match office.region.as_str() {
@@ -192,6 +260,16 @@ impl Filling<'_> {
         let key = self.key(raw)?;
         if self.is_surely_past(raw) {
             return Ok(());
+        }
+        match Mapping::linked(raw, &key) {
+            Ok(linked) if linked == Linked::default() => {}
+            Ok(linked) => {
+                self.snapshot.linked.insert(key.clone(), linked);
+            }
+            Err(fault) => {
+                self.refuse(key, fault);
+                return Ok(());
+            }
         }
         match self.mapping.meaning(raw) {
             Ok(Meaning::Active) => self.read(key, raw, Standing::Active),

@@ -1,4 +1,4 @@
-//! One row as it was read: nine texts by column, and what to say of a text that is not understood.
+//! One row as it was read: a text by column, and what to say of a text that is not understood.
 //!
 //! A row holds personal data and cannot be printed; a fault never repeats a contact's value.
 
@@ -17,10 +17,13 @@ pub(super) enum Column {
     Email,
     Language,
     Tz,
+    Replaces,
+    Rescheduled,
+    ChangedBy,
 }
 
 impl Column {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Id,
         Self::Status,
         Self::Start,
@@ -30,6 +33,9 @@ impl Column {
         Self::Email,
         Self::Language,
         Self::Tz,
+        Self::Replaces,
+        Self::Rescheduled,
+        Self::ChangedBy,
     ];
 
     /// How many of them, from the first, every query must name.
@@ -46,6 +52,9 @@ impl Column {
             Self::Email => "email",
             Self::Language => "language",
             Self::Tz => "tz",
+            Self::Replaces => "replaces",
+            Self::Rescheduled => "rescheduled",
+            Self::ChangedBy => "changed_by",
         }
     }
 

@@ -32,6 +32,7 @@ impl State {
         Marks {
             baseline: snapshot.is_some(),
             snapshot_at: snapshot.map(|(_, at)| at),
+            mapping: self.sources.get(source).and_then(|s| s.mapping.clone()),
             marks: marks.collect(),
         }
     }

@@ -27,7 +27,7 @@ pub(super) async fn marks(
     source: &SourceName,
     floor: DateTime<Utc>,
 ) -> StoreResult<Marks> {
-    let sql = "SELECT baseline, snapshot_at FROM source WHERE name = $1";
+    let sql = "SELECT baseline, snapshot_at, mapping FROM source WHERE name = $1";
     let row = conn.query(sql).bind(&source.0).maybe().await?;
     let Some(row) = row else {
         return Ok(Marks::default());
@@ -54,6 +54,7 @@ pub(super) async fn marks(
     Ok(Marks {
         baseline: cells.flag("baseline")?,
         snapshot_at: cells.maybe_time("snapshot_at")?,
+        mapping: cells.maybe_text("mapping")?,
         marks,
     })
 }
@@ -162,6 +163,11 @@ impl Record {
                 .bind(snapshot.faults)
                 .run()
                 .await?;
+        }
+        if let Some(mapping) = &self.mapping {
+            let sql = "UPDATE source SET mapping = $2 WHERE name = $1";
+            let query = conn.query(sql).bind(&self.source.0);
+            query.bind(mapping.as_str()).run().await?;
         }
         Ok(baseline)
     }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use varsel::domain::appointment::{Appointment, BookingKey, SourceName};
 use varsel::domain::directory::{Directory, Office, Service, ServiceKind};
 use varsel::domain::language::{Language, Texts};
+use varsel::domain::settle::Waits;
 use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
 use varsel::source::{Look, Snapshot, Source, SourceError};
 
@@ -143,6 +144,8 @@ impl Register {
             services: [("Pass".to_owned(), "passport".into())].into(),
             offices: [("Grønland".to_owned(), "gronland".into())].into(),
             every: Duration::from_secs(30),
+            waits: Waits::default(),
+            tell_own: false,
             statement_timeout: STATEMENT_TIMEOUT,
         }
     }

@@ -24,11 +24,12 @@ use varsel::domain::closing::{Closing, ClosingKind, NextStep};
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::{Channel, ToldOn};
 use varsel::domain::retry::RetryPolicy;
+use varsel::domain::settle::Waits;
 use varsel::domain::verdict;
 use varsel::inbound::routes::{Delivery, ReportDesk, Taken};
 use varsel::service::chance::Chance;
 use varsel::service::dispatch::Dispatch;
-use varsel::service::intake::{Intake, IntakeStep};
+use varsel::service::intake::{Intake, IntakeStep, Watch};
 use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
@@ -100,6 +101,7 @@ pub struct World {
     pub reports: Arc<Reports<Database>>,
     register: SqliteConnection,
     intake: Intake<SqlSource, Database>,
+    watched: Settings,
     upkeep: Upkeep<Database>,
     ways: Vec<Way>,
     lines: Vec<Dispatch<Database>>,
@@ -139,7 +141,8 @@ impl World {
             sms_way(&sms, mode.clone(), ""),
             email_way(mail.address, mode),
         ];
-        let source = SqlSource::open(source(&path), Arc::clone(&shared.directory))
+        let watched = source(&path);
+        let source = SqlSource::open(watched.clone(), Arc::clone(&shared.directory))
             .await
             .unwrap();
         let every = Duration::from_secs(30);
@@ -152,6 +155,7 @@ impl World {
         let mut world = Self {
             now: announced(),
             intake: Intake::new(Arc::clone(&shared), source, store.clone(), every),
+            watched,
             upkeep: Upkeep::new(Arc::clone(&shared), store.clone(), retention),
             reports: Arc::new(Reports::new(
                 Arc::clone(&shared),
@@ -191,6 +195,34 @@ impl World {
 
     pub fn at(&mut self, now: &str) {
         self.now = now.parse().unwrap();
+    }
+
+    /// From now on another booking system is watched, and its baseline is complete.
+    pub async fn watch(&mut self, settings: Settings) {
+        self.watched = settings;
+        self.restart().await;
+        self.look().await;
+    }
+
+    /// From now on it is read by another mapping.
+    pub async fn map_otherwise(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.watched);
+        self.restart().await;
+    }
+
+    /// What intake holds in memory is gone.
+    pub async fn restart(&mut self) {
+        let settings = self.watched.clone();
+        let watch = Watch {
+            waits: settings.waits,
+            tell_own: settings.tell_own,
+        };
+        let source = SqlSource::open(settings, Arc::clone(&self.shared.directory))
+            .await
+            .unwrap();
+        let (shared, store) = (Arc::clone(&self.shared), self.store.clone());
+        let every = Duration::from_secs(30);
+        self.intake = Intake::new(shared, source, store, every).watching(watch);
     }
 
     // ── the register ────────────────────────────────────────────────────────────────────────────
@@ -569,6 +601,8 @@ fn source(path: &Path) -> Settings {
         services: BTreeMap::new(),
         offices: BTreeMap::new(),
         every: Duration::from_secs(30),
+        waits: Waits::default(),
+        tell_own: false,
         statement_timeout: STATEMENT_TIMEOUT,
     }
 }

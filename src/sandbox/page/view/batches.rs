@@ -41,6 +41,10 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
             "En for stor andel av alle kjente timer er endret på én gang.",
             "Too large a share of all known appointments changed at once.",
         ),
+        Braked::MappingChanged => (
+            "Koblingen til bookingsystemet er endret, og endringene kan komme av det.",
+            "The mapping of the booking system was changed, and the changes may come from that.",
+        ),
         Braked::ZeroRows => (
             "Bookingsystemet viser plutselig ingen timer i det hele tatt.",
             "The booking system suddenly shows no appointments at all.",

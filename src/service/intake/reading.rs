@@ -1,0 +1,109 @@
+//! From rows to appointments: what a snapshot shows, against what is known, and what a look-up by key
+//! adds to it. It decides nothing about what a difference means.
+
+use std::collections::BTreeSet;
+
+use super::{Intake, IntakeError, MOST_EARLIER, count};
+use crate::domain::appointment::BookingKey;
+use crate::domain::diff::{Diff, diff};
+use crate::domain::links::{Folded, MOST_LINKS, Rows, Who};
+use crate::source::{RowFault, Snapshot, Source};
+use crate::store::{Ledger, Marks, SnapshotMark};
+
+/// A complete read, as appointments.
+#[derive(Default)]
+pub(super) struct Read {
+    /// A snapshot stands behind it, and not the news that nothing changed.
+    pub(super) all_seen: bool,
+    pub(super) faults: Vec<RowFault>,
+    /// Cancelled in order to be moved, and nothing stands in their place yet.
+    pub(super) awaiting: BTreeSet<BookingKey>,
+    /// What people did themselves.
+    pub(super) by_person: BTreeSet<BookingKey>,
+}
+
+impl<S: Source, L: Ledger> Intake<S, L> {
+    /// The appointments of a snapshot, against what is known: rows that are one appointment are one.
+    pub(super) async fn read(
+        &mut self,
+        snapshot: Snapshot,
+        marks: &Marks,
+    ) -> Result<(Diff, Read), IntakeError> {
+        self.last = mark(&snapshot);
+        let is_known = |key: &BookingKey| marks.marks.contains_key(key);
+        let mut rows = Rows {
+            rows: snapshot.rows,
+            unreadable: snapshot.unreadable,
+            linked: snapshot.linked,
+            earlier: std::mem::take(&mut self.earlier),
+        };
+        for _ in 0..MOST_LINKS {
+            let keys: Vec<_> = rows.unexplained(is_known).into_iter().collect();
+            // On the first read nothing is known that they could lead to.
+            if keys.is_empty() || !marks.baseline {
+                break;
+            }
+            let mut found = self.source.look_up(&keys).await?;
+            let before = |key: BookingKey| {
+                let linked = found.linked.remove(&key);
+                (key, linked.and_then(|linked| linked.replaces))
+            };
+            rows.earlier.extend(keys.into_iter().map(before));
+        }
+        let Folded {
+            rows: appointments,
+            unreadable,
+            awaiting,
+            by_person,
+        } = rows.fold(is_known);
+        if rows.earlier.len() <= MOST_EARLIER {
+            self.earlier = rows.earlier;
+        }
+        let read = Read {
+            all_seen: true,
+            faults: snapshot.faults,
+            awaiting,
+            by_person,
+        };
+        Ok((diff(&marks.marks, appointments, &unreadable), read))
+    }
+
+    /// Asks the source for the rows that were missing often enough. Those it finds are rows like
+    /// any other; those it does not find are gone, and their keys are returned.
+    pub(super) async fn look_up(
+        &mut self,
+        diff: &mut Diff,
+        read: &mut Read,
+    ) -> Result<Vec<BookingKey>, IntakeError> {
+        if diff.missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.source.look_up(&diff.missing).await?;
+        read.faults.append(&mut found.faults);
+        for (key, linked) in found.linked {
+            if linked.rescheduled {
+                read.awaiting.insert(key.clone());
+            }
+            if linked.who == Who::Person {
+                read.by_person.insert(key);
+            }
+        }
+        let is_there = |key: &BookingKey| {
+            found.unreadable.contains(key) || found.rows.iter().any(|row| row.key == *key)
+        };
+        let (there, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut diff.missing)
+            .into_iter()
+            .partition(is_there);
+        diff.back.extend(there);
+        diff.touched.append(&mut found.rows);
+        Ok(gone)
+    }
+}
+
+fn mark(snapshot: &Snapshot) -> SnapshotMark {
+    let rows = snapshot.rows.len() + snapshot.unreadable.len();
+    SnapshotMark {
+        rows: count(rows),
+        faults: count(snapshot.faults.len()),
+    }
+}
