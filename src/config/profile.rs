@@ -8,7 +8,14 @@ use super::error::{ConfigError, did_you_mean};
 use crate::channel::sms::profile::BUILT_IN;
 
 /// The mappings of booking systems that ship with the program, by name.
-const SOURCES: &[(&str, &str)] = &[("sandbox", include_str!("../../config/sources/sandbox.toml"))];
+const SOURCES: &[(&str, &str)] = &[
+    ("calcom", include_str!("../../config/sources/calcom.toml")),
+    (
+        "easyappointments",
+        include_str!("../../config/sources/easyappointments.toml"),
+    ),
+    ("sandbox", include_str!("../../config/sources/sandbox.toml")),
+];
 
 /// The profile of an SMS gateway.
 ///

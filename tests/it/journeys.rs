@@ -2,6 +2,7 @@
 
 mod bounce;
 mod brake;
+mod calcom;
 mod call_list;
 mod cancelled_immigration_email;
 mod cancelled_passport_sms;
@@ -9,6 +10,7 @@ mod cancelled_then_reinstated;
 mod closing;
 mod contact_changes;
 mod delivery_reports;
+mod easyappointments;
 mod expired;
 mod gateway_down_and_back;
 mod hold;

@@ -2,6 +2,7 @@
 //! worthless, and that no change is lost between two looks.
 
 mod meaning;
+mod postgres;
 mod reading;
 mod register;
 mod servers;

@@ -1,0 +1,120 @@
+//! The same source on a real PostgreSQL: what its session may do, and what it says of a value.
+
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+use varsel::source::Source;
+use varsel::source::sql::{Address, Place, Settings};
+
+use super::register::{ONE, Register, floor, key, open, read};
+use crate::support::postgres;
+
+/// A booking system on a server, with its own writer.
+struct Town {
+    db: postgres::Db,
+    writer: PgConnection,
+}
+
+impl Town {
+    async fn new() -> Self {
+        let db = postgres::database().await;
+        let writer = db.raw().await;
+        let mut town = Self { db, writer };
+        town.run(
+            "CREATE SCHEMA town; CREATE TYPE town.state AS ENUM ('Booked', 'Cancelled');
+             CREATE TABLE town.booking (id bigint PRIMARY KEY, state town.state, at timestamp, place smallint,
+               kind varchar(40), phone text, mail text, lang char(20));
+             INSERT INTO town.booking VALUES
+               (1, 'Booked', '2021-03-24 09:20:00', 12, 'Pass', '40 00 00 00', 'k@example.com', 'norwegian')",
+        )
+        .await;
+        town
+    }
+
+    async fn run(&mut self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        sqlx::raw_sql(sql).execute(&mut self.writer).await.unwrap();
+    }
+
+    async fn settings(&self, user: &str) -> Settings {
+        let url = self.db.url().replace("varsel@", &format!("{user}@"));
+        let mut settings = Register::with(&[]).await.settings();
+        settings.offices.insert("12".to_owned(), "gronland".into());
+        Settings {
+            place: Place::Postgres(Address::postgres(&url).unwrap()),
+            query:
+                "SELECT id, state AS status, at AS start, place AS office, kind AS service, phone,
+                    mail AS email, lang AS language FROM town.booking"
+                    .to_owned(),
+            floor: Some("start >= :floor".to_owned()),
+            ..settings
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn every_type_is_read_as_text_and_means_what_it_means_in_a_file() {
+    let town = Town::new().await;
+    let in_a_file = read(&mut Register::with(&[ONE]).await.open().await).await;
+    let mut source = open(town.settings("varsel").await).await.unwrap();
+    assert_eq!(read(&mut source).await, in_a_file);
+    let found = source.look_up(&["1", "99", "1 "].map(key)).await.unwrap();
+    assert_eq!(found.rows, in_a_file.rows);
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn an_account_that_may_write_is_named_and_its_session_cannot_write() {
+    let mut town = Town::new().await;
+    let reader = format!("reader_{}", town.db.name);
+    town.run(&format!(
+        "CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA town TO {reader};
+         GRANT SELECT ON town.booking TO {reader}"
+    ))
+    .await;
+    let mut source = open(town.settings(&reader).await).await.unwrap();
+    assert_eq!(source.may_write().await.unwrap(), None);
+    town.run(&format!("GRANT DELETE ON town.booking TO {reader}"))
+        .await;
+    assert_eq!(
+        source.may_write().await.unwrap().unwrap(),
+        "the table town.booking"
+    );
+    // A query that writes through a function fails, and nothing is there afterwards.
+    town.run(
+        "CREATE FUNCTION town.mark() RETURNS text LANGUAGE sql VOLATILE AS
+           $$ INSERT INTO town.booking (id) VALUES (99); SELECT 'Pass' $$",
+    )
+    .await;
+    let honest = town.settings("varsel").await;
+    let query = honest
+        .query
+        .replace("kind AS service", "town.mark() AS service");
+    let mut source = open(Settings {
+        query,
+        ..honest.clone()
+    })
+    .await
+    .unwrap();
+    let said = source.snapshot(floor()).await.unwrap_err().to_string();
+    assert!(said.contains("read-only transaction"), "{said}");
+    assert_eq!(read(&mut open(honest).await.unwrap()).await.rows.len(), 1);
+    town.run(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"))
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_value_that_breaks_the_query_is_not_repeated() {
+    let town = Town::new().await;
+    let settings = town.settings("varsel").await;
+    let query = settings
+        .query
+        .replace("kind AS service", "mail::int AS service");
+    let mut source = open(Settings { query, ..settings }).await.unwrap();
+    let said = source.snapshot(floor()).await.unwrap_err().to_string();
+    assert!(
+        said.contains("22P02") && !said.contains("example"),
+        "{said}"
+    );
+}
