@@ -45,7 +45,8 @@ rm -rf "$dir"
 /// A running server.
 pub(crate) struct Postgres {
     _server: Server,
-    folder: PathBuf,
+    /// Goes after the server.
+    folder: tempfile::TempDir,
     orders: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
     template: OnceCell<()>,
     databases: AtomicU32,
@@ -70,10 +71,9 @@ impl Postgres {
         let folder = tempfile::Builder::new()
             .prefix("varsel-pg-")
             .tempdir()
-            .unwrap()
-            .keep();
+            .unwrap();
         let mut command = in_root("sh");
-        command.args(["-c", SCRIPT, "postgres"]).arg(&folder);
+        command.args(["-c", SCRIPT, "postgres"]).arg(folder.path());
         let (server, orders, said) = Server::start_talking(&mut command);
         let postgres = Self {
             _server: server,
@@ -123,12 +123,12 @@ impl Postgres {
 
     /// A new database with the schema.
     pub(crate) async fn database(&self) -> Db {
-        let folder = &self.folder;
+        let folder = self.folder.path();
         let made = self.template.get_or_init(async || {
             run(folder, "CREATE DATABASE template_varsel").await;
             let db = Db {
                 name: "template_varsel".to_owned(),
-                folder: folder.clone(),
+                folder: folder.to_owned(),
             };
             db.open(Access::Daemon).await.close().await;
         });
@@ -141,7 +141,7 @@ impl Postgres {
         .await;
         Db {
             name,
-            folder: folder.clone(),
+            folder: folder.to_owned(),
         }
     }
 }
