@@ -27,4 +27,5 @@ pub mod service;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod sabotage;
 pub mod telemetry;

@@ -27,6 +27,7 @@ use super::{Channel, Outgoing, Sending, may_start};
 use crate::domain::contact::Address;
 use crate::domain::outcome::Outcome;
 use crate::domain::segments::{Encoding, segments};
+use crate::sabotage::{self, Guard};
 
 /// No more of an answer is read; a longer one counts as broken off.
 pub const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
@@ -102,7 +103,14 @@ impl Sms {
         if !may_start(message) {
             return not_sent("the lease would have ended before the gateway's answer".to_owned());
         }
-        match self.client.execute(request).await {
+        let again = request
+            .try_clone()
+            .filter(|_| sabotage::is_off(Guard::OneRequest));
+        let mut answer = self.client.execute(request).await;
+        if let (Err(_), Some(again)) = (&answer, again) {
+            answer = self.client.execute(again).await;
+        }
+        match answer {
             Ok(response) => self.profile.table.read(&read(response).await),
             Err(error) => broken(&error),
         }

@@ -21,6 +21,7 @@ use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
 use crate::domain::message::{Event, MessageId, Reason};
 use crate::domain::outcome::{AttemptFacts, Outcome, after_attempt};
+use crate::sabotage::{self, Guard};
 use crate::store::{Claim, ClaimAsk, Outbox, Settlement, StoreError};
 
 /// Outcomes are written at the latest after so many have come back.
@@ -154,8 +155,12 @@ impl<O: Outbox> Dispatch<O> {
             nonce: self.shared.chance.nonce(),
             unknowns: self.gateway.unknowns,
         };
+        sabotage::point("dispatch.before_claim");
         let claims = self.claim(ask).await?;
         let claimed = claims.len();
+        if claimed > 0 {
+            sabotage::point("dispatch.after_claim");
+        }
         let start_before = lease_from
             .plus(self.gateway.lease)
             .minus(self.gateway.longest_send);
@@ -209,7 +214,9 @@ impl<O: Outbox> Dispatch<O> {
         }
         let settled = self.landed.len();
         if settled > 0 {
+            sabotage::point("dispatch.before_settle");
             self.outbox.settle(&self.landed).await?;
+            sabotage::point("dispatch.after_settle");
             self.after_settling();
         }
         Ok(DispatchStep {
@@ -326,6 +333,7 @@ impl<O: Outbox> Dispatch<O> {
         let wire = Arc::clone(&self.wire);
         self.flights.spawn(async move {
             let outcome = hand_over(&shared, &gateway, &wire, &claim, now, start_before).await;
+            sabotage::point("dispatch.after_send");
             Flight::Sent(settlement(&shared, &gateway, &claim, outcome))
         });
     }
@@ -409,6 +417,14 @@ async fn hand_over(
 }
 
 fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcome) -> Settlement {
+    let outcome = match outcome {
+        Outcome::Unknown { cause } if sabotage::is_off(Guard::Unknown) => Outcome::NotSent {
+            cause,
+            retry_after: None,
+            pause: false,
+        },
+        outcome => outcome,
+    };
     let now = shared.clock.now();
     let facts = AttemptFacts {
         now,

@@ -14,6 +14,7 @@ use super::Shared;
 use crate::domain::appointment::{Appointment, BookingKey};
 use crate::domain::diff::{Diff, same_again};
 use crate::domain::settle::{Settling, Waits};
+use crate::sabotage;
 use crate::source::{Look, RowFault, Source, SourceError};
 use crate::store::{
     Entry, FAULTS_KEPT, Ledger, Marks, NewFault, Record, Recorded, SnapshotMark, StoreError,
@@ -264,7 +265,9 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             faults: read.all_seen.then(|| to_keep(&faults)),
             ..self.empty(now)
         };
+        sabotage::point("intake.before_record");
         recorded.add(self.ledger.record(record).await?);
+        sabotage::point("intake.after_record");
         Ok(IntakeStep { recorded, faults })
     }
 

@@ -12,6 +12,7 @@ use super::Shared;
 use super::replan::{Again, Replan};
 use super::schedule::Schedule;
 use crate::domain::appointment::SourceName;
+use crate::sabotage;
 use crate::store::{Cluster, Entry, Known, Ledger, Outbox, Record, StoreError, Swept};
 
 /// How many appointments one step climbs, releases or erases at most.
@@ -87,6 +88,7 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<UpkeepStep, StoreError> {
         self.store.beat(&self.shared.node).await?;
         let mut swept = self.store.sweep(now, self.shared.sweep).await?;
+        sabotage::point("upkeep.after_sweep");
         let released = self.store.released(STEP_LIMIT).await?;
         let released = self.record(now, &released, Again::Release).await?;
         if released > 0 {

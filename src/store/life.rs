@@ -12,6 +12,7 @@ use super::{AttemptId, Settlement, Swept, Unresolved};
 use crate::domain::message::{self, Event, MessageId, MessageState, Next, Reason, ToldOn};
 use crate::domain::notice::{NoticeId, OnUnknown};
 use crate::domain::outcome::Outcome;
+use crate::sabotage::{self, Guard};
 
 /// What time asks of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +53,7 @@ impl Tables {
         let Some(row) = self.messages.get(&settlement.message) else {
             return false;
         };
-        let newest = row.fence == settlement.fence;
+        let newest = row.fence == settlement.fence || sabotage::is_off(Guard::Fence);
         if !self.keep_outcome(settlement) {
             return false;
         }
@@ -265,7 +266,11 @@ impl Tables {
     }
 
     fn end_lease(&mut self, id: MessageId, hand: &Hand<'_>) -> u32 {
-        let moved = self.step(id, Event::LeaseEnded, None, hand);
+        let event = match sabotage::is_off(Guard::LeaseEnd) {
+            true => Event::NotSent,
+            false => Event::LeaseEnded,
+        };
+        let moved = self.step(id, event, None, hand);
         let last = self.messages.get(&id).and_then(|m| m.attempt_ids.last());
         if let Some(attempt) = last.copied() {
             self.apply_waiting(attempt, hand);

@@ -4,6 +4,7 @@
 //! It is deterministic. Its own clock, on which leases are measured, stands still until it is
 //! told to move.
 
+pub mod audit;
 mod desk;
 mod disown;
 mod erase;

@@ -11,6 +11,7 @@ use super::tables::Tables;
 use super::{BatchId, Entry, NewMessage, NewNotice, Record, Recorded};
 use crate::domain::message::{Event, MessageId};
 use crate::domain::notice::NoticeId;
+use crate::sabotage::{self, Guard};
 
 impl Tables {
     /// Writes a record as far as its beliefs still stand. `baseline` tells whether the source's
@@ -65,7 +66,7 @@ impl Tables {
     /// Whether what the decision rested on still stands.
     fn stands(&self, entry: &Entry) -> bool {
         let known = self.find(entry).and_then(|id| self.known(id));
-        known.map(|known| known.believed()) == entry.believed
+        known.map(|known| known.believed()) == entry.believed || sabotage::is_off(Guard::Belief)
     }
 
     /// Whether a reference or gateway key belongs to something else already.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The edges. They never see each other: only `service` and those above it know more than one.
 const EDGES: [&str; 5] = ["source", "store", "channel", "inbound", "template"];
 /// What any room but `domain` may use.
-const COMMON: [&str; 2] = ["clock", "telemetry"];
+const COMMON: [&str; 3] = ["clock", "sabotage", "telemetry"];
 /// Longest file in lines of code: unit tests, comments and blank lines are free, since nobody should save on them.
 const MAX_FILE_LINES: usize = 400;
 
@@ -22,7 +22,7 @@ fn may_import(room: &str) -> Option<Vec<&'static str>> {
     let edges_and_below = || [&EDGES[..], &below_edges()].concat();
     Some(match room {
         "domain" => vec![],
-        "clock" => vec![],
+        "clock" | "sabotage" => vec![],
         "telemetry" => vec!["clock", "domain"],
         edge if EDGES.contains(&edge) => below_edges(),
         "service" | "console" | "sandbox" => edges_and_below(),

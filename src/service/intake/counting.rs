@@ -11,6 +11,7 @@ use super::{Intake, count};
 use crate::domain::appointment::{Appointment, BookingKey};
 use crate::domain::brake::{Braked, PollCounts, brake};
 use crate::domain::closing::Announced;
+use crate::sabotage::{self, Guard};
 use crate::source::Source;
 use crate::store::{Entry, Known, Ledger, Marks, NewBatch};
 
@@ -84,6 +85,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             }
             brake(counts, &self.shared.brake)
         };
+        let braked = braked.filter(|_| !sabotage::is_off(Guard::Brake));
         braked.map(|braked| NewBatch {
             braked,
             changes: counts.changes,

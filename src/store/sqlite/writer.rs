@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::durability;
+use crate::sabotage;
 use crate::store::sql::{Conn, Write};
 use crate::store::{StoreError, StoreResult};
 
@@ -170,7 +171,10 @@ async fn commit_group(
         }
         statement(conn, "RELEASE request").await?;
     }
-    statement(conn, "COMMIT").await.map_err(|error| {
+    sabotage::point("writer.before_commit");
+    let committed = statement(conn, "COMMIT").await;
+    sabotage::point("writer.after_commit");
+    committed.map_err(|error| {
         let StoreError::Unavailable(why) = error else {
             return error;
         };

@@ -152,8 +152,8 @@ cancelled = ["cancelled"]
             .unwrap()
     }
 
-    /// Starts the daemon and waits until it is ready: the baseline is complete.
-    pub async fn start(&mut self) {
+    /// Starts the daemon with these variables, and waits for nothing.
+    pub fn spawn(&mut self, variables: &[(&str, &str)]) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -162,12 +162,18 @@ cancelled = ["cancelled"]
         let child = Command::new(env!("CARGO_BIN_EXE_varsel"))
             .args(["run", "-c"])
             .arg(self.path("varsel.toml"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    /// Starts the daemon and waits until it is ready: the baseline is complete.
+    pub async fn start(&mut self) {
+        self.spawn(&[]);
         let ready = async {
             while !self.is_ready().await {
                 let ended = self.child.as_mut().unwrap().try_wait().unwrap();

@@ -1,0 +1,119 @@
+//! What only tests may do to the program: switch one guard of the promise off, or end the process
+//! at a chosen point. A test that passes while its guard is off shows nothing.
+//!
+//! Both need the feature `sabotage` and a debug build. In any other build every function here is a
+//! constant, and no environment variable is read.
+
+/// A guard that a test may switch off, by its word in `VARSEL_SABOTAGE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// A settlement moves a message only under the newest fence.
+    Fence,
+    /// A lease's end makes *unknown*, never `ready`.
+    LeaseEnd,
+    /// A hand-over without a definite answer is not repeated like one that did not happen.
+    Unknown,
+    /// A node looks at its own lease directly before the first byte.
+    OwnLease,
+    /// A request that broke off is not sent again over a new connection.
+    OneRequest,
+    /// A poll that finds too much is held.
+    Brake,
+    /// `record` compares what the decision rested on with what stands.
+    Belief,
+    /// Every commit is synced, and the setting is read back.
+    Durability,
+}
+
+impl Guard {
+    /// Every guard.
+    pub const ALL: [Self; 8] = [
+        Self::Fence,
+        Self::LeaseEnd,
+        Self::Unknown,
+        Self::OwnLease,
+        Self::OneRequest,
+        Self::Brake,
+        Self::Belief,
+        Self::Durability,
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fence => "fence",
+            Self::LeaseEnd => "lease_end",
+            Self::Unknown => "unknown",
+            Self::OwnLease => "own_lease",
+            Self::OneRequest => "one_request",
+            Self::Brake => "brake",
+            Self::Belief => "belief",
+            Self::Durability => "durability",
+        }
+    }
+}
+
+/// Every point at which a test may end the process, by its word in `VARSEL_CRASH_AT=word:count`.
+/// They stand around each durable boundary of the four lines.
+pub const POINTS: [&str; 10] = [
+    "intake.before_record",
+    "intake.after_record",
+    "dispatch.before_claim",
+    "dispatch.after_claim",
+    "dispatch.after_send",
+    "dispatch.before_settle",
+    "dispatch.after_settle",
+    "upkeep.after_sweep",
+    "writer.before_commit",
+    "writer.after_commit",
+];
+
+/// Whether a test has switched this guard off.
+#[cfg(not(all(feature = "sabotage", debug_assertions)))]
+#[must_use]
+pub const fn is_off(_: Guard) -> bool {
+    false
+}
+
+/// A point at which a test may end the process.
+#[cfg(not(all(feature = "sabotage", debug_assertions)))]
+pub const fn point(_: &str) {}
+
+#[cfg(all(feature = "sabotage", debug_assertions))]
+pub use self::at_work::{is_off, point};
+
+#[cfg(all(feature = "sabotage", debug_assertions))]
+mod at_work {
+    use std::env;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::Guard;
+
+    /// Whether a test has switched this guard off.
+    #[must_use]
+    pub fn is_off(guard: Guard) -> bool {
+        static OFF: OnceLock<Option<String>> = OnceLock::new();
+        let off = OFF.get_or_init(|| env::var("VARSEL_SABOTAGE").ok());
+        off.as_deref() == Some(guard.word())
+    }
+
+    /// Ends the process at once, as a kill does, when it comes to the chosen point for the chosen
+    /// time: nothing is unwound, flushed or closed.
+    pub fn point(name: &str) {
+        static CHOSEN: OnceLock<Option<(String, u32)>> = OnceLock::new();
+        static TIMES: AtomicU32 = AtomicU32::new(0);
+        let read = || {
+            let value = env::var("VARSEL_CRASH_AT").ok()?;
+            let (name, count) = value.split_once(':')?;
+            Some((name.to_owned(), count.parse().ok()?))
+        };
+        let Some((chosen, count)) = CHOSEN.get_or_init(read) else {
+            return;
+        };
+        if chosen == name && TIMES.fetch_add(1, Ordering::SeqCst) + 1 == *count {
+            std::process::abort();
+        }
+    }
+}
