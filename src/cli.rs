@@ -30,6 +30,7 @@ mod preview;
 mod run;
 mod signals;
 mod status;
+mod test;
 
 pub use exit::{Exit, Failure};
 
@@ -91,6 +92,9 @@ enum Verb {
     /// Show messages as people will read them
     #[command(after_help = preview::HELP)]
     Preview(preview::Options),
+    /// Try what the expectations beside the templates say
+    #[command(after_help = test::HELP)]
+    Test(test::Options),
     /// Say who is told, who waits and who must be phoned
     #[command(after_help = status::HELP)]
     Status(Reading),
@@ -161,6 +165,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
             wait_for(check::perform(everywhere, &reading))
         }
         Verb::Preview(options) => preview::perform(everywhere, &options),
+        Verb::Test(options) => test::perform(everywhere, &options),
         Verb::Run => {
             let config = everywhere.load()?;
             telemetry::start(config.file.log.format, Detail::Work);

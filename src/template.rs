@@ -61,12 +61,12 @@ pub struct EmailText {
 
 /// What is wrong with a template, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error("{}{}: {problem}", file.display(), line.map(|l| format!(":{l}")).unwrap_or_default())]
+#[error("{}: {problem}", self.at())]
 pub struct TemplateFault {
     /// The file.
     pub file: PathBuf,
-    /// The line, where it is known.
-    pub line: Option<usize>,
+    /// The place in it, where it is known.
+    pub place: Option<Place>,
     /// What is wrong and what to do.
     pub problem: String,
     /// What to do, where the problem does not say it.
@@ -75,10 +75,37 @@ pub struct TemplateFault {
     pub warning: bool,
 }
 
+/// A place in a file, counted from 1 as editors count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The character in the line, where it is known.
+    pub column: Option<usize>,
+}
+
+impl TemplateFault {
+    /// The file and the place in it, as editors and compilers write it: "nb.sms.txt:3:14".
+    #[must_use]
+    pub fn at(&self) -> String {
+        let file = self.file.display();
+        match self.place {
+            None => file.to_string(),
+            Some(Place { line, column: None }) => format!("{file}:{line}"),
+            Some(Place {
+                line,
+                column: Some(column),
+            }) => format!("{file}:{line}:{column}"),
+        }
+    }
+}
+
 /// Every template of every purpose, compiled.
 pub struct Templates {
     engine: Environment<'static>,
     sources: BTreeMap<String, Source>,
+    /// Each source as the engine reads it.
+    prepared: BTreeMap<String, String>,
     /// Files of the folder that are no texts.
     strays: Vec<TemplateFault>,
 }
@@ -105,17 +132,19 @@ impl Templates {
         let Gathered { sources, strays } = source::gather(folder)?;
         let mut engine = engine();
         let mut faults = Vec::new();
+        let mut all_prepared = BTreeMap::new();
         for (name, source) in &sources {
             let compiled = source::prepare(name, &sources).and_then(|prepared| {
-                engine
-                    .add_template_owned(name.clone(), prepared)
-                    .map_err(|error| TemplateFault {
-                        file: source.path.clone(),
-                        line: error.line(),
-                        problem: error.detail().unwrap_or("cannot be compiled").to_owned(),
-                        warning: false,
-                        remedy: None,
-                    })
+                let added = engine.add_template_owned(name.clone(), prepared.clone());
+                let compiled = added.map_err(|error| TemplateFault {
+                    file: source.path.clone(),
+                    place: source.place_of_error(&prepared, &error),
+                    problem: error.detail().unwrap_or("cannot be compiled").to_owned(),
+                    remedy: None,
+                    warning: false,
+                });
+                all_prepared.insert(name.clone(), prepared);
+                compiled
             });
             faults.extend(compiled.err());
         }
@@ -123,6 +152,7 @@ impl Templates {
             Ok(Self {
                 engine,
                 sources,
+                prepared: all_prepared,
                 strays,
             })
         } else {
@@ -288,14 +318,19 @@ impl Templates {
                     .detail()
                     .map_or_else(|| kind.to_string(), str::to_owned),
             };
-            self.failed(deepest.name().unwrap_or(name), deepest.line(), problem)
+            let name = deepest.name().unwrap_or(name);
+            let place = match (self.sources.get(name), self.prepared.get(name)) {
+                (Some(source), Some(prepared)) => source.place_of_error(prepared, deepest),
+                _ => None,
+            };
+            self.failed(name, place, problem)
         })
     }
 
-    fn failed(&self, name: &str, line: Option<usize>, problem: String) -> Failed {
+    fn failed(&self, name: &str, place: Option<Place>, problem: String) -> Failed {
         Failed::Text(TemplateFault {
             file: self.path(name),
-            line,
+            place,
             problem,
             warning: false,
             remedy: None,

@@ -10,7 +10,6 @@ use super::Exit;
 use super::exit::exit_of;
 use crate::config::{Config, ConfigError};
 use crate::domain::directory::Directory;
-use crate::domain::language::{Language, LanguagePair};
 use crate::template::{TemplateFault, Templates};
 
 mod fit;
@@ -46,9 +45,11 @@ impl From<ConfigError> for Finding {
 impl From<TemplateFault> for Finding {
     fn from(fault: TemplateFault) -> Self {
         let error = ConfigError::new(fault.problem, fault.remedy.unwrap_or_default());
+        let line = fault.place.map(|place| place.line);
+        let column = fault.place.and_then(|place| place.column);
         Self {
             warning: fault.warning,
-            error: error.in_file(&fault.file, fault.line),
+            error: error.in_file(&fault.file, line).at_column(column),
         }
     }
 }
@@ -103,21 +104,13 @@ pub(super) fn texts(config: &Config) -> Texts {
     let directory = directory.ok().filter(|_| named("directory"));
     let templates = templates.ok().filter(|_| named("templates"));
     if let (Some(directory), Some(templates)) = (&directory, &templates) {
-        let faults = templates.check(directory, languages(config));
+        let faults = templates.check_pairs(directory, config.rules().second_language);
         findings.extend(faults.into_iter().map(Finding::from));
     }
     Texts {
         directory,
         templates,
         findings,
-    }
-}
-
-/// The languages every text must exist in: the offices' usual one and the second one.
-fn languages(config: &Config) -> LanguagePair {
-    LanguagePair {
-        first: Language::Nb,
-        second: config.rules().second_language,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `preview`: messages as people will read them, from the agency's own directory and templates.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Value, json};
@@ -8,20 +10,25 @@ use super::findings::texts;
 use super::{Everywhere, Exit, Failure, Reading, bubble, out};
 use crate::config::nearest;
 use crate::domain::directory::Directory;
+use crate::domain::language::{Language, LanguagePair};
 use crate::domain::message::Channel;
-use crate::domain::notice::Purpose;
+use crate::domain::plan::Telling;
 use crate::domain::reference::Reference;
 use crate::domain::segments::{Encoding, Segments};
 use crate::template::samples::{Sample, samples};
 use crate::template::{EmailText, SmsText, Templates};
 
+mod page;
+
 pub(super) const HELP: &str = "\
 Renders invented cases with your directory and your templates, as of now or of --at. An SMS stands
-in its bubble, with the number of parts an operator bills.
+in its bubble, with the number of parts an operator bills; where a character forces the dear
+alphabet, it is named. --html writes all of them into one file, with telephones and mail frames.
 
 Examples:
   varsel preview --list
   varsel preview passport-cancelled
+  varsel preview --language nn --html messages.html
   varsel -c varsel.toml preview passport-cancelled --channel sms --at 2021-03-16T14:00";
 
 /// What to show.
@@ -32,9 +39,15 @@ pub(super) struct Options {
     /// Only this channel
     #[arg(long, value_name = "CHANNEL", value_parser = ["sms", "email"])]
     channel: Option<String>,
+    /// In this language first: nb, nn, en or se
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<Language>,
     /// Only the names of the cases
     #[arg(long)]
     list: bool,
+    /// Write one HTML file instead
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     reading: Reading,
 }
@@ -58,19 +71,45 @@ pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit
         cases.iter().for_each(|sample| out::line(sample.name));
         return Ok(Exit::Done);
     }
-    let mut shown = Vec::new();
+    let mut previews = Vec::new();
     for sample in &cases {
-        let preview = Preview::render(sample, directory, templates, options)?;
-        if everywhere.json {
-            shown.push(preview.as_json());
-        } else {
-            preview.show();
-        }
+        previews.push(Preview::render(sample, directory, templates, options)?);
     }
-    if everywhere.json {
-        out::json(&Value::Array(shown));
+    if let Some(file) = &options.html {
+        std::fs::write(file, page::page(&previews)).map_err(|error| {
+            let problem = format!("\"{}\" cannot be written: {error}", file.display());
+            Failure::new(
+                Exit::Unavailable,
+                problem,
+                "name a file in a folder of yours",
+            )
+        })?;
+        let messages = out::plural(previews.len(), "case");
+        out::line(format_args!("{messages} in {}", file.display()));
+    } else if everywhere.json {
+        out::json(&Value::Array(
+            previews.iter().map(Preview::as_json).collect(),
+        ));
+    } else {
+        previews.iter().for_each(Preview::show);
     }
     Ok(Exit::Done)
+}
+
+/// The same case for a person who reads `language`; the language that came first comes second.
+fn read_in(telling: &Telling, language: Option<Language>) -> Telling {
+    let mut telling = telling.clone();
+    let pair = telling.languages;
+    if let Some(language) = language.filter(|language| *language != pair.first) {
+        telling.languages = LanguagePair {
+            first: language,
+            second: pair.second.map(|second| match second == language {
+                true => pair.first,
+                false => second,
+            }),
+        };
+    }
+    telling
 }
 
 fn chosen(
@@ -132,14 +171,13 @@ impl Preview {
                 "`varsel check` names the template and its line",
             )
         };
-        // An invitation to apply online is written by e-mail alone.
-        let by_sms = sample.telling.purpose != Purpose::DigitalInvitation;
-        let sms = (by_sms && wanted(Channel::Sms))
-            .then(|| templates.sms(&sample.telling, directory, reference))
+        let telling = read_in(&sample.telling, options.language);
+        let sms = wanted(Channel::Sms)
+            .then(|| templates.sms(&telling, directory, reference))
             .transpose()
             .map_err(failed)?;
         let email = wanted(Channel::Email)
-            .then(|| templates.email(&sample.telling, directory, reference))
+            .then(|| templates.email(&telling, directory, reference))
             .transpose()
             .map_err(failed)?;
         Ok(Self {
@@ -219,5 +257,10 @@ fn size(segments: &Segments) -> String {
         parts => parts * each,
     };
     let parts = out::plural(segments.parts, "part");
-    format!("{parts}, {name}, {} of {room}", segments.units)
+    let mut size = format!("{parts}, {name}, {} of {room}", segments.units);
+    // The alphabet of a whole text hangs on one character.
+    if let Some((_, character)) = segments.forced_by.first() {
+        size.push_str(&format!(" because of \"{character}\""));
+    }
+    size
 }

@@ -12,16 +12,17 @@ use toml::Spanned;
 
 use self::file::{DigitalToml, DistrictToml, FileToml, LineToml, OfficeToml, ServiceToml, Words};
 use crate::domain::contact::Email;
+use crate::domain::deception::{deceptive, sender_id};
 use crate::domain::directory::{
     DigitalRoute, Directory, District, DistrictId, Line, Office, OfficeId, Service, ServiceId,
-    ServiceKind, VisitGuidelines,
+    ServiceKind,
 };
 use crate::domain::language::{Language, Texts};
 
 mod file;
+mod practice;
 
-/// Operators refuse longer alphanumeric senders (3GPP TS 23.040: an address holds eleven septets).
-const AGENCY_CHARS_MAX: usize = 11;
+const NEVER_ONLINE: &str = "this kind of case can never be submitted online; remove the table";
 
 /// The model case: the directory that is taken when the configuration names no other.
 pub const MODEL_CASE: &str = include_str!("../../config/offices.toml");
@@ -80,16 +81,17 @@ impl Reader<'_> {
             .into_iter()
             .map(|(name, line)| (name, self.line(line)))
             .collect();
-        let districts: BTreeMap<DistrictId, District> = file
-            .districts
-            .into_iter()
-            .map(|(id, district)| (DistrictId(id.clone()), self.district(id, district)))
-            .collect();
         let services = file.services.into_iter().map(|(id, service)| {
             let service = self.service(id.clone(), service);
             (ServiceId(id), service)
         });
-        let services = services.collect();
+        let services: BTreeMap<ServiceId, Service> = services.collect();
+        let mut districts = BTreeMap::new();
+        for (id, toml) in file.districts {
+            let district = self.district(id.clone(), toml, &services);
+            districts.insert(DistrictId(id), district);
+        }
+        self.guidelines(file.guidelines, &mut districts);
         let offices = file.offices.into_iter().filter_map(|(id, office)| {
             let office = self.office(id.clone(), office, &districts, &lines)?;
             Some((OfficeId(id), office))
@@ -105,26 +107,37 @@ impl Reader<'_> {
         }
     }
 
-    fn district(&mut self, id: String, toml: DistrictToml) -> District {
+    fn district(
+        &mut self,
+        id: String,
+        toml: DistrictToml,
+        services: &BTreeMap<ServiceId, Service>,
+    ) -> District {
         let agency = self.words(&toml.agency);
         for name in agency.0.values() {
-            if name.chars().count() > AGENCY_CHARS_MAX {
-                let problem = format!(
-                    "\"{name}\" is longer than {AGENCY_CHARS_MAX} characters; operators refuse such senders"
-                );
+            if let Err(problem) = sender_id(name) {
                 self.fault(&toml.agency.span(), problem);
             }
         }
+        let routes = toml.digital.into_iter().filter_map(|(service, route)| {
+            let route = self.digital(route);
+            let id = ServiceId(service.get_ref().clone());
+            let problem = match services.get(&id) {
+                Some(service) if service.kind.may_be_digital() => return Some((id, route)),
+                Some(_) => NEVER_ONLINE.to_owned(),
+                None => unknown("service", &id.0, services.keys().map(|id| id.0.as_str())),
+            };
+            self.fault(&service.span(), problem);
+            None
+        });
+        let digital = routes.collect();
         District {
             id: DistrictId(id),
             agency,
             agency_full: self.words(&toml.agency_full),
             email_from: self.mail_address(toml.email_from),
-            visit: toml.visit.map(|visit| VisitGuidelines {
-                distance_metres: visit.distance_metres,
-                local: visit.local.map(file::PerLanguageLines::into_texts),
-                until: visit.until,
-            }),
+            visit: Vec::new(),
+            digital,
         }
     }
 
@@ -134,8 +147,7 @@ impl Reader<'_> {
             if kind.may_be_digital() {
                 return Some(self.digital(route.into_inner()));
             }
-            let problem = "this kind of case can never be submitted online; remove the table";
-            self.fault(&route.span(), problem);
+            self.fault(&route.span(), NEVER_ONLINE);
             None
         });
         Service {
@@ -144,6 +156,7 @@ impl Reader<'_> {
             name: self.words(&toml.name),
             digital,
             stay_note: toml.stay_note.map(|note| self.words(&note)),
+            application: self.application(kind, toml.application),
         }
     }
 
@@ -154,16 +167,16 @@ impl Reader<'_> {
         DigitalRoute {
             steps: toml.steps.into_texts(),
             info_phone: self.phone(toml.info_phone),
-            info_phone_hours: self.words(&toml.info_phone_hours),
+            info_phone_hours: toml.info_phone_hours.into_inner().0,
             days: toml.days.into_inner(),
+            validity: self.validity(toml.from.as_ref(), toml.until.as_ref()),
         }
     }
 
     fn line(&mut self, toml: LineToml) -> Line {
         Line {
             phone: self.phone(toml.phone),
-            hours: self.words(&toml.hours),
-            days: toml.days.map(|days| self.words(&days)),
+            hours: toml.hours.into_inner().0,
             section: self.words(&toml.section),
         }
     }
@@ -171,7 +184,7 @@ impl Reader<'_> {
     fn office(
         &mut self,
         id: String,
-        toml: OfficeToml,
+        mut toml: OfficeToml,
         districts: &BTreeMap<DistrictId, District>,
         lines: &BTreeMap<String, Line>,
     ) -> Option<Office> {
@@ -181,6 +194,7 @@ impl Reader<'_> {
             let problem = unknown("district", &district.0, known);
             self.fault(&toml.district.span(), problem);
         }
+        let practice = self.practice(&mut toml);
         let zone = self.zone(&toml.zone);
         let language = self.language(&toml.language);
         let passport_line = self.named_line(toml.passport_line.as_ref(), lines);
@@ -213,6 +227,7 @@ impl Reader<'_> {
             passport_line,
             immigration_line,
             email: toml.email.map(|email| self.mail_address(email)),
+            practice,
         })
     }
 
@@ -223,6 +238,9 @@ impl Reader<'_> {
                 &words.span(),
                 "the text is empty; leave the key out instead",
             );
+        }
+        if let Some(found) = texts.0.values().find_map(|text| deceptive(text)) {
+            self.fault(&words.span(), format!("the text has {found}"));
         }
         texts
     }

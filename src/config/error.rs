@@ -26,6 +26,8 @@ struct Parts {
 struct Place {
     file: String,
     line: Option<usize>,
+    /// The character in the line, where the text is not at hand.
+    column: Option<usize>,
     /// The text, where it is at hand to be shown.
     shown: Option<(NamedSource<String>, Range<usize>)>,
 }
@@ -59,6 +61,7 @@ impl ConfigError {
         self.0.place = Some(Place {
             file: name.to_owned(),
             line: Some(before.matches('\n').count() + 1),
+            column: None,
             shown: Some((NamedSource::new(name, text.to_owned()), span)),
         });
         self
@@ -70,8 +73,18 @@ impl ConfigError {
         self.0.place = Some(Place {
             file: file.display().to_string(),
             line,
+            column: None,
             shown: None,
         });
+        self
+    }
+
+    /// The same error, at this character of its line, counted from 1.
+    #[must_use]
+    pub fn at_column(mut self, column: Option<usize>) -> Self {
+        if let Some(place) = &mut self.0.place {
+            place.column = column;
+        }
         self
     }
 
@@ -130,6 +143,12 @@ impl fmt::Display for ConfigError {
     /// The problem, with its place where the text is not at hand to show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.place.as_ref().filter(|place| place.shown.is_none()) {
+            Some(Place {
+                file,
+                line: Some(line),
+                column: Some(column),
+                ..
+            }) => write!(f, "{file}:{line}:{column}: ")?,
             Some(Place {
                 file,
                 line: Some(line),

@@ -134,11 +134,11 @@ pub fn date(language: Language, day: NaiveDate) -> String {
 pub fn day_time(language: Language, at: DateTime<Utc>, zone: Tz) -> String {
     let local = at.with_timezone(&zone);
     let day = date(language, local.date_naive());
-    let (hour, minute) = (local.hour(), local.minute());
+    let time = time(language, local.time());
     match language {
-        Language::Nb | Language::Nn => format!("{day} kl. {hour:02}.{minute:02}"),
-        Language::En => format!("{day} at {hour:02}:{minute:02}"),
-        Language::Se => format!("{day} dii. {hour:02}.{minute:02}"),
+        Language::Nb | Language::Nn => format!("{day} kl. {time}"),
+        Language::En => format!("{day} at {time}"),
+        Language::Se => format!("{day} dii. {time}"),
     }
 }
 
@@ -149,7 +149,48 @@ pub fn weekday_time(language: Language, at: DateTime<Utc>, zone: Tz) -> String {
     format!("{weekday} {}", day_time(language, at, zone))
 }
 
-fn weekday(language: Language, day: Weekday) -> &'static str {
+/// "09.20" or "09:20".
+#[must_use]
+pub fn time(language: Language, time: NaiveTime) -> String {
+    let (hour, minute) = (time.hour(), time.minute());
+    match language {
+        Language::Nb | Language::Nn | Language::Se => format!("{hour:02}.{minute:02}"),
+        Language::En => format!("{hour:02}:{minute:02}"),
+    }
+}
+
+/// "7500 DZD", and from five digits on "12 500 DZD" or "12,500 DZD".
+#[must_use]
+pub fn money(language: Language, amount: u32, currency: &str) -> String {
+    let between = match language {
+        Language::Nb | Language::Nn | Language::Se => ' ',
+        Language::En => ',',
+    };
+    let digits = amount.to_string();
+    let mut written = String::new();
+    for (at, digit) in digits.char_indices() {
+        let left = digits.len() - at;
+        if at > 0 && left.is_multiple_of(3) && digits.len() > 4 {
+            written.push(between);
+        }
+        written.push(digit);
+    }
+    format!("{written} {currency}")
+}
+
+/// "og", "and".
+#[must_use]
+pub fn and(language: Language) -> &'static str {
+    match language {
+        Language::Nb | Language::Nn => "og",
+        Language::En => "and",
+        Language::Se => "ja",
+    }
+}
+
+/// The name of a day of the week, as it stands in a sentence.
+#[must_use]
+pub fn weekday(language: Language, day: Weekday) -> &'static str {
     let names = match language {
         Language::Nb => [
             "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag", "søndag",

@@ -9,7 +9,12 @@ use std::fmt;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::hours::Hours;
 use super::language::{Language, Texts};
+
+pub use self::practice::{Booking, BookingWay, Fee, PassportPractice, Practice};
+
+mod practice;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -106,6 +111,19 @@ pub struct Service {
     pub digital: Option<DigitalRoute>,
     /// The agency's own sentence about the right to stay (immigration only).
     pub stay_note: Option<Texts>,
+    /// What a passport is applied for as; `None` where one service serves all.
+    pub application: Option<Application>,
+}
+
+/// What a passport is applied for as; it decides what people must bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// A new passport, perhaps the first.
+    New,
+    /// Instead of one that is lost, stolen or full.
+    Replacement,
+    /// An emergency passport.
+    Emergency,
 }
 
 /// How an application is submitted online.
@@ -115,10 +133,12 @@ pub struct DigitalRoute {
     pub steps: Texts,
     /// The information line for applications that fail for technical reasons.
     pub info_phone: String,
-    /// The hours of that line, per language.
-    pub info_phone_hours: Texts,
+    /// The hours of that line.
+    pub info_phone_hours: Hours,
     /// How many days a person has to submit, counted from the message.
     pub days: u32,
+    /// When the route is open.
+    pub validity: Validity,
 }
 
 /// A telephone line that answers for a group of services at one office.
@@ -126,10 +146,8 @@ pub struct DigitalRoute {
 pub struct Line {
     /// The number as people read it.
     pub phone: String,
-    /// When it answers, per language ("kl. 09.00-15.00 på hverdager").
-    pub hours: Texts,
-    /// The days it answers, per language, where the week differs ("søndag-torsdag").
-    pub days: Option<Texts>,
+    /// When it answers.
+    pub hours: Hours,
     /// The section that signs e-mails, per language.
     pub section: Texts,
 }
@@ -165,6 +183,8 @@ pub struct Office {
     pub immigration_line: Option<Line>,
     /// The office's e-mail address, where people may write to it.
     pub email: Option<String>,
+    /// How it works: its own hours, holidays, bookings and passports.
+    pub practice: Practice,
 }
 
 impl Office {
@@ -190,19 +210,58 @@ pub struct District {
     pub agency_full: Texts,
     /// The address e-mails come from.
     pub email_from: String,
-    /// What people must know before a visit.
-    pub visit: Option<VisitGuidelines>,
+    /// What people must know before a visit, in versions of which one holds at a time.
+    pub visit: Vec<VisitGuidelines>,
+    /// Digital routes that differ here from the service's own.
+    pub digital: BTreeMap<ServiceId, DigitalRoute>,
+}
+
+impl District {
+    /// The guidelines that hold on a day of visit.
+    #[must_use]
+    pub fn visit_on(&self, day: NaiveDate) -> Option<&VisitGuidelines> {
+        self.visit.iter().find(|visit| visit.validity.holds(day))
+    }
 }
 
 /// What people must know before they come: national guidelines, and what the district adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VisitGuidelines {
+    /// The name of the version, as the agency keeps it ("2020-05").
+    pub version: String,
     /// The distance to keep from other people, in metres.
     pub distance_metres: u32,
     /// The district's own additions, one per line, per language.
     pub local: Option<Texts>,
-    /// The last day they hold, in the offices' calendar; a visit after it is not told of them.
+    /// The days of visit they hold for; others are not told of them.
+    pub validity: Validity,
+}
+
+/// The days for which a fact of the directory holds, both included. A fact without an end holds on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// The first day.
+    pub from: Option<NaiveDate>,
+    /// The last day.
     pub until: Option<NaiveDate>,
+}
+
+impl Validity {
+    /// Whether the fact holds on `day`.
+    #[must_use]
+    pub fn holds(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+
+    /// Whether there is a day for which both hold.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let begins_by = |one: &Self, end: Option<NaiveDate>| match (one.from, end) {
+            (Some(from), Some(end)) => from <= end,
+            _ => true,
+        };
+        begins_by(self, other.until) && begins_by(other, self.until)
+    }
 }
 
 /// The whole directory.
@@ -221,5 +280,22 @@ impl Directory {
     #[must_use]
     pub fn district_of(&self, office: &OfficeId) -> Option<&District> {
         self.districts.get(&self.offices.get(office)?.district)
+    }
+
+    /// The digital route for a service at an office on a day: the district's own, else the
+    /// service's, if it is open and the law allows it.
+    #[must_use]
+    pub fn digital_route(
+        &self,
+        service: &ServiceId,
+        office: &OfficeId,
+        day: NaiveDate,
+    ) -> Option<&DigitalRoute> {
+        let service = self.services.get(service)?;
+        let own = self
+            .district_of(office)
+            .and_then(|district| district.digital.get(&service.id));
+        own.or(service.digital.as_ref())
+            .filter(|route| service.kind.may_be_digital() && route.validity.holds(day))
     }
 }

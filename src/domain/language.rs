@@ -70,6 +70,22 @@ pub struct LanguagePair {
 }
 
 impl LanguagePair {
+    /// The languages for a person who reads `own`, at an office that writes `office`, where
+    /// messages have `second` as their second language: their own first; where that is the second
+    /// language already, the office's or English follows.
+    #[must_use]
+    pub fn of(own: Language, office: Language, second: Option<Language>) -> Self {
+        let other = |second: Language| match second == own {
+            true if own == Language::En => Some(office).filter(|office| *office != own),
+            true => Some(Language::En),
+            false => Some(second),
+        };
+        Self {
+            first: own,
+            second: second.and_then(other),
+        }
+    }
+
     /// The languages in order.
     pub fn iter(self) -> impl Iterator<Item = Language> {
         std::iter::once(self.first).chain(self.second)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use self::inspection::{Inspection, any_reference, every_case_of};
 use super::facts;
 use super::limits::{self, Longest};
-use super::source::{self, PURPOSES};
+use super::source;
 use super::{SmsText, TemplateFault, Templates};
 use crate::domain::directory::{Directory, Service, ServiceKind};
 use crate::domain::language::{Language, LanguagePair};
@@ -38,6 +38,7 @@ impl Templates {
                 .values()
                 .filter_map(|source| source.max_parts().err()),
         );
+        faults.extend(self.deceptions());
         // A text that lacks a file or a variable cannot be rendered; one reason is enough.
         if faults.is_empty() {
             let mut inspection = Inspection::new(self, languages);
@@ -51,6 +52,51 @@ impl Templates {
         faults
     }
 
+    /// As [`Templates::check`], for every pair of languages that people can be written to in here:
+    /// each language that has texts, at each office, with `second` as the second language.
+    #[must_use]
+    pub fn check_pairs(
+        &self,
+        directory: &Directory,
+        second: Option<Language>,
+    ) -> Vec<TemplateFault> {
+        let mut pairs: Vec<LanguagePair> = Vec::new();
+        let offices: BTreeSet<Language> = directory.offices.values().map(|o| o.language).collect();
+        let people = self
+            .written_languages()
+            .into_iter()
+            .chain(offices.iter().copied());
+        for own in people {
+            for office in &offices {
+                let pair = LanguagePair::of(own, *office, second);
+                // Turned round, a pair says the same.
+                let known = |other: &LanguagePair| {
+                    *other == pair
+                        || (Some(other.first), other.second) == (pair.second, Some(pair.first))
+                };
+                if !pairs.iter().any(known) {
+                    pairs.push(pair);
+                }
+            }
+        }
+        let faults: BTreeSet<TemplateFault> = pairs
+            .into_iter()
+            .flat_map(|pair| self.check(directory, pair))
+            .collect();
+        faults.into_iter().collect()
+    }
+
+    /// The languages in which a cancellation is written, by SMS or e-mail.
+    fn written_languages(&self) -> BTreeSet<Language> {
+        let written = |language: &Language| {
+            [Channel::Sms, Channel::Email].into_iter().any(|channel| {
+                let name = source::text_name(Purpose::Cancellation, *language, channel);
+                self.sources.contains_key(&name)
+            })
+        };
+        Language::ALL.into_iter().filter(written).collect()
+    }
+
     /// As [`Templates::sms`], with every date at its longest: what the text can cost.
     ///
     /// # Errors
@@ -61,8 +107,7 @@ impl Templates {
         directory: &Directory,
         reference: Reference,
     ) -> Result<SmsText, super::RenderError> {
-        let longest = Longest::find();
-        let stretch = |language, facts| longest.stretch(language, facts);
+        let stretch = |language, facts| Longest::known().stretch(language, facts);
         Ok(self.sms_of(telling, directory, reference, stretch)?)
     }
 
@@ -78,7 +123,7 @@ impl Templates {
             if !self.sources.contains_key(&name) {
                 faults.push(TemplateFault {
                     file: self.path(&name),
-                    line: None,
+                    place: None,
                     problem: format!(
                         "there is no text in {language}; every language in use needs one"
                     ),
@@ -87,7 +132,7 @@ impl Templates {
                 });
             }
         };
-        for (purpose, channel) in self.written_purposes(languages) {
+        for (purpose, channel) in Self::written_purposes() {
             for language in languages.iter() {
                 need(source::text_name(purpose, language, channel), language);
             }
@@ -100,23 +145,24 @@ impl Templates {
         faults
     }
 
-    /// Every purpose and channel that must have texts. An invitation is an e-mail; where somebody
-    /// has written an SMS for it in one language, the other languages need it too.
-    fn written_purposes(&self, languages: LanguagePair) -> Vec<(Purpose, Channel)> {
-        let mut written = Vec::new();
-        for purpose in PURPOSES {
-            for channel in [Channel::Sms, Channel::Email] {
-                let optional = purpose == Purpose::DigitalInvitation && channel == Channel::Sms;
-                let has = |language| {
-                    let name = source::text_name(purpose, language, channel);
-                    self.sources.contains_key(&name)
-                };
-                if !optional || languages.iter().any(has) {
-                    written.push((purpose, channel));
-                }
-            }
-        }
-        written
+    /// Every purpose and channel that must have texts.
+    fn written_purposes() -> impl Iterator<Item = (Purpose, Channel)> {
+        let both = |purpose: Purpose| [(purpose, Channel::Sms), (purpose, Channel::Email)];
+        Purpose::ALL.iter().copied().flat_map(both)
+    }
+
+    /// Letters of other alphabets, invisible characters, marks of direction.
+    fn deceptions(&self) -> impl Iterator<Item = TemplateFault> {
+        self.sources.values().filter_map(|source| {
+            let (place, found) = source.deceptive()?;
+            Some(TemplateFault {
+                file: source.path.clone(),
+                place: Some(place),
+                problem: format!("the text has {found}"),
+                remedy: None,
+                warning: false,
+            })
+        })
     }
 
     fn unknown_variables(&self) -> Vec<TemplateFault> {
@@ -134,7 +180,7 @@ impl Templates {
                 let near = source::nearest(variable, known.iter().copied());
                 faults.push(TemplateFault {
                     file: source.path.clone(),
-                    line: source.line_of_word(variable),
+                    place: source.place_of_word(variable),
                     problem: format!("unknown variable \"{variable}\"; did you mean \"{near}\"?"),
                     warning: false,
                     remedy: None,
@@ -146,7 +192,8 @@ impl Templates {
 
     /// What the agency did not give and the texts therefore leave out.
     fn left_out(&self, directory: &Directory, languages: LanguagePair) -> Vec<TemplateFault> {
-        let file = self.path(&source::block_name("stay", languages.first));
+        // Told once, whatever pairs are checked.
+        let file = self.path(&source::block_name("stay", Language::Nb));
         let offered =
             |kind: ServiceKind| directory.offices.values().any(|o| o.line(kind).is_some());
         let services = directory.services.values().filter(|service| {
@@ -158,7 +205,7 @@ impl Templates {
         });
         let warning = |service: &Service| TemplateFault {
             file: file.clone(),
-            line: None,
+            place: None,
             problem: format!(
                 "service \"{}\" has no stay_note in every language, so the texts leave out what \
                  most people will call about",

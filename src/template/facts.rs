@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 pub(super) use self::value::{Fact, Facts, Missing};
 use self::value::{bulleted, clean, given_or, lines, numbered};
@@ -15,15 +15,17 @@ use crate::domain::appointment::BookingState;
 use crate::domain::calendar;
 use crate::domain::change::ChangeKind;
 use crate::domain::closing::{ClosingKind, NextStep};
-use crate::domain::directory::{
-    Directory, District, Line, Office, OfficeId, Service, ServiceKind, VisitGuidelines,
-};
+use crate::domain::directory::{Directory, District, Line, Office, OfficeId, Service, ServiceKind};
 use crate::domain::language::{Language, Texts};
 use crate::domain::notice::Purpose;
 use crate::domain::plan::Telling;
 use crate::domain::reference::Reference;
 
+mod particular;
 mod value;
+
+/// A line that is closed for longer than this is told with its next opening.
+const CLOSED_FOR_LONG: TimeDelta = TimeDelta::hours(24);
 
 /// The facts of one telling in `language`; `all` are the languages of the whole message.
 pub(super) fn facts(
@@ -43,12 +45,15 @@ pub(super) fn facts(
     case.digital(&mut facts);
     case.sender(&mut facts);
     case.visit(&mut facts);
+    case.particulars(&mut facts);
+    case.passports(&mut facts);
     Ok(facts)
 }
 
 /// One telling with everything looked up.
 struct Case<'a> {
     telling: &'a Telling,
+    directory: &'a Directory,
     service: &'a Service,
     old: &'a Office,
     new: &'a Office,
@@ -77,6 +82,7 @@ impl<'a> Case<'a> {
         let district = directory.districts.get(&old.district);
         let mut case = Self {
             telling,
+            directory,
             service: service.ok_or_else(|| lacks("service", &telling.service))?,
             old,
             new,
@@ -212,21 +218,31 @@ impl<'a> Case<'a> {
         facts.holds("next_unknown", next(NextStep::Unknown));
     }
 
-    /// The digital route, only for cases that may be submitted online at all.
+    /// The digital route, only for cases that may be submitted online at all. Where an application
+    /// cannot be, for technical reasons, its information line alone is named.
     fn digital(&self, facts: &mut Facts) {
-        let may = self.service.kind.may_be_digital();
-        let until = self.telling.digital_until.filter(|_| may);
-        let route = self.service.digital.as_ref().filter(|_| until.is_some());
-        facts.holds("digital", route.is_some());
+        let particulars = &self.telling.particulars;
+        let obstacle = particulars.obstacle;
+        let day = calendar::local_day(self.telling.decided_at, self.here().zone);
+        let (service, office) = (&self.service.id, &self.here().id);
+        let route = self.directory.digital_route(service, office, day);
+        let route = route.filter(|_| obstacle || self.telling.digital_until.is_some());
+        facts.holds("obstacle", obstacle && route.is_some());
+        facts.holds("digital", route.is_some() && !obstacle);
         let none = format!("service \"{}\" has no digital route here", self.service.id);
+        let digital_until = self.telling.digital_until.filter(|_| route.is_some());
+        let until = match self.telling.purpose {
+            Purpose::Rebooking => particulars.book_by,
+            _ => particulars.choose_by.or(digital_until),
+        };
         let until = until.map(|day| calendar::date(self.language, day));
         facts.put("until", given_or(until, &none));
         facts.put(
             "info_phone",
             given_or(route.map(|r| r.info_phone.clone()), &none),
         );
-        let hours = route.map(|r| &r.info_phone_hours);
-        facts.put("info_phone_hours", self.optional(hours, &none));
+        let hours = route.map(|r| r.info_phone_hours.on_workdays(self.language));
+        facts.put("info_phone_hours", given_or(hours, &none));
         let steps = self.optional(route.map(|r| &r.steps), &none);
         facts.put(
             "steps",
@@ -258,11 +274,29 @@ impl<'a> Case<'a> {
             "phone",
             given_or(line.map(|line| line.phone.clone()), &none),
         );
-        facts.put("phone_hours", of_line(|line| &line.hours, "hours"));
+        let unusual = |line: &&Line| here.abroad || !line.hours.are_usual();
+        let hours = line.map(|line| match unusual(&line) {
+            true => line.hours.times(self.language),
+            false => line.hours.on_workdays(self.language),
+        });
+        facts.put("phone_hours", given_or(hours, &none));
         facts.put("section", of_line(|line| &line.section, "section"));
-        let lacks_days = format!("the {key} of office \"{}\" has no days", here.id);
-        let days = line.and_then(|line| line.days.as_ref());
-        facts.put("phone_days", self.optional(days, &lacks_days));
+        let days = line.filter(unusual);
+        let days = days.map(|line| line.hours.days(self.language));
+        facts.put(
+            "phone_days",
+            given_or(days, "the line answers on usual days"),
+        );
+        let open = here
+            .practice
+            .opening
+            .as_ref()
+            .or(line.map(|line| &line.hours));
+        let times = open.map(|hours| hours.times(self.language));
+        facts.put("office_hours", given_or(times, &none));
+        let days = open.map(|hours| hours.days(self.language));
+        facts.put("office_days", given_or(days, &none));
+        facts.put("phone_opens", self.phone_opens(line));
         let district = &self.district.id;
         let lacks = |what| format!("district \"{district}\" has no {what}");
         facts.put(
@@ -274,11 +308,19 @@ impl<'a> Case<'a> {
         facts.text("email_from", &self.district.email_from);
     }
 
-    /// Guidelines hold until their last day; a visit after it is not told of them.
+    /// When the line answers again, where it is closed for more than a day from now.
+    fn phone_opens(&self, line: Option<&Line>) -> Fact {
+        let (here, now) = (self.here(), self.telling.decided_at);
+        let holidays = &here.practice.holidays;
+        let opens = line.and_then(|line| line.hours.open_from(holidays, here.zone, now));
+        let later = opens.filter(|opens| *opens - now > CLOSED_FOR_LONG);
+        let when = later.map(|opens| calendar::weekday_time(self.language, opens, here.zone));
+        given_or(when, "the line is open, or opens within a day")
+    }
+
+    /// The guidelines that hold on the day of the visit; where no day is known, today.
     fn visit(&self, facts: &mut Facts) {
-        let day = calendar::local_day(self.appointment().start, self.here().zone);
-        let holds = |visit: &&VisitGuidelines| visit.until.is_none_or(|until| day <= until);
-        let visit = self.district.visit.as_ref().filter(holds);
+        let visit = self.district.visit_on(self.day_of_visit());
         let none = format!(
             "district \"{}\" has no guidelines for that day",
             self.district.id
@@ -292,6 +334,15 @@ impl<'a> Case<'a> {
             "local_guidelines",
             lines(guidelines, local, self.language, bulleted),
         );
+    }
+
+    /// The day whose facts are told: that of the visit, or today where none is arranged.
+    fn day_of_visit(&self) -> NaiveDate {
+        let at = match self.speaks_of_old() {
+            true => self.telling.decided_at,
+            false => self.appointment().start,
+        };
+        calendar::local_day(at, self.here().zone)
     }
 
     fn of_office(&self, office: &Office, key: &str, texts: &Texts) -> Fact {

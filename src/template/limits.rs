@@ -4,29 +4,45 @@
 //! a real office or service adds is told as a warning.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 
 use super::facts::{Fact, Facts};
 use crate::domain::calendar;
 use crate::domain::directory::{
-    DigitalRoute, Directory, District, DistrictId, Line, Office, OfficeId, Service, ServiceId,
-    ServiceKind, VisitGuidelines,
+    Booking, BookingWay, DigitalRoute, Directory, District, DistrictId, Fee, Line, Office,
+    OfficeId, PassportPractice, Practice, Service, ServiceId, ServiceKind, Validity,
+    VisitGuidelines,
 };
+use crate::domain::hours::Hours;
 use crate::domain::language::{Language, Texts};
 use crate::domain::segments::segments;
 
 const DATES: [&str; 6] = ["date", "old_date", "new_date", "from", "to", "until"];
 const DAY_TIMES: [&str; 4] = ["day_time", "old_day_time", "new_day_time", "sent_day_time"];
-const WEEKDAY_TIMES: [&str; 3] = ["weekday_time", "old_weekday_time", "new_weekday_time"];
+const WEEKDAY_TIMES: [&str; 4] = [
+    "weekday_time",
+    "old_weekday_time",
+    "new_weekday_time",
+    "phone_opens",
+];
+
+/// Looked for once: years of days are written to find it.
+static LONGEST: LazyLock<Longest> = LazyLock::new(Longest::find);
 
 /// The longest way each language writes a moment.
 pub(super) struct Longest(BTreeMap<Language, [String; 3]>);
 
 impl Longest {
+    /// The longest of every language.
+    pub(super) fn known() -> &'static Self {
+        &LONGEST
+    }
+
     /// Looks at every day of four years, which holds each date on most weekdays.
-    pub(super) fn find() -> Self {
+    fn find() -> Self {
         let first = NaiveDate::from_ymd_opt(2021, 1, 1).unwrap_or_default();
         let days: Vec<NaiveDate> = first.iter_days().take(4 * 365 + 1).collect();
         let of = |language| (language, longest_of(language, &days));
@@ -122,6 +138,7 @@ fn texts(norwegian: &str, english: &str) -> Texts {
         (Language::Nb, norwegian),
         (Language::Nn, norwegian),
         (Language::En, english),
+        (Language::Se, norwegian),
     ])
 }
 
@@ -131,11 +148,13 @@ fn district(id: &str, norwegian: &str, english: &str) -> District {
         agency: texts(norwegian, english),
         agency_full: texts("Oslo politidistrikt", "Oslo Police District"),
         email_from: "ikke-svar@varsel.example".to_owned(),
-        visit: Some(VisitGuidelines {
+        visit: vec![VisitGuidelines {
+            version: "1".to_owned(),
             distance_metres: 2,
             local: Some(texts("Ta på munnbind.", "Wear a face mask.")),
-            until: None,
-        }),
+            validity: Validity::default(),
+        }],
+        digital: BTreeMap::new(),
     }
 }
 
@@ -143,8 +162,9 @@ fn service(id: &str, kind: ServiceKind, norwegian: &str, english: &str) -> Servi
     let route = DigitalRoute {
         steps: texts("Logg inn.\nSend inn.", "Log in.\nSubmit."),
         info_phone: "00 00 00 00".to_owned(),
-        info_phone_hours: texts("kl. 09.00-15.00 på hverdager", "09:00-15:00 on weekdays"),
+        info_phone_hours: Hours::workdays(half_past(8, 30), half_past(16, 0)),
         days: 14,
+        validity: Validity::default(),
     };
     let stay = texts("Setningen fra etaten.", "The agency's own sentence.");
     Service {
@@ -153,11 +173,22 @@ fn service(id: &str, kind: ServiceKind, norwegian: &str, english: &str) -> Servi
         name: texts(norwegian, english),
         digital: Some(route).filter(|_| kind.may_be_digital()),
         stay_note: Some(stay).filter(|_| kind.is_immigration()),
+        application: None,
     }
 }
 
 fn office(id: &str, norwegian: &str, english: &str) -> Office {
     let abroad = id == "abroad";
+    let mut hours = Hours::workdays(half_past(8, 30), half_past(16, 0));
+    if abroad {
+        hours.week = vec![
+            Weekday::Sun,
+            Weekday::Mon,
+            Weekday::Tue,
+            Weekday::Wed,
+            Weekday::Thu,
+        ];
+    }
     let line = Line {
         phone: if abroad {
             "+47 23 95 55 00"
@@ -165,12 +196,7 @@ fn office(id: &str, norwegian: &str, english: &str) -> Office {
             "00 00 00 00"
         }
         .to_owned(),
-        hours: if abroad {
-            texts("08.30-16.00", "08:30-16:00")
-        } else {
-            texts("kl. 09.00-15.00 på hverdager", "09:00-15:00 on weekdays")
-        },
-        days: Some(texts("søndag-torsdag", "Sunday-Thursday")).filter(|_| abroad),
+        hours,
         section: texts("Seksjonen", "The section"),
     };
     Office {
@@ -188,5 +214,35 @@ fn office(id: &str, norwegian: &str, english: &str) -> Office {
         passport_line: Some(line.clone()),
         immigration_line: Some(line).filter(|_| !abroad),
         email: Some("kontakt@varsel.example".to_owned()).filter(|_| abroad),
+        practice: Practice {
+            booking: Some(Booking {
+                way: BookingWay::Online,
+                how: Some(texts("på nettsidene våre.", "on our website.")),
+            }),
+            passports: vec![passports()],
+            ..Practice::default()
+        },
     }
+}
+
+fn passports() -> PassportPractice {
+    let fee = |amount| {
+        Some(Fee {
+            amount,
+            currency: "DZD".to_owned(),
+        })
+    };
+    PassportPractice {
+        validity: Validity::default(),
+        fee_from_16: fee(7500),
+        fee_under_16: fee(4500),
+        cash: true,
+        number_required: true,
+        production_time: Some(texts("2-3 uker", "2-3 weeks")),
+        emergency: true,
+    }
+}
+
+fn half_past(hour: u32, minute: u32) -> NaiveTime {
+    NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or_default()
 }

@@ -4,11 +4,11 @@
 
 use chrono::{DateTime, Utc};
 
-use self::stage::Scene;
+use self::stage::{Scene, Stage};
 use crate::domain::closing::NextStep;
 use crate::domain::directory::{Directory, Office, Service, ServiceKind};
 use crate::domain::language::{Language, LanguagePair};
-use crate::domain::plan::Telling;
+use crate::domain::plan::{Correction, Telling};
 
 mod stage;
 
@@ -31,6 +31,7 @@ pub fn samples(directory: &Directory, now: DateTime<Utc>) -> Vec<Sample> {
         identity_cards(&scene),
         immigration(&scene),
         embassy(&scene),
+        particular(&scene),
         languages(&scene),
     ];
     groups.into_iter().flatten().collect()
@@ -108,6 +109,8 @@ fn immigration(scene: &Scene<'_>) -> Vec<Sample> {
         ]);
         if stage.may_be_online() {
             found.push(sample("residence-invitation", at().online().invited()));
+            let obstacle = at().with(|say| say.obstacle = true);
+            found.push(sample("residence-cancelled-obstacle", obstacle.cancelled()));
         }
     }
     if let Some(stage) = scene.stage(ServiceKind::Citizenship, false) {
@@ -130,7 +133,71 @@ fn embassy(scene: &Scene<'_>) -> Vec<Sample> {
             "embassy-cancelled",
             stage.clone().closed(NextStep::Book).cancelled(),
         ),
-        sample("embassy-moved-time", stage.moved(true, false)),
+        sample("embassy-moved-time", stage.clone().moved(true, false)),
+        sample(
+            "embassy-moved-time-adult",
+            stage.clone().aged(34).moved(true, false),
+        ),
+        sample(
+            "embassy-moved-time-toddler",
+            stage.aged(2).moved(true, false),
+        ),
+    ]
+}
+
+/// A child, a protected person, a bundle, a mistake of ours.
+fn particular(scene: &Scene<'_>) -> Vec<Sample> {
+    let Some(stage) = scene.stage(ServiceKind::Passport, false) else {
+        return Vec::new();
+    };
+    let closed = || stage.clone().closed(NextStep::Book);
+    let child = |name: &str| {
+        let name = name.to_owned();
+        closed().for_guardian().with(|say| say.child = Some(name))
+    };
+    let protected = || closed().with(|say| say.neutral = true);
+    vec![
+        sample("child-cancelled", closed().for_guardian().cancelled()),
+        sample("child-cancelled-by-name", child("Áilu Máhtte").cancelled()),
+        sample("child-cancelled-name-in-arabic", child("مريم").cancelled()),
+        sample("child-moved-time", child("Mari").moved(true, false)),
+        sample(
+            "family-cancelled",
+            closed().with_others(&[0, 10, 20, 30, 40], true).cancelled(),
+        ),
+        sample(
+            "family-cancelled-with-gaps",
+            closed().with_others(&[0, 30, 130], false).cancelled(),
+        ),
+        sample(
+            "cancelled-by-nobody-knows",
+            closed()
+                .with(|say| say.canceller_unknown = true)
+                .cancelled(),
+        ),
+        sample("cancelled-choose-new", closed().choosing().cancelled()),
+        sample(
+            "cancelled-again",
+            closed().with(|say| say.again = true).cancelled(),
+        ),
+        sample(
+            "cancelled-by-list",
+            closed().with(|say| say.still_visible = true).cancelled(),
+        ),
+        sample("cancelled-line-closed", closed().on_saturday().cancelled()),
+        sample("protected-cancelled", protected().cancelled()),
+        sample("protected-moved-time", protected().moved(true, false)),
+        sample("protected-moved-office", protected().moved(false, true)),
+        sample("protected-reinstated", protected().reinstated()),
+        sample("rebooking", stage.clone().reopened()),
+        sample(
+            "correction-stands",
+            stage.clone().corrected(Correction::Stands),
+        ),
+        sample(
+            "correction-wrong-person",
+            stage.clone().corrected(Correction::WrongPerson),
+        ),
     ]
 }
 
@@ -143,6 +210,7 @@ fn languages(scene: &Scene<'_>) -> Vec<Sample> {
     let told = |first, second| closed.clone().read_in(first, second).cancelled();
     vec![
         sample("english-first", told(Language::En, Some(Language::Nb))),
+        sample("nynorsk-first", told(Language::Nn, Some(Language::En))),
         sample("norwegian-only", told(Language::Nb, None)),
         sample("english-only", told(Language::En, None)),
     ]
@@ -169,6 +237,7 @@ pub(super) fn every_case(
     ];
     let mut stages = vec![stage.clone(), stage.clone().shut()];
     stages.extend(steps.map(|next| stage.clone().closed(next)));
+    let closed = || stage.clone().closed(NextStep::Book);
     let mut cases = Vec::new();
     for stage in stages {
         cases.push(stage.clone().cancelled());
@@ -178,18 +247,66 @@ pub(super) fn every_case(
             cases.push(stage.clone().online().cancelled());
         }
     }
-    cases.push(stage.clone().moved(true, false));
-    cases.push(stage.clone().moved(false, true));
-    cases.push(stage.clone().moved(true, true));
-    cases.push(stage.clone().reinstated());
-    cases.push(Telling {
-        cancellation_sent_at: None,
-        ..stage.clone().reinstated()
-    });
+    cases.push(stage.clone().for_guardian().cancelled());
+    let rare = particular_stages(&closed());
+    cases.extend(rare.into_iter().map(Stage::cancelled));
+    cases.extend(rare_visits(&stage));
+    let moved = |stage: &Stage<'_>, time, office| stage.clone().moved(time, office);
+    cases.extend([
+        moved(&stage, true, false),
+        moved(&stage, false, true),
+        moved(&stage, true, true),
+        stage.clone().reinstated(),
+        Telling {
+            cancellation_sent_at: None,
+            ..stage.clone().reinstated()
+        },
+        stage.clone().reopened(),
+        stage.clone().corrected(Correction::Stands),
+        stage.clone().corrected(Correction::WrongPerson),
+    ]);
     if stage.may_be_online() {
         cases.push(stage.online().invited());
     }
     cases
+}
+
+/// What leads to a visit, told to a guardian, in neutral wording, when no line answers, and by age.
+fn rare_visits(stage: &Stage<'_>) -> Vec<Telling> {
+    let mut cases = Vec::new();
+    for stage in [
+        stage.clone().for_guardian(),
+        stage.clone().with(|say| say.neutral = true),
+    ] {
+        cases.push(stage.clone().moved(true, false));
+        cases.push(stage.clone().moved(false, true));
+        cases.push(stage.clone().reinstated());
+        cases.push(stage.corrected(Correction::Stands));
+    }
+    let saturday = stage.clone().on_saturday();
+    cases.push(saturday.clone().moved(true, true));
+    cases.push(saturday.corrected(Correction::WrongPerson));
+    if stage.is_abroad() {
+        cases.push(stage.clone().aged(34).moved(true, false));
+        cases.push(stage.clone().aged(7).moved(true, false));
+    }
+    cases
+}
+
+/// One stage for each of the rarer things that a cancellation may say.
+fn particular_stages<'a>(stage: &Stage<'a>) -> Vec<Stage<'a>> {
+    let at = || stage.clone();
+    vec![
+        at().for_guardian(),
+        at().with_others(&[0, 10, 20, 30, 40], true),
+        at().choosing(),
+        at().on_saturday(),
+        at().with(|say| say.neutral = true),
+        at().with(|say| say.canceller_unknown = true),
+        at().with(|say| say.again = true),
+        at().with(|say| say.still_visible = true),
+        at().with(|say| say.obstacle = true),
+    ]
 }
 
 /// The cases that show what an office and a service of a directory lack, and what they cost.
@@ -210,6 +327,8 @@ pub(super) fn main_cases(
         stage.clone().online().cancelled(),
         stage.clone().moved(true, false),
         stage.clone().reinstated(),
+        stage.clone().reopened(),
+        stage.clone().corrected(Correction::Stands),
     ];
     let offers = |other: &&Office| {
         other.id != office.id && other.abroad == office.abroad && other.line(service.kind).is_some()

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{TemplateFault, embedded};
+use super::{Place, TemplateFault, embedded};
+use crate::domain::deception::{Deceptive, deceptive};
 use crate::domain::language::Language;
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
@@ -28,21 +29,64 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The line on which `needle` stands first, counted from 1.
-    pub(super) fn line_of(&self, needle: &str) -> Option<usize> {
-        let found = self.text.lines().position(|line| line.contains(needle))?;
-        Some(found + 1)
+    /// Where `needle` stands first.
+    pub(super) fn place_of(&self, needle: &str) -> Option<Place> {
+        let mut lines = self.text.lines().enumerate();
+        lines.find_map(|(at, line)| Some(place(at, line, line.find(needle)?)))
     }
 
-    /// The line on which `word` stands first as a whole word, counted from 1.
-    pub(super) fn line_of_word(&self, word: &str) -> Option<usize> {
-        let in_word = |c: char| c.is_alphanumeric() || c == '_';
-        let holds = |line: &str| line.split(|c: char| !in_word(c)).any(|part| part == word);
-        Some(self.text.lines().position(holds)? + 1)
+    /// Where `word` stands first as a whole word.
+    pub(super) fn place_of_word(&self, word: &str) -> Option<Place> {
+        let mut lines = self.text.lines().enumerate();
+        lines.find_map(|(at, line)| Some(place(at, line, whole_word(line, word)?)))
+    }
+
+    /// Where the engine found an error: on its line, at the words it points to. The engine reads
+    /// the text with blocks put in and line breaks swallowed, so the words are looked for.
+    pub(super) fn place_of_error(&self, prepared: &str, error: &minijinja::Error) -> Option<Place> {
+        let at = error.line()?;
+        let line = self.text.lines().nth(at.checked_sub(1)?);
+        let words = error.range().and_then(|range| prepared.get(range));
+        let words = words.and_then(|words| words.lines().next()).map(str::trim);
+        let column = words.filter(|words| !words.is_empty()).and_then(|words| {
+            let line = line?;
+            whole_word(line, words).or_else(|| line.find(words))
+        });
+        Some(match (line, column) {
+            (Some(line), Some(column)) => place(at - 1, line, column),
+            _ => Place {
+                line: at,
+                column: None,
+            },
+        })
+    }
+
+    /// The first character that deceives readers, with its place.
+    pub(super) fn deceptive(&self) -> Option<(Place, Deceptive)> {
+        let mut lines = self.text.lines().enumerate();
+        lines.find_map(|(at, line)| {
+            let found = deceptive(line)?;
+            Some((place(at, line, found.offset), found))
+        })
+    }
+
+    /// The words that look like a link and are allowed: the header
+    /// `{# allow_links = politiet.no, norge.no #}`.
+    pub(super) fn allowed_links(&self) -> Vec<&str> {
+        let header = self.text.lines().find_map(|line| {
+            let inside = line.trim().strip_prefix("{#")?.strip_suffix("#}")?;
+            let (key, links) = inside.split_once('=')?;
+            (key.trim() == "allow_links").then_some(links)
+        });
+        let links = header.unwrap_or_default().split(',');
+        links
+            .map(str::trim)
+            .filter(|link| !link.is_empty())
+            .collect()
     }
 
     /// The line from which most of `rendered` comes: the one with the most fixed words in it.
-    pub(super) fn line_behind(&self, rendered: &str) -> Option<usize> {
+    pub(super) fn line_behind(&self, rendered: &str) -> Option<Place> {
         let weight = |line: &str| {
             let words = fixed_words(line);
             let (there, missing): (Vec<&String>, Vec<&String>) = words
@@ -54,7 +98,10 @@ impl Source {
         let weighed = self.text.lines().enumerate();
         let weighed = weighed.map(|(at, line)| (weight(line), at + 1));
         let heaviest = weighed.max_by_key(|(weight, line)| (*weight, usize::MAX - line))?;
-        (heaviest.0 > 0).then_some(heaviest.1)
+        (heaviest.0 > 0).then_some(Place {
+            line: heaviest.1,
+            column: None,
+        })
     }
 
     /// How many parts an SMS may cost in this language: the header `{# max_parts = 2 #}`, or 1.
@@ -73,13 +120,32 @@ impl Source {
             Some(parts @ 1..=10) => Ok(parts),
             _ => Err(TemplateFault {
                 file: self.path.clone(),
-                line: Some(at + 1),
+                place: Some(place(at, line, line.find("max_parts").unwrap_or_default())),
                 problem: "max_parts is a number from 1 to 10: {# max_parts = 2 #}".to_owned(),
                 warning: false,
                 remedy: None,
             }),
         }
     }
+}
+
+/// The place of a byte offset in a line; `at` counts lines from 0.
+fn place(at: usize, line: &str, offset: usize) -> Place {
+    let before = line.get(..offset).unwrap_or(line);
+    Place {
+        line: at + 1,
+        column: Some(before.chars().count() + 1),
+    }
+}
+
+/// Where `word` stands first in a line, not as a part of a longer word.
+fn whole_word(line: &str, word: &str) -> Option<usize> {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).map(|(at, _)| at).find(|at| {
+        let before = line.get(..*at).unwrap_or_default();
+        let after = line.get(at + word.len()..).unwrap_or_default();
+        !before.ends_with(in_word) && !after.starts_with(in_word)
+    })
 }
 
 /// The name of the text of a purpose.
@@ -91,14 +157,6 @@ pub(super) fn text_name(purpose: Purpose, language: Language, channel: Channel) 
 pub(super) fn block_name(block: &str, language: Language) -> String {
     format!("blocks/{block}.{language}.txt")
 }
-
-/// Every purpose that has texts.
-pub(super) const PURPOSES: [Purpose; 4] = [
-    Purpose::Cancellation,
-    Purpose::Change,
-    Purpose::Reinstatement,
-    Purpose::DigitalInvitation,
-];
 
 /// The texts by name, and what was left aside on the way to them.
 pub(super) struct Gathered {
@@ -152,7 +210,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, TemplateFault> {
         listing(folder)?.into_iter().partition(|path| path.is_dir());
     let is_text = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "txt");
     let mut found: Vec<PathBuf> = beside.into_iter().filter(is_text).collect();
-    for directory in folders.into_iter().filter(|path| !is_stray(path)) {
+    // Expectations stand beside the texts, and no message uses them.
+    let texts = |path: &PathBuf| !is_stray(path) && !path.ends_with("expectations");
+    for directory in folders.into_iter().filter(texts) {
         found.extend(
             listing(&directory)?
                 .into_iter()
@@ -233,10 +293,10 @@ fn check_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     let mut known = Vec::new();
-    for purpose in PURPOSES {
+    for purpose in Purpose::ALL {
         for language in Language::ALL {
             for channel in [Channel::Sms, Channel::Email] {
-                known.push(text_name(purpose, language, channel));
+                known.push(text_name(*purpose, language, channel));
             }
         }
     }
@@ -279,11 +339,11 @@ pub(super) fn prepare(
     if is_block {
         prepared.push_str("{% filter chomp %}");
     }
-    for (at, line) in source.text.lines().enumerate() {
-        let line = with_blocks(line, language, sources).map_err(|problem| TemplateFault {
+    for (at, written) in source.text.lines().enumerate() {
+        let line = with_blocks(written, language, sources).map_err(|problem| TemplateFault {
             file: source.path.clone(),
-            line: Some(at + 1),
-            problem,
+            place: Some(place(at, written, problem.0)),
+            problem: problem.1,
             warning: false,
             remedy: None,
         })?;
@@ -300,7 +360,7 @@ fn with_blocks(
     line: &str,
     language: Option<Language>,
     sources: &BTreeMap<String, Source>,
-) -> Result<String, String> {
+) -> Result<String, (usize, String)> {
     let mut done = String::new();
     let mut rest = line;
     while let Some((before, after)) = rest.split_once('[') {
@@ -315,7 +375,8 @@ fn with_blocks(
             continue;
         };
         let Some(language) = language else {
-            return Err("the file's name says no language".to_owned());
+            let offset = line.len() - after.len();
+            return Err((offset, "the file's name says no language".to_owned()));
         };
         let file = block_name(block, language);
         if !sources.contains_key(&file) {
@@ -324,9 +385,10 @@ fn with_blocks(
                 .keys()
                 .filter_map(|name| name.strip_prefix("blocks/")?.strip_suffix(ending.as_str()));
             let near = nearest(block, known);
-            return Err(format!(
+            let problem = format!(
                 "there is no block [{block}] in {language} (templates/{file}); did you mean [{near}]?"
-            ));
+            );
+            return Err((line.len() - after.len(), problem));
         }
         done.push_str(&format!("{{% include \"{file}\" %}}"));
         rest = tail;
@@ -353,7 +415,9 @@ fn swallow_line_break(line: &str) -> String {
 /// The words of a line that stand in every text made from it.
 fn fixed_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
-    let mut rest = line;
+    // A block stands for other words.
+    let line = line.replace('[', "{{").replace(']', "}}");
+    let mut rest = line.as_str();
     while let Some(open) = rest
         .find("{{")
         .into_iter()
@@ -390,7 +454,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
 fn fault(path: &Path, problem: String) -> TemplateFault {
     TemplateFault {
         file: path.to_owned(),
-        line: None,
+        place: None,
         problem,
         warning: false,
         remedy: None,

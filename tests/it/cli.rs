@@ -76,6 +76,7 @@ fn help_teaches_every_verb() {
         &["demo", "--help"],
         &["check", "--help"],
         &["preview", "--help"],
+        &["test", "--help"],
         &["status", "--help"],
         &["explain", "--help"],
         &["hold", "--help"],

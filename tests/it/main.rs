@@ -10,10 +10,12 @@
 mod architecture;
 mod cli;
 mod config;
+mod coverage;
 mod deploy;
 mod documents;
 mod domain_laws;
 mod email;
+mod expectations;
 mod inbound;
 mod interop_kannel;
 mod interop_postfix;

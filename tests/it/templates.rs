@@ -4,6 +4,8 @@
 mod checks;
 mod desk;
 mod directory;
+mod hostile;
 mod messages;
 mod parts;
+mod practice;
 mod rules;

@@ -8,12 +8,20 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+pub(super) use self::practice::{
+    ApplicationToml, BookingToml, FeeToml, GuidelinesToml, HoursToml, PassportsToml,
+};
+
 use crate::domain::directory::ServiceKind;
 use crate::domain::language::{Language, Texts};
+
+mod practice;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileToml {
+    #[serde(default)]
+    pub(super) guidelines: Vec<GuidelinesToml>,
     #[serde(default)]
     pub(super) districts: BTreeMap<String, DistrictToml>,
     #[serde(default)]
@@ -30,16 +38,8 @@ pub(super) struct DistrictToml {
     pub(super) agency: Spanned<Words>,
     pub(super) agency_full: Spanned<Words>,
     pub(super) email_from: Spanned<String>,
-    pub(super) visit: Option<VisitToml>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct VisitToml {
-    pub(super) distance_metres: u32,
-    pub(super) local: Option<PerLanguageLines>,
-    #[serde(default, deserialize_with = "day")]
-    pub(super) until: Option<NaiveDate>,
+    #[serde(default)]
+    pub(super) digital: BTreeMap<Spanned<String>, DigitalToml>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +49,7 @@ pub(super) struct ServiceToml {
     pub(super) name: Spanned<Words>,
     pub(super) digital: Option<Spanned<DigitalToml>>,
     pub(super) stay_note: Option<Spanned<Words>>,
+    pub(super) application: Option<Spanned<ApplicationToml>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -80,16 +81,19 @@ impl From<KindToml> for ServiceKind {
 pub(super) struct DigitalToml {
     pub(super) days: Spanned<u32>,
     pub(super) info_phone: Spanned<String>,
-    pub(super) info_phone_hours: Spanned<Words>,
+    pub(super) info_phone_hours: Spanned<HoursToml>,
     pub(super) steps: PerLanguageLines,
+    #[serde(default, deserialize_with = "day")]
+    pub(super) from: Option<Spanned<NaiveDate>>,
+    #[serde(default, deserialize_with = "day")]
+    pub(super) until: Option<Spanned<NaiveDate>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LineToml {
     pub(super) phone: Spanned<String>,
-    pub(super) hours: Spanned<Words>,
-    pub(super) days: Option<Spanned<Words>>,
+    pub(super) hours: Spanned<HoursToml>,
     pub(super) section: Spanned<Words>,
 }
 
@@ -111,6 +115,19 @@ pub(super) struct OfficeToml {
     pub(super) passport_line: Option<Spanned<String>>,
     pub(super) immigration_line: Option<Spanned<String>>,
     pub(super) email: Option<Spanned<String>>,
+    pub(super) opening: Option<Spanned<HoursToml>>,
+    #[serde(default = "yes")]
+    pub(super) norwegian_holidays: bool,
+    #[serde(default)]
+    pub(super) closed_days: Vec<Day>,
+    pub(super) booking: Option<Spanned<BookingToml>>,
+    #[serde(default)]
+    pub(super) passports: Vec<PassportsToml>,
+}
+
+/// Offices keep Norwegian holidays unless they say otherwise.
+fn yes() -> bool {
+    true
 }
 
 /// One text for every language, or one per language.
@@ -177,13 +194,27 @@ impl<'de> Deserialize<'de> for Tag {
     }
 }
 
-fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
-    let written = toml::value::Datetime::deserialize(from)?;
-    let only_a_date = written.time.is_none() && written.offset.is_none();
-    written
-        .date
-        .filter(|_| only_a_date)
-        .and_then(|d| NaiveDate::from_ymd_opt(d.year.into(), d.month.into(), d.day.into()))
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("a day is written 2021-06-30, without a time"))
+/// A day as the file writes it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "toml::value::Datetime")]
+pub(super) struct Day(pub(super) NaiveDate);
+
+impl TryFrom<toml::value::Datetime> for Day {
+    type Error = &'static str;
+
+    fn try_from(written: toml::value::Datetime) -> Result<Self, &'static str> {
+        let only_a_date = written.time.is_none() && written.offset.is_none();
+        written
+            .date
+            .filter(|_| only_a_date)
+            .and_then(|d| NaiveDate::from_ymd_opt(d.year.into(), d.month.into(), d.day.into()))
+            .map(Self)
+            .ok_or("a day is written 2021-06-30, without a time")
+    }
+}
+
+fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Spanned<NaiveDate>>, D::Error> {
+    let day = Spanned::<Day>::deserialize(from)?;
+    let span = day.span();
+    Ok(Some(Spanned::new(span, day.into_inner().0)))
 }

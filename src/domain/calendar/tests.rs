@@ -310,3 +310,12 @@ proptest! {
         prop_assert!(at == now || next_open(window, zone, now) == at);
     }
 }
+
+#[test]
+fn money_reads_as_each_language_writes_it() {
+    assert_eq!(money(Language::Nb, 7500, "DZD"), "7500 DZD");
+    assert_eq!(money(Language::En, 7500, "DZD"), "7500 DZD");
+    assert_eq!(money(Language::Nn, 12_500, "DZD"), "12 500 DZD");
+    assert_eq!(money(Language::En, 1_250_000, "DZD"), "1,250,000 DZD");
+    assert_eq!(money(Language::En, 0, "NOK"), "0 NOK");
+}

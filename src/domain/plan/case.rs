@@ -12,7 +12,7 @@ use crate::domain::change::{Change, ChangeKind};
 use crate::domain::closing::Closing;
 use crate::domain::directory::{Office, OfficeId, Service};
 use crate::domain::ladder::Rung;
-use crate::domain::language::{Language, LanguagePair};
+use crate::domain::language::LanguagePair;
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
 use crate::domain::recipient::Recipient;
@@ -88,26 +88,15 @@ impl<'a> Case<'a> {
     }
 
     fn languages(&self) -> LanguagePair {
-        let first = self.recipient.language.unwrap_or(self.office.language);
-        let other = |second: Language| match second == first {
-            true if first == Language::En => Some(self.office.language).filter(|l| *l != first),
-            true => Some(Language::En),
-            false => Some(second),
-        };
-        LanguagePair {
-            first,
-            second: self.around.rules.second_language.and_then(other),
-        }
+        let own = self.recipient.language.unwrap_or(self.office.language);
+        LanguagePair::of(own, self.office.language, self.around.rules.second_language)
     }
 
     /// The last day to submit online, where the law and the directory open the digital route.
     fn digital_until(&self) -> Option<NaiveDate> {
-        let route = self
-            .service
-            .digital
-            .as_ref()
-            .filter(|_| self.service.kind.may_be_digital())?;
         let today = calendar::local_day(self.around.now, self.office.zone);
+        let directory = self.around.directory;
+        let route = directory.digital_route(&self.service.id, &self.office.id, today)?;
         today.checked_add_days(Days::new(route.days.into()))
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::length::{fits_at_limits, keep_longest, too_long};
+use crate::domain::deception::looks_like_a_link;
 use crate::domain::directory::{Directory, Office, Service};
 use crate::domain::language::{Language, LanguagePair};
 use crate::domain::message::Channel;
@@ -15,14 +16,9 @@ use crate::domain::plan::Telling;
 use crate::domain::reference::Reference;
 use crate::domain::segments::fold_typography;
 use crate::template::facts::{self, Facts};
-use crate::template::limits::{self, Longest};
+use crate::template::limits;
 use crate::template::source::{self, Source};
 use crate::template::{Failed, SmsText, TemplateFault, Templates, letter, samples};
-
-/// Endings that make a word look like a link.
-const LINK_ENDINGS: [&str; 9] = [
-    "no", "com", "net", "org", "eu", "io", "info", "app", "example",
-];
 
 /// A moment for the sample cases; any will do, since every date is stretched.
 const MOMENT_UNIX_SECONDS: i64 = 1_615_899_600;
@@ -34,7 +30,6 @@ const ANY_REFERENCE: u64 = 0;
 pub(super) struct Inspection<'a> {
     pub(super) templates: &'a Templates,
     pub(super) languages: LanguagePair,
-    pub(super) longest: Longest,
     /// Each fault once, however many cases show it.
     faults: BTreeSet<TemplateFault>,
     /// The longest text of each line that is too long, with its length.
@@ -46,7 +41,6 @@ impl<'a> Inspection<'a> {
         Self {
             templates,
             languages,
-            longest: Longest::find(),
             faults: BTreeSet::new(),
             too_long: BTreeMap::new(),
         }
@@ -57,12 +51,12 @@ impl<'a> Inspection<'a> {
         let directory = limits::directory();
         for telling in every_case_of(&directory, self.languages) {
             let both = self.facts(&telling, &directory);
-            for (purpose, channel) in self.templates.written_purposes(self.languages) {
+            for (purpose, channel) in Templates::written_purposes() {
                 if purpose == telling.purpose {
                     self.same_in_both_languages(purpose, channel, &both);
                 }
             }
-            if telling.purpose != Purpose::DigitalInvitation && fits_at_limits(&telling) {
+            if fits_at_limits(&telling) {
                 self.sms_length(&telling, &both);
             }
         }
@@ -87,7 +81,7 @@ impl<'a> Inspection<'a> {
         channel: Channel,
         both: &[(Language, Facts)],
     ) {
-        let mut said: Vec<(Language, BTreeSet<String>)> = Vec::new();
+        let mut said: Vec<(Language, BTreeSet<Said>)> = Vec::new();
         for (language, facts) in both {
             let named = facts.named();
             let rendered = match channel {
@@ -102,7 +96,7 @@ impl<'a> Inspection<'a> {
                     if channel == Channel::Sms {
                         self.links(purpose, *language, &text);
                     }
-                    said.push((*language, placeholders(&text)));
+                    said.push((*language, said_in(&text)));
                 }
                 Err(failed) => self.failed(failed),
             }
@@ -116,22 +110,26 @@ impl<'a> Inspection<'a> {
         &mut self,
         purpose: Purpose,
         channel: Channel,
-        one: (Language, &BTreeSet<String>),
-        other: (Language, &BTreeSet<String>),
+        one: (Language, &BTreeSet<Said>),
+        other: (Language, &BTreeSet<Said>),
     ) {
         for ((language, said), (silent, lacks)) in [(one, other), (other, one)] {
-            for name in said.difference(lacks) {
+            for thing in said.difference(lacks) {
+                let (name, shown) = match thing {
+                    Said::Value(name) => (name, format!("{{{{ {name} }}}}")),
+                    Said::Figure(figure) => (figure, format!("\"{figure}\"")),
+                };
                 let speaking = self.source(purpose, language, channel);
-                let line = speaking.and_then(|source| source.line_of_word(name));
-                let place = line
-                    .map(|line| format!(" (line {line})"))
+                let place = speaking.and_then(|source| source.place_of_word(name));
+                let place = place
+                    .map(|place| format!(" (line {})", place.line))
                     .unwrap_or_default();
                 let file = source::text_name(purpose, silent, channel);
                 self.faults.insert(TemplateFault {
                     file: self.templates.path(&file),
-                    line: None,
+                    place: None,
                     problem: format!(
-                        "{silent} never says {{{{ {name} }}}} where {language}{place} does; both \
+                        "{silent} never says {shown} where {language}{place} does; both \
                          languages must say the same"
                     ),
                     warning: false,
@@ -141,16 +139,25 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    /// No link and nothing that a phone would make one of.
+    /// No link and nothing that a phone would make one of, unless the text's header allows it.
     fn links(&mut self, purpose: Purpose, language: Language, core: &str) {
         let core = fold_typography(core);
-        let Some(word) = core.split(' ').find(|word| looks_like_a_link(word)) else {
+        let source = self.source(purpose, language, Channel::Sms);
+        let allowed = source.map(Source::allowed_links).unwrap_or_default();
+        let shown = |word: &&str| {
+            word.trim_matches(|c: char| !c.is_alphanumeric())
+                .to_lowercase()
+        };
+        let mut links = core
+            .split_whitespace()
+            .filter(|word| looks_like_a_link(word));
+        let Some(word) = links.find(|word| !allowed.contains(&shown(word).as_str())) else {
             return;
         };
         let name = source::text_name(purpose, language, Channel::Sms);
         self.faults.insert(TemplateFault {
             file: self.templates.path(&name),
-            line: self.source(purpose, language, Channel::Sms).and_then(|s| s.line_of(word)),
+            place: source.and_then(|source| source.place_of(word)),
             problem: format!(
                 "\"{word}\" looks like a link; no SMS holds one, so that people can tell ours from fraud"
             ),
@@ -171,12 +178,10 @@ impl<'a> Inspection<'a> {
                 .err()
                 .into_iter()
                 .for_each(|failed| self.failed(failed));
-            if telling.purpose == Purpose::DigitalInvitation {
-                continue;
-            }
             let Some(sms) = self.sms(&telling, directory) else {
                 continue;
             };
+            self.links(telling.purpose, telling.languages.first, &sms.text);
             if sms.segments.parts > self.allowed(telling.purpose, telling.languages.iter()) {
                 let warning = self.long_name(&telling, &sms);
                 let key = (warning.file.clone(), telling.service.to_string());
@@ -229,7 +234,7 @@ impl<'a> Inspection<'a> {
             Failed::Text(fault) => fault,
             Failed::Facts(error) => TemplateFault {
                 file: PathBuf::from("offices.toml"),
-                line: None,
+                place: None,
                 problem: error.0,
                 warning: false,
                 remedy: None,
@@ -263,26 +268,36 @@ fn moment() -> DateTime<Utc> {
     DateTime::from_timestamp(MOMENT_UNIX_SECONDS, 0).unwrap_or_default()
 }
 
-/// The names between the marks of [`Facts::named`].
-fn placeholders(text: &str) -> BTreeSet<String> {
-    let parts = text.split('\u{27e8}').skip(1);
-    parts
-        .filter_map(|part| part.split_once('\u{27e9}'))
-        .map(|(name, _)| name.to_owned())
-        .collect()
+/// What both languages must say alike: the names between the marks of [`Facts::named`], and the
+/// figures that stand in the text itself (a date, a number, a telephone number).
+fn said_in(text: &str) -> BTreeSet<Said> {
+    let mut said = BTreeSet::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\u{27e8}') {
+        said.extend(figures(before));
+        let (name, tail) = after.split_once('\u{27e9}').unwrap_or((after, ""));
+        said.insert(Said::Value(name.to_owned()));
+        rest = tail;
+    }
+    said.extend(figures(rest));
+    said
 }
 
-fn looks_like_a_link(word: &str) -> bool {
-    let word = word
-        .trim_matches(|c: char| !c.is_alphanumeric())
-        .to_lowercase();
-    let ending = word
-        .split('/')
-        .next()
-        .and_then(|host| host.rsplit_once('.'));
-    word.contains("://")
-        || word.starts_with("www.")
-        || ending.is_some_and(|(host, ending)| !host.is_empty() && LINK_ENDINGS.contains(&ending))
+/// Something that a text says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    /// The value of a variable.
+    Value(String),
+    /// A figure that is written in the text; groups of digits with one space between are one.
+    Figure(String),
+}
+
+fn figures(text: &str) -> impl Iterator<Item = Said> {
+    let runs = text.split(|c: char| !c.is_ascii_digit() && c != ' ');
+    let figures = runs.map(|run| run.replace(' ', ""));
+    figures
+        .filter(|figure| !figure.is_empty())
+        .map(Said::Figure)
 }
 
 pub(super) fn any_reference() -> Reference {

@@ -9,8 +9,10 @@ use crate::domain::language::Language;
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
 use crate::domain::plan::Telling;
+use crate::domain::recipient::Role;
 use crate::domain::segments::{Encoding, Segments, fold_typography, segments};
 use crate::template::facts::Facts;
+use crate::template::limits::Longest;
 use crate::template::{SmsText, TemplateFault, one_line, source};
 
 impl Inspection<'_> {
@@ -18,7 +20,7 @@ impl Inspection<'_> {
     pub(super) fn sms_length(&mut self, telling: &Telling, both: &[(Language, Facts)]) {
         let mut written = Vec::new();
         for (language, facts) in both {
-            let facts = self.longest.stretch(*language, facts.clone());
+            let facts = Longest::known().stretch(*language, facts.clone());
             let core = self.templates.core(telling.purpose, *language, &facts);
             let tail = self.templates.block("tail", *language, &facts);
             match (core, tail) {
@@ -29,8 +31,16 @@ impl Inspection<'_> {
                 }
             }
         }
+        // A line that is closed for days is told with its opening; that may cost a part more.
+        let opens = |(_, facts): &(Language, Facts)| facts.has("phone_opens");
+        let more = usize::from(both.iter().any(opens));
         let alone = written.iter().map(|(language, core, tail)| {
-            self.too_long(telling.purpose, &[*language], &format!("{core} {tail}"))
+            self.too_long(
+                telling.purpose,
+                &[*language],
+                more,
+                &format!("{core} {tail}"),
+            )
         });
         let mut faults: Vec<(usize, TemplateFault)> = alone.flatten().collect();
         if let ([(first, one, tail), (second, other, its_tail)], true) =
@@ -38,13 +48,13 @@ impl Inspection<'_> {
         {
             let text = format!("{one}\n\n{other} {tail}");
             let turned = format!("{other}\n\n{one} {its_tail}");
-            faults.extend(self.too_long(telling.purpose, &[*first, *second], &text));
-            faults.extend(self.too_long(telling.purpose, &[*second, *first], &turned));
+            faults.extend(self.too_long(telling.purpose, &[*first, *second], more, &text));
+            faults.extend(self.too_long(telling.purpose, &[*second, *first], more, &turned));
         }
         for (units, fault) in faults {
             keep_longest(
                 &mut self.too_long,
-                (fault.file.clone(), fault.line),
+                (fault.file.clone(), fault.place.map(|place| place.line)),
                 units,
                 fault,
             );
@@ -56,11 +66,12 @@ impl Inspection<'_> {
         &self,
         purpose: Purpose,
         languages: &[Language],
+        more: usize,
         text: &str,
     ) -> Option<(usize, TemplateFault)> {
         let text = fold_typography(text);
         let counted = segments(&text);
-        let allowed = self.allowed(purpose, languages.iter().copied());
+        let allowed = self.allowed(purpose, languages.iter().copied()) + more * languages.len();
         if counted.parts <= allowed {
             return None;
         }
@@ -85,8 +96,7 @@ impl Inspection<'_> {
     }
 
     pub(super) fn sms(&mut self, telling: &Telling, directory: &Directory) -> Option<SmsText> {
-        let longest = &self.longest;
-        let stretch = |language, facts: Facts| longest.stretch(language, facts);
+        let stretch = |language, facts: Facts| Longest::known().stretch(language, facts);
         let sms = self
             .templates
             .sms_of(telling, directory, any_reference(), stretch);
@@ -104,17 +114,17 @@ impl Inspection<'_> {
     ) -> TemplateFault {
         let forced = counted.forced_by.first().map(|(_, c)| c.to_string());
         let core = text.split("\n\n").next().unwrap_or_default();
-        let line = self
+        let place = self
             .source(purpose, language, Channel::Sms)
             .and_then(|source| {
-                let costly = forced.and_then(|c| source.line_of(&c));
+                let costly = forced.and_then(|c| source.place_of(&c));
                 costly.or_else(|| source.line_behind(core))
             });
         TemplateFault {
             file: self
                 .templates
                 .path(&source::text_name(purpose, language, Channel::Sms)),
-            line,
+            place,
             problem,
             warning: false,
             remedy: None,
@@ -138,11 +148,25 @@ pub(super) fn keep_longest<K: Ord>(
 /// a number abroad longer than one at home, so only the texts written for them are promised.
 pub(super) fn fits_at_limits(telling: &Telling) -> bool {
     let cancelled = telling.purpose == Purpose::Cancellation;
+    // "timen til barnet" is longer than "timen for pass".
+    if matches!(telling.role, Role::Guardian(_)) && !cancelled {
+        return false;
+    }
     let moved_in_time = telling.change.kind
         == ChangeKind::Moved {
             time: true,
             office: false,
         };
+    let (identity_card, abroad) = (
+        telling.service.0 == "id_card",
+        telling.change.new.office.0 == "abroad",
+    );
+    let particulars = &telling.particulars;
+    if (identity_card && (particulars.choose_by.is_some() || particulars.canceller_unknown))
+        || (abroad && particulars.bundle.is_some())
+    {
+        return false;
+    }
     match (
         telling.service.0.as_str(),
         telling.change.new.office.0.as_str(),

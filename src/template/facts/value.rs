@@ -45,6 +45,11 @@ impl Facts {
         Value::from(entries)
     }
 
+    /// Whether a variable has a value to print.
+    pub(in crate::template) fn has(&self, name: &str) -> bool {
+        matches!(self.0.get(name), Some(Fact::Text(_)))
+    }
+
     /// Every text replaced by its own name, to see what a text says without its values.
     pub(in crate::template) fn named(&self) -> Self {
         let name = |(name, fact): (&&'static str, &Fact)| {
@@ -116,9 +121,10 @@ pub(super) fn given_or(text: Option<String>, why: &str) -> Fact {
 
 /// No value can break out of its line: a header stays one header, a sentence one sentence.
 pub(super) fn clean(text: &str) -> String {
-    let kept: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    // Marks of direction could turn the rest of a sentence; line and paragraph separators end it.
+    let turns = |c: &char| matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let kept = text.chars().filter(|c| !turns(c));
+    let kept: String = kept.map(|c| if breaks(c) { ' ' } else { c }).collect();
     kept.trim().to_owned()
 }

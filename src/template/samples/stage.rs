@@ -1,6 +1,6 @@
 //! The stage of a sample: an office, a service, a closing, and what happens to the appointment.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Utc, Weekday};
 
 use crate::domain::appointment::{BookingState, Standing};
 use crate::domain::calendar;
@@ -9,7 +9,7 @@ use crate::domain::closing::{Closing, ClosingKind, NextStep};
 use crate::domain::directory::{Directory, Office, Service, ServiceKind};
 use crate::domain::language::{Language, LanguagePair, Texts};
 use crate::domain::notice::Purpose;
-use crate::domain::plan::{Particulars, Telling};
+use crate::domain::plan::{Bundle, Correction, Particulars, Telling};
 use crate::domain::recipient::Role;
 
 /// A directory at a moment.
@@ -79,6 +79,8 @@ impl<'a> Scene<'a> {
                 first: office.language,
                 second: Some(other),
             },
+            role: Role::Applicant,
+            particulars: Particulars::default(),
         }
     }
 }
@@ -95,6 +97,8 @@ pub(super) struct Stage<'a> {
     online: bool,
     beside_email: bool,
     languages: LanguagePair,
+    role: Role,
+    particulars: Particulars,
 }
 
 impl Stage<'_> {
@@ -123,6 +127,10 @@ impl Stage<'_> {
         self.service.kind.may_be_digital() && self.service.digital.is_some()
     }
 
+    pub(super) fn is_abroad(&self) -> bool {
+        self.new.abroad
+    }
+
     pub(super) fn by_email(mut self) -> Self {
         self.beside_email = true;
         self
@@ -131,6 +139,69 @@ impl Stage<'_> {
     pub(super) fn read_in(mut self, first: Language, second: Option<Language>) -> Self {
         self.languages = LanguagePair { first, second };
         self
+    }
+
+    /// What few messages say.
+    pub(super) fn with(mut self, say: impl FnOnce(&mut Particulars)) -> Self {
+        say(&mut self.particulars);
+        self
+    }
+
+    /// So old on the day of the old appointment.
+    pub(super) fn aged(self, years: u32) -> Self {
+        let born = self
+            .day(self.old, 0)
+            .checked_sub_months(Months::new(12 * years + 6));
+        self.with(|say| say.born = born)
+    }
+
+    /// To a guardian of a child.
+    pub(super) fn for_guardian(mut self) -> Self {
+        self.role = Role::Guardian("1".to_owned());
+        self
+    }
+
+    /// Decided on the Saturday after, when no line answers until Monday.
+    pub(super) fn on_saturday(mut self) -> Self {
+        let today = self.day(self.new, 0);
+        let saturday = today.iter_days().find(|day| day.weekday() == Weekday::Sat);
+        let noon = saturday.and_then(|day| day.and_hms_opt(12, 0, 0));
+        self.now = noon.map_or(self.now, |noon| calendar::instant(noon, self.new.zone));
+        self
+    }
+
+    /// Told with others of one address, at the same office on the same day.
+    pub(super) fn with_others(self, minutes: &[i64], unbroken: bool) -> Self {
+        let first = self.start(self.old, self.days_left, (9, 0));
+        let starts = minutes
+            .iter()
+            .map(|later| first + TimeDelta::minutes(*later));
+        let starts = starts.collect();
+        self.with(|say| say.bundle = Some(Bundle { starts, unbroken }))
+    }
+
+    /// The office takes bookings again.
+    pub(super) fn reopened(self) -> Telling {
+        let by = self.day(self.old, 31);
+        let stage = self.with(|say| say.book_by = Some(by));
+        stage.telling(Purpose::Rebooking, ChangeKind::Cancelled)
+    }
+
+    /// We were wrong.
+    pub(super) fn corrected(self, mistake: Correction) -> Telling {
+        let sent = self.now - TimeDelta::hours(3);
+        let stage = self.with(|say| say.correction = Some(mistake));
+        let telling = stage.telling(Purpose::Correction, ChangeKind::Reinstated);
+        Telling {
+            cancellation_sent_at: Some(sent),
+            ..telling
+        }
+    }
+
+    /// The office asks the person to choose a new time.
+    pub(super) fn choosing(self) -> Self {
+        let by = self.day(self.old, 31);
+        self.with(|say| say.choose_by = Some(by))
     }
 
     pub(super) fn cancelled(self) -> Telling {
@@ -180,7 +251,7 @@ impl Stage<'_> {
             purpose,
             change: Change { kind, old, new },
             service: self.service.id.clone(),
-            role: Role::Applicant,
+            role: self.role.clone(),
             short_notice: self.days_left < 2,
             closing: self.closing(),
             digital_until: Some(self.day(self.old, 14)).filter(|_| online),
@@ -188,7 +259,7 @@ impl Stage<'_> {
             beside_email: self.beside_email,
             languages: self.languages,
             decided_at: self.now,
-            particulars: Particulars::default(),
+            particulars: self.particulars.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use varsel::domain::appointment::{Appointment, BookingKey, SourceName};
-use varsel::domain::directory::{Directory, Office, Service, ServiceKind};
+use varsel::domain::directory::{Directory, Office, Practice, Service, ServiceKind};
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::settle::Waits;
 use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
@@ -59,6 +59,7 @@ pub(super) fn office(id: &str, zone: &str, region: &str) -> Office {
         passport_line: None,
         immigration_line: None,
         email: None,
+        practice: Practice::default(),
     }
 }
 
@@ -73,6 +74,7 @@ pub(super) fn directory() -> Arc<Directory> {
         name: Texts::default(),
         digital: None,
         stay_note: None,
+        application: None,
     };
     Arc::new(Directory {
         districts: BTreeMap::new(),

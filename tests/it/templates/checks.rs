@@ -83,7 +83,7 @@ fn a_syntax_error_names_its_line() {
     )]);
     let told = folder.refused_at_load();
     assert!(
-        told[0].starts_with("reinstatement/nb.sms.txt:3: "),
+        told[0].starts_with("reinstatement/nb.sms.txt:3:29: "),
         "{told:?}"
     );
     let folder = Folder::with(&[("change/en.sms.txt", "{% if abroad %}\nMoved\n")]);
@@ -96,7 +96,7 @@ fn an_unknown_block_is_refused() {
     let folder = Folder::with(&[("change/en.email.txt", "Subject: Moved\n\n[genuin]\n")]);
     assert_eq!(
         folder.refused_at_load(),
-        ["change/en.email.txt:3: there is no block [genuin] in en \
+        ["change/en.email.txt:3:2: there is no block [genuin] in en \
           (templates/blocks/genuin.en.txt); did you mean [genuine]?"]
     );
 }
@@ -132,12 +132,12 @@ fn a_file_that_is_not_text_is_refused() {
 fn an_unknown_variable_is_refused_with_the_nearest_name() {
     assert_eq!(
         errors_of("cancellation/nb.sms.txt", "{{ to }}", "{{ too }}"),
-        ["cancellation/nb.sms.txt:19: unknown variable \"too\"; did you mean \"to\"?"]
+        ["cancellation/nb.sms.txt:25:61: unknown variable \"too\"; did you mean \"to\"?"]
     );
     assert_eq!(
         errors_of("blocks/critical.en.txt", "critical_line", "critical_lime"),
         [
-            "blocks/critical.en.txt:2: unknown variable \"critical_lime\"; did you mean \"critical_line\"?"
+            "blocks/critical.en.txt:2:7: unknown variable \"critical_lime\"; did you mean \"critical_line\"?"
         ]
     );
 }
@@ -145,34 +145,90 @@ fn an_unknown_variable_is_refused_with_the_nearest_name() {
 #[test]
 fn a_language_without_a_text_is_refused() {
     let folder = Folder::with(&[]);
-    let nynorsk = LanguagePair {
-        first: Language::Nn,
-        second: Some(Language::En),
+    let sami = LanguagePair {
+        first: Language::Se,
+        second: Some(Language::Nb),
     };
-    let told = folder.errors(&model_case(), nynorsk);
-    let expected = "templates/cancellation/nn.sms.txt: there is no text in nn; every language in use needs one";
+    let told = folder.errors(&model_case(), sami);
+    let expected = "templates/cancellation/se.sms.txt: there is no text in se; every language in use needs one";
     assert!(told.contains(&expected.to_owned()), "{told:#?}");
-    assert_eq!(told.len(), 9, "{told:#?}");
+    assert_eq!(told.len(), 14, "{told:#?}");
+}
+
+#[test]
+fn every_pair_of_languages_in_use_is_checked() {
+    // Nynorsk is nobody's second language here; still it must agree with English.
+    let text = built_in("cancellation/nn.sms.txt").replacen("etter {{ to }}.", "seinare.", 1);
+    let folder = Folder::with(&[("cancellation/nn.sms.txt", &text)]);
+    let templates = Templates::load(Some(folder.0.path())).unwrap_or_else(|f| panic!("{f:?}"));
+    let faults = templates.check_pairs(&model_case(), Some(Language::En));
+    let errors: Vec<_> = faults.into_iter().filter(|fault| !fault.warning).collect();
+    assert_eq!(
+        folder.told(&errors),
+        [
+            "cancellation/nn.sms.txt: nn never says {{ to }} where en (line 3) does; both languages must say the same"
+        ]
+    );
+}
+
+#[test]
+fn figures_written_into_one_language_must_stand_in_the_other() {
+    let told = errors_of(
+        "blocks/genuine.en.txt",
+        "How to know",
+        "Call 22 34 21 00. How to know",
+    );
+    let expected = "templates/cancellation/nb.email.txt: nb never says \"22342100\" where en does; both languages must say the same";
+    assert!(told.contains(&expected.to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_letter_that_only_looks_latin_is_refused_at_its_place() {
+    let told = errors_of("change/en.sms.txt", "Moved", "M\u{43e}ved");
+    assert_eq!(
+        told,
+        [
+            "change/en.sms.txt:5:2: the text has \"\u{43e}\" (U+043E), which is not a Latin letter \
+          but may look like one; write the Latin one"
+        ]
+    );
+    let told = errors_of("change/en.sms.txt", "New place", "New\u{202e} place");
+    assert!(
+        told[0].contains("U+202E, which turns the direction"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_link_may_be_allowed_in_the_head_of_a_text() {
+    let text = built_in("change/nb.sms.txt").replacen("Møt ved", "Se norge.no. Møt ved", 1);
+    let allowed = text.replacen(
+        "{# max_parts = 1 #}",
+        "{# max_parts = 2 #}\n{# allow_links = politiet.no, norge.no #}",
+        1,
+    );
+    let folder = Folder::with(&[("change/nb.sms.txt", &allowed)]);
+    let nb = LanguagePair {
+        first: Language::Nb,
+        second: None,
+    };
+    assert_eq!(folder.errors(&model_case(), nb), Vec::<String>::new());
 }
 
 #[test]
 fn an_sms_above_its_parts_is_refused_at_its_line() {
-    let longer = "Bestill ny etter {{ to }}, men ikke før det, for da er ingen her.";
+    let longer = "etter {{ to }}, men ikke før det, for da er ingen her.";
     assert_eq!(
-        errors_of(
-            "cancellation/nb.sms.txt",
-            "Bestill ny etter {{ to }}.",
-            longer
-        ),
-        ["cancellation/nb.sms.txt:19: the SMS can take 2 parts (193 septets), and 1 are allowed"]
+        errors_of("cancellation/nb.sms.txt", "etter {{ to }}.", longer),
+        ["cancellation/nb.sms.txt:25: the SMS can take 2 parts (195 septets), and 1 are allowed"]
     );
 }
 
 #[test]
 fn the_header_raises_the_limit() {
     let text = built_in("cancellation/nb.sms.txt");
-    let longer = "Bestill ny etter {{ to }}, men ikke før det, for da er ingen her.";
-    let longer = text.replacen("Bestill ny etter {{ to }}.", longer, 1);
+    let longer = "etter {{ to }}, men ikke før det, for da er ingen her.";
+    let longer = text.replacen("etter {{ to }}.", longer, 1);
     let raised = longer.replacen("max_parts = 1", "max_parts = 2", 1);
     let folder = Folder::with(&[("cancellation/nb.sms.txt", &raised)]);
     assert_eq!(folder.errors(&model_case(), NB_EN), Vec::<String>::new());
@@ -182,16 +238,16 @@ fn the_header_raises_the_limit() {
             "max_parts = 1",
             "max_parts = many"
         ),
-        ["cancellation/nb.sms.txt:1: max_parts is a number from 1 to 10: {# max_parts = 2 #}"]
+        ["cancellation/nb.sms.txt:1:4: max_parts is a number from 1 to 10: {# max_parts = 2 #}"]
     );
 }
 
 #[test]
 fn the_character_that_costs_most_is_named() {
-    let told = errors_of("reinstatement/en.sms.txt", "Questions", "Spørsmål (čáhci)");
+    let told = errors_of("reinstatement/en.sms.txt", "Ignore", "(čáhci) Ignore");
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].starts_with("reinstatement/en.sms.txt:2: the SMS can take 3 parts"),
+        told[0].starts_with("reinstatement/en.sms.txt:2:222: the SMS can take 3 parts"),
         "{told:?}"
     );
     assert!(
@@ -215,7 +271,7 @@ fn two_languages_that_differ_are_refused() {
             "Rebook later."
         ),
         [
-            "cancellation/en.sms.txt: en never says {{ to }} where nb (line 19) does; both languages must say the same"
+            "cancellation/en.sms.txt: en never says {{ to }} where nb (line 25) does; both languages must say the same"
         ]
     );
     let told = errors_of("blocks/stay.en.txt", "{{ stay_note }}", "see our website");
@@ -235,7 +291,7 @@ fn a_link_in_an_sms_is_refused() {
             "looks like a link; no SMS holds one, so that people can tell ours from fraud";
         assert!(
             told.iter()
-                .any(|t| t.starts_with("change/nb.sms.txt:5: ") && t.ends_with(problem)),
+                .any(|t| t.starts_with("change/nb.sms.txt:9:") && t.ends_with(problem)),
             "{told:?}"
         );
     }
@@ -248,12 +304,15 @@ fn what_only_shows_when_rendered_is_refused_too() {
         "{{ service }}",
         "{{ service | uper }}",
     );
-    assert!(told[0].starts_with("change/nb.email.txt:15: "), "{told:?}");
+    assert!(
+        told[0].starts_with("change/nb.email.txt:41:25: "),
+        "{told:?}"
+    );
     assert!(told[0].contains("uper"), "{told:?}");
     let told = errors_of("change/nb.email.txt", "{{ service }}", "{{ abroad }}");
     assert_eq!(
         told[0],
-        "change/nb.email.txt:15: this is a condition for {% if %}, not a text to print"
+        "change/nb.email.txt:41:15: this is a condition for {% if %}, not a text to print"
     );
     let told = errors_of("change/nb.email.txt", "| Gjelder: ", "| Gjelder ");
     assert!(told[0].contains("must read \"| Label: value\""), "{told:?}");
@@ -263,7 +322,7 @@ fn what_only_shows_when_rendered_is_refused_too() {
         "reinstatement/en.email.txt: the first line of an e-mail must be \"Subject: ...\""
     );
     let told = errors_of("cancellation/nb.email.txt", "[window]", "Fra {{ from }}.");
-    let expected = "cancellation/nb.email.txt:86: no closing covers the appointment";
+    let expected = "cancellation/nb.email.txt:131:8: no closing covers the appointment";
     assert!(told.contains(&expected.to_owned()), "{told:?}");
 }
 
@@ -310,7 +369,7 @@ fn a_long_name_is_a_warning() {
     assert!(
         found
             .iter()
-            .all(|fault| fault.warning && fault.line.is_some()),
+            .all(|fault| fault.warning && fault.place.is_some()),
         "{found:#?}"
     );
 }

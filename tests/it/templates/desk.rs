@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use varsel::domain::directory::{Directory, ServiceKind};
 use varsel::domain::language::LanguagePair;
-use varsel::domain::notice::Purpose;
 use varsel::domain::plan::Telling;
 use varsel::domain::reference::Reference;
 use varsel::template::samples::{Sample, samples};
@@ -72,8 +71,4 @@ pub(super) fn turned(telling: &Telling) -> Telling {
         languages,
         ..telling.clone()
     }
-}
-
-pub(super) fn has_sms(telling: &Telling) -> bool {
-    telling.purpose != Purpose::DigitalInvitation
 }

@@ -33,8 +33,7 @@ fn the_model_case_reads() {
     assert_eq!(embassy.zone, chrono_tz::Africa::Algiers);
     let line = embassy.passport_line.as_ref().unwrap();
     assert_eq!(line.phone, "+47 23 95 55 00");
-    let days = line.days.as_ref().unwrap();
-    assert_eq!(days.get(Language::En), Some("Sunday-Thursday"));
+    assert_eq!(line.hours.days(Language::En), "Sunday-Thursday");
     let route = directory.services[&ServiceId::from("residence_permit")]
         .digital
         .as_ref();
@@ -94,9 +93,9 @@ const CASES: [(&str, &str, &str); 13] = [
         "offices.algiers.citty: key \"citty\" is not known; did you mean \"city\"?",
     ),
     (
-        "days = { nb",
-        "days = { no",
-        "lines.algiers.days: \"no\" is not a language Varsel writes; known are nb, nn, en and se",
+        "section = { nb = \"Konsulær",
+        "section = { no = \"Konsulær",
+        "lines.algiers.section: \"no\" is not a language Varsel writes; known are nb, nn, en and se",
     ),
     (
         "kind = \"passport\"",
@@ -106,7 +105,7 @@ const CASES: [(&str, &str, &str); 13] = [
     (
         "until = 2021-06-30",
         "until = 2021-06-30T10:00:00",
-        "districts.oslo.visit.until: a day is written 2021-06-30, without a time",
+        "guidelines.until: a day is written 2021-06-30, without a time",
     ),
     (
         "kind = \"residence_permit\"",

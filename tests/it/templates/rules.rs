@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use varsel::domain::language::{Language, Texts};
 use varsel::template::samples::Sample;
 
-use super::desk::{Desk, has_sms, now, reference};
+use super::desk::{Desk, now, reference};
 
 #[test]
 fn citizenship_never_hears_of_the_digital_route_or_its_line() {
@@ -48,7 +48,7 @@ fn the_critical_journey_is_for_passports_alone() {
     let mut spoken = 0;
     for Sample { name, telling } in desk.samples() {
         let mut all = desk.email(&telling).text;
-        if has_sms(&telling) {
+        {
             all.push_str(&desk.sms(&telling));
         }
         let speaks = all.contains("ritisk reise") || all.contains("ritical journey");
@@ -62,7 +62,7 @@ fn the_critical_journey_is_for_passports_alone() {
 fn no_sms_about_immigration_says_so() {
     let desk = Desk::new();
     for Sample { name, telling } in desk.samples() {
-        if desk.kind(&telling).is_immigration() && has_sms(&telling) {
+        if desk.kind(&telling).is_immigration() {
             let sms = desk.sms(&telling).to_lowercase();
             for word in [
                 "opphold",
@@ -82,7 +82,7 @@ fn no_sms_about_immigration_says_so() {
 fn nothing_points_elsewhere() {
     let desk = Desk::new();
     for Sample { name, telling } in desk.samples() {
-        if has_sms(&telling) {
+        {
             let sms = desk.sms(&telling);
             for link in ["://", "www.", ".no", ".example", ".com"] {
                 assert!(!sms.contains(link), "{name}: {sms}");
@@ -111,8 +111,8 @@ fn guidelines_are_told_before_a_visit_until_their_last_day() {
             .contains("avstand")
     );
     let district = desk.directory.districts.get_mut(&"oslo".into()).unwrap();
-    let visit = district.visit.as_mut().unwrap();
-    visit.until = "2021-04-15".parse().ok();
+    let visit = &mut district.visit[0];
+    visit.validity.until = "2021-04-15".parse().ok();
     visit.local = Some(Texts::from([
         (Language::Nb, "Bruk inngangen i gården."),
         (Language::En, "Use the entrance in the courtyard."),
@@ -128,7 +128,7 @@ fn guidelines_are_told_before_a_visit_until_their_last_day() {
             .contains("<li>Use the entrance in the courtyard.</li>")
     );
     let district = desk.directory.districts.get_mut(&"oslo".into()).unwrap();
-    district.visit.as_mut().unwrap().until = "2021-04-14".parse().ok();
+    district.visit[0].validity.until = "2021-04-14".parse().ok();
     let told = desk.email(&moved).text;
     assert!(
         !told.contains("avstand") && !told.contains("inngangen"),
@@ -170,11 +170,21 @@ fn a_reinstatement_without_a_known_hour_still_tells_it() {
 }
 
 #[test]
-fn a_person_who_reads_nynorsk_gets_bokmal_where_there_is_none() {
+fn each_person_is_written_to_in_their_own_language_first() {
+    let desk = Desk::new();
+    let mut telling = desk.sample("passport-cancelled");
+    telling.languages.first = Language::Nn;
+    let email = desk.email(&telling);
+    assert!(email.text.contains("Kva skjer no?"), "{}", email.text);
+    assert_eq!(email.languages, [Language::Nn, Language::En]);
+}
+
+#[test]
+fn a_person_who_reads_sami_gets_bokmal_until_the_agency_writes_sami() {
     let desk = Desk::new();
     let mut telling = desk.sample("passport-cancelled");
     let bokmal = desk.sms(&telling);
-    telling.languages.first = Language::Nn;
+    telling.languages.first = Language::Se;
     assert_eq!(desk.sms(&telling), bokmal);
     telling.languages.second = Some(Language::Nb);
     let alone = desk.sms(&telling);
@@ -190,7 +200,7 @@ fn what_the_directory_lacks_is_said_with_its_place() {
     let error = desk.templates.sms(&telling, &desk.directory, reference());
     assert_eq!(
         error.unwrap_err().to_string(),
-        "templates/cancellation/nb.sms.txt:24: office \"gronland\" has no passport_line, and \
+        "templates/blocks/call.nb.txt:1:9: office \"gronland\" has no passport_line, and \
          service \"passport\" needs one"
     );
     desk.directory.offices.clear();

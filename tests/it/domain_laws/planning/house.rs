@@ -6,7 +6,10 @@ use std::time::Duration;
 use chrono::NaiveTime;
 use varsel::domain::calendar::SendWindow;
 use varsel::domain::closing::{Closing, ClosingKind, NextStep};
-use varsel::domain::directory::{DigitalRoute, Directory, Office, Service, ServiceId, ServiceKind};
+use varsel::domain::directory::{
+    DigitalRoute, Directory, Office, Practice, Service, ServiceId, ServiceKind, Validity,
+};
+use varsel::domain::hours::Hours;
 use varsel::domain::ladder::Ladder;
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::Channel;
@@ -31,8 +34,9 @@ pub(super) fn directory() -> Directory {
     let route = DigitalRoute {
         steps: Texts::default(),
         info_phone: String::new(),
-        info_phone_hours: Texts::default(),
+        info_phone_hours: Hours::workdays(NaiveTime::MIN, NaiveTime::MIN),
         days: 30,
+        validity: Validity::default(),
     };
     let service = |(id, kind): (&str, ServiceKind)| {
         let service = Service {
@@ -41,6 +45,7 @@ pub(super) fn directory() -> Directory {
             name: Texts::default(),
             digital: Some(route.clone()),
             stay_note: None,
+            application: None,
         };
         (service.id.clone(), service)
     };
@@ -60,6 +65,7 @@ pub(super) fn directory() -> Directory {
             passport_line: None,
             immigration_line: None,
             email: None,
+            practice: Practice::default(),
         };
         (office.id.clone(), office)
     };
