@@ -222,10 +222,9 @@ impl<S: Desk> Eyes<'_, S> {
         }
         self.until("the held batch is released", async || {
             for batch in self.held().await? {
-                match stage.release(&batch).await {
-                    Err(ActError::Store(problem)) => return Err(problem),
-                    // Where it has changed since it was read: look again.
-                    Ok(()) | Err(_) => {}
+                // Where it has changed since it was read, it is refused: look again.
+                if let Err(ActError::Store(problem)) = stage.release(&batch).await {
+                    return Err(problem);
                 }
             }
             Ok(self.held().await?.is_empty())

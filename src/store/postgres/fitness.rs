@@ -124,8 +124,8 @@ pub(super) async fn migrate(conn: &mut PgConnection, access: Access) -> StoreRes
     }
     if writes < newest && access != Access::Daemon {
         return Err(StoreError::Unfit(format!(
-            "its schema is of version {writes} and this program needs {newest}; run \
-             `varsel db migrate`, or start the daemon of this release once"
+            "its schema is of version {writes} and this program needs {newest}; start \
+             the daemon of this release once, which migrates it"
         )));
     }
     for migration in MIGRATIONS.into_iter().skip(writes) {
