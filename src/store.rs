@@ -11,6 +11,7 @@
 pub mod cluster;
 mod deeds;
 pub mod desk;
+pub mod holds;
 pub mod ledger;
 mod life;
 pub mod model;
@@ -31,6 +32,7 @@ pub use self::desk::{
     Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, Gauges, HeldIn, MustBePhoned,
     Sample, SeenBatch, Story, StoryLine, Tally, ToPhone,
 };
+pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{
     BatchId, Believed, Entry, FAULTS_KEPT, Known, Ledger, Marks, NewBatch, NewFault, NewMessage,
     NewNotice, Record, Recorded, SnapshotMark,

@@ -180,6 +180,7 @@ CREATE INDEX message_to_ask ON message (gateway, (lease_until + quarantine)) WHE
 CREATE INDEX message_repeat ON message (dedup_until) WHERE state = 'ready' AND repeat = 1;
 CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
 CREATE INDEX message_held ON message (notice) WHERE state = 'held';
+CREATE INDEX message_stopped ON message (id) WHERE state = 'held' AND reason = 'operator';
 
 CREATE TABLE message_person (
   message bigint PRIMARY KEY REFERENCES message (id),
@@ -262,6 +263,18 @@ CREATE TABLE closing (
   added_at bigint NOT NULL,
   ended_at bigint
 );
+
+-- What a person has stopped. name: the office, the channel or the batch's number.
+CREATE TABLE hold (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('all', 'office', 'channel', 'batch')),
+  name text NOT NULL,
+  reason text NOT NULL,
+  actor text NOT NULL,
+  added_at bigint NOT NULL,
+  lifted_at bigint
+);
+CREATE INDEX hold_standing ON hold (id) WHERE lifted_at IS NULL;
 
 -- One row per transition and per human act. request is the act's idempotency key.
 CREATE TABLE history (

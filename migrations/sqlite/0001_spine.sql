@@ -179,6 +179,7 @@ CREATE INDEX message_to_ask ON message (gateway, lease_until + quarantine) WHERE
 CREATE INDEX message_repeat ON message (dedup_until) WHERE state = 'ready' AND repeat = 1;
 CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
 CREATE INDEX message_held ON message (notice) WHERE state = 'held';
+CREATE INDEX message_stopped ON message (id) WHERE state = 'held' AND reason = 'operator';
 
 CREATE TABLE message_person (
   message INTEGER PRIMARY KEY REFERENCES message (id),
@@ -261,6 +262,18 @@ CREATE TABLE closing (
   added_at INTEGER NOT NULL,
   ended_at INTEGER
 ) STRICT;
+
+-- What a person has stopped. name: the office, the channel or the batch's number.
+CREATE TABLE hold (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('all', 'office', 'channel', 'batch')),
+  name TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  added_at INTEGER NOT NULL,
+  lifted_at INTEGER
+) STRICT;
+CREATE INDEX hold_standing ON hold (id) WHERE lifted_at IS NULL;
 
 -- One row per transition and per human act. request is the act's idempotency key.
 CREATE TABLE history (

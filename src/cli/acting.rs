@@ -102,7 +102,9 @@ impl From<ActError> for Failure {
     fn from(error: ActError) -> Self {
         let help = match &error {
             ActError::Changed { .. } => "look at it anew: varsel hold show",
-            ActError::NotHeld(_) => "`varsel hold list` shows what is held",
+            ActError::NotHeld(_) | ActError::NoHold(_) | ActError::NoBatch(_) => {
+                "`varsel hold list` shows what is held"
+            }
             ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
             ActError::NotOnCallList(_) => "`varsel call-list` shows who is",
             ActError::Store(_) => "",

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::operator::What;
 use self::shown::Shown;
 use super::acting::Acting;
 use super::{Everywhere, Exit, Failure, Reading, out};
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Access, ActError, Acted, Batch, BatchId, Database, Deed, Desk, SeenBatch};
 
+mod operator;
 mod shown;
 
 pub(super) const HELP: &str = "\
@@ -28,10 +30,12 @@ Examples:
 const RELEASE_HELP: &str = "\
 Lets the batch go: its messages are written anew as of now and leave, earliest deadline first.
 --seen is what `hold show` printed: the version and the count of people. If either has changed since,
-nothing is released, the batch is shown anew, and the exit code is 1.
+nothing is released, the batch is shown anew, and the exit code is 1. A hold that a person has added
+(h1) is lifted without --seen.
 
-Example:
-  varsel -c varsel.toml hold release 3 --seen 2:412 --reason \"closing announced at 14:00\"";
+Examples:
+  varsel -c varsel.toml hold release 3 --seen 2:412 --reason \"closing announced at 14:00\"
+  varsel -c varsel.toml hold release h1 --reason \"checked\"";
 
 const DISCARD_HELP: &str = "\
 Throws the batch away: nobody in it is told, and they count as Left out. What changes in the booking
@@ -40,16 +44,30 @@ system afterwards is told as usual. --seen works as in `hold release`.
 Example:
   varsel -c varsel.toml hold discard 3 --seen 2:412 --reason \"the table was being reloaded\"";
 
+const ADD_HELP: &str = "\
+Stops what is there and what is to come, from the moment it is written; the daemon need not be told.
+What a gateway has, or a node has just taken, is no longer ours to stop. A hold on an office, a batch
+or all stops the call list too. `hold release hN` lifts it, and frees nothing that is held for another
+reason.
+
+Examples:
+  varsel -c varsel.toml hold add --office gronland --reason \"the list is being checked\"
+  varsel -c varsel.toml hold add --channel sms --reason \"the gateway sends twice\"
+  varsel -c varsel.toml hold release h1 --reason \"checked\"";
+
 /// What is held.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// List what is held
+    /// List what the brake and what people hold
     List(Reading),
     /// Show a held batch: whom it concerns, until when, and what they would read
     Show(Show),
-    /// Let a held batch go, as you saw it
+    /// Stop a batch, an office, a channel or everything until you release it
+    #[command(after_help = ADD_HELP)]
+    Add(operator::Add),
+    /// Let a held batch go, as you saw it, or lift a hold
     #[command(after_help = RELEASE_HELP)]
-    Release(Decide),
+    Release(operator::Release),
     /// Throw a held batch away, as you saw it
     #[command(after_help = DISCARD_HELP)]
     Discard(Decide),
@@ -88,7 +106,11 @@ pub(super) async fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit
     match verb {
         Verb::List(reading) => list(everywhere, &config, reading).await,
         Verb::Show(show) => one(everywhere, &config, show).await,
-        Verb::Release(decide) => act(everywhere, &config, decide, Deed::Release).await,
+        Verb::Add(add) => operator::add(everywhere, &config, add).await,
+        Verb::Release(release) => match release.what()? {
+            What::Hold(id) => operator::lift(everywhere, &config, id, &release.acting).await,
+            What::Batch(decide) => act(everywhere, &config, &decide, Deed::Release).await,
+        },
         Verb::Discard(decide) => act(everywhere, &config, decide, Deed::Discard).await,
     }
 }
@@ -100,16 +122,19 @@ async fn list(
 ) -> Result<Exit, Failure> {
     let now = reading.now(config.file.agency.zone.0)?;
     let store = Database::open(&config.store()?, Access::ReadOnly).await?;
-    let batches = store.batches().await?;
+    let (batches, holds) = (store.batches().await?, store.holds().await?);
     let shown = Shown::new(everywhere, config, now);
     if everywhere.json {
         let batches: Vec<_> = batches.iter().map(|batch| shown.as_json(batch)).collect();
-        out::json(&json!({ "batches": batches }));
+        let holds: Vec<_> = holds.iter().map(operator::as_json).collect();
+        out::json(&json!({ "batches": batches, "holds": holds }));
         return Ok(Exit::Done);
     }
-    if batches.is_empty() {
+    if batches.is_empty() && holds.is_empty() {
         out::line("Nothing is held.");
     }
+    let zone = config.file.agency.zone.0;
+    holds.iter().for_each(|hold| operator::line(hold, zone));
     batches.iter().for_each(|batch| shown.line(batch));
     Ok(Exit::Done)
 }

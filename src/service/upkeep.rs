@@ -192,6 +192,8 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
                 held = step.swept.held,
                 unconfirmed = step.swept.unconfirmed,
                 reports_let_go = step.swept.let_go,
+                stopped = step.swept.stopped,
+                freed = step.swept.freed,
                 released = step.released,
                 climbed = step.climbed,
                 erased = step.erased,
@@ -200,6 +202,11 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             self.shared.wakes.messages();
         }
         let limit = STEP_LIMIT as usize;
-        step.released >= limit || step.climbed >= limit || step.erased >= STEP_LIMIT
+        // Each kind of step has its own limit, so together they may come to more.
+        let moved_by_holds = step.swept.stopped.max(step.swept.freed);
+        moved_by_holds >= self.shared.sweep.batch
+            || step.released >= limit
+            || step.climbed >= limit
+            || step.erased >= STEP_LIMIT
     }
 }

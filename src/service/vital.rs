@@ -68,6 +68,7 @@ impl<D: Desk + 'static> Health<D> {
         metrics.oldest_due(gauges.oldest_due_seconds);
         metrics.held_batches(gauges.held_batches);
         metrics.call_list_people(gauges.call_list_people);
+        metrics.operator_holds(gauges.operator_holds);
         for (source, seconds) in &gauges.snapshot_age_seconds {
             metrics.snapshot_age(source, *seconds);
         }

@@ -21,7 +21,9 @@ impl Deed {
             Self::AddClosing(_)
             | Self::EndClosing(_)
             | Self::Tick(_)
-            | Self::AnsweringMachine(_) => None,
+            | Self::AnsweringMachine(_)
+            | Self::AddHold(_)
+            | Self::LiftHold(_) => None,
         }
     }
 
@@ -44,6 +46,11 @@ impl Deed {
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
             Self::EndClosing(closing) => format!("end closing {}", closing.0),
             Self::Tick(reference) => format!("tick {reference}"),
+            Self::AddHold(on) => {
+                let (kind, name) = on.words();
+                format!("hold {kind} {name}")
+            }
+            Self::LiftHold(hold) => format!("lift hold h{}", hold.0),
             Self::AnsweringMachine(reference) => format!("answering machine {reference}"),
         }
     }
@@ -58,7 +65,9 @@ impl Tables {
             Deed::AddClosing(_)
             | Deed::EndClosing(_)
             | Deed::Tick(_)
-            | Deed::AnsweringMachine(_) => return Ok(Acted { count: 0 }),
+            | Deed::AnsweringMachine(_)
+            | Deed::AddHold(_)
+            | Deed::LiftHold(_) => return Ok(Acted { count: 0 }),
         };
         let people = self.as_seen(seen)?;
         let hand = Hand {

@@ -6,7 +6,7 @@ use std::future::Future;
 use chrono::{DateTime, Utc};
 
 use super::ledger::BatchId;
-use super::{StoreError, StoreResult};
+use super::{HoldId, HoldOn, StandingHold, StoreError, StoreResult};
 use crate::domain::appointment::{BookingKey, BookingState, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::change::Change;
@@ -41,6 +41,9 @@ pub trait Desk: Send + Sync {
 
     /// What of the sources is not understood now, by source, key and column.
     fn faults(&self) -> impl Future<Output = StoreResult<Vec<Fault>>> + Send;
+
+    /// The operator holds that stand, oldest first.
+    fn holds(&self) -> impl Future<Output = StoreResult<Vec<StandingHold>>> + Send;
 
     /// The batches held by the brake or being released, oldest first.
     fn batches(&self) -> impl Future<Output = StoreResult<Vec<Batch>>> + Send;
@@ -84,6 +87,10 @@ pub enum Deed {
     /// Notes that only an answering machine was reached: nobody was told, and the notice stays on
     /// the call list.
     AnsweringMachine(Reference),
+    /// Stops what this covers, now and to come; the count is that of the messages waiting now.
+    AddHold(HoldOn),
+    /// Lifts an operator's hold. It frees nothing that is held for another reason.
+    LiftHold(HoldId),
 }
 
 /// A batch as the person saw it; if it has changed since, the act is refused.
@@ -123,6 +130,12 @@ pub enum ActError {
     /// There is no such closing, or it has ended.
     #[error("closing {} does not stand", .0.0)]
     NoClosing(ClosingId),
+    /// There is no such hold, or it was lifted.
+    #[error("hold h{} does not stand", .0.0)]
+    NoHold(HoldId),
+    /// There never was such a batch.
+    #[error("there is no batch {}", .0.0)]
+    NoBatch(BatchId),
     /// No such notice stands, or ever stood, on the call list.
     #[error("{0} is not on the call list")]
     NotOnCallList(Reference),
@@ -376,6 +389,8 @@ pub struct Gauges {
     pub held_batches: u32,
     /// People who stand on the call list.
     pub call_list_people: u32,
+    /// Operator holds that stand.
+    pub operator_holds: u32,
     /// Age of the last complete snapshot per source, in seconds of domain time.
     pub snapshot_age_seconds: BTreeMap<SourceName, f64>,
 }

@@ -27,16 +27,22 @@ pub(crate) enum Due {
     Resolution,
     /// No report came in time.
     ReportDeadline,
+    /// An operator's hold covers it.
+    Stop,
+    /// The operator's hold that stopped it was lifted.
+    Free,
 }
 
 impl Due {
     /// Every kind, in the order in which a sweep looks for them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::LeaseEnd,
         Self::Expiry,
         Self::WindowEnd,
         Self::Resolution,
         Self::ReportDeadline,
+        Self::Stop,
+        Self::Free,
     ];
 }
 
@@ -206,17 +212,22 @@ impl Tables {
     /// What time asks of a message, if anything.
     pub(crate) fn due(&self, id: MessageId, times: &SweepTimes) -> Option<Due> {
         let row = self.messages.get(&id)?;
-        let not_after = self.notices.get(&row.notice)?.not_after;
+        let notice = self.notices.get(&row.notice)?;
+        let not_after = notice.not_after;
         let has_come = |time: DbTime| time <= times.db_now;
         match row.state {
             MessageState::Sending => {
                 has_come(row.lease_until.unwrap_or_default()).then_some(Due::LeaseEnd)
             }
             MessageState::Ready | MessageState::Held if not_after <= times.now => Some(Due::Expiry),
-            MessageState::Ready if row.repeat => {
-                has_come(row.dedup_until.unwrap_or_default()).then_some(Due::WindowEnd)
+            MessageState::Ready if row.repeat && has_come(row.dedup_until.unwrap_or_default()) => {
+                Some(Due::WindowEnd)
             }
-            MessageState::Ready | MessageState::Held => None,
+            MessageState::Ready => self.hold_on(row, notice).map(|_| Due::Stop),
+            MessageState::Held if row.is_stopped() => {
+                self.hold_on(row, notice).is_none().then_some(Due::Free)
+            }
+            MessageState::Held => None,
             MessageState::Unknown => {
                 has_come(row.quarantine_end().plus(row.lookup)).then_some(Due::Resolution)
             }
@@ -253,6 +264,12 @@ impl Tables {
                 Some(Due::ReportDeadline) => {
                     swept.unconfirmed += self.step(id, Event::ReportDeadline, None, &hand);
                 }
+                Some(Due::Stop) => {
+                    let why = self.stopped_by(id).unwrap_or_default();
+                    let stopped = self.shift(id, Event::Hold, Some(Reason::Operator), &hand, &why);
+                    swept.stopped += u32::from(stopped.is_some());
+                }
+                Some(Due::Free) => swept.freed += self.step(id, Event::Release, None, &hand),
                 None => {}
             }
         }

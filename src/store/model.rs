@@ -47,6 +47,7 @@ struct State {
     acts: BTreeMap<String, u32>,
     faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
     next_attempt: i64,
+    next_hold: i64,
     db_now: DbTime,
     disowned: BTreeSet<(String, u32)>,
 }
@@ -282,6 +283,7 @@ impl State {
             && message.not_before <= ask.now
             && ask.now < notice.not_after
             && !notice.superseded
+            && self.tables.hold_on(message, notice).is_none()
             && !self.tables.notices.values().any(older_is_sending)
     }
 

@@ -279,6 +279,10 @@ pub struct Swept {
     pub unconfirmed: u32,
     /// Parked reports whose attempt never came to light.
     pub let_go: u32,
+    /// Stopped by an operator's hold.
+    pub stopped: u32,
+    /// Free again, because the hold was lifted.
+    pub freed: u32,
 }
 
 impl Swept {
@@ -300,6 +304,8 @@ impl Swept {
             held: self.held + other.held,
             unconfirmed: self.unconfirmed + other.unconfirmed,
             let_go: self.let_go + other.let_go,
+            stopped: self.stopped + other.stopped,
+            freed: self.freed + other.freed,
         }
     }
 }

@@ -8,6 +8,7 @@ mod cells;
 mod claims;
 mod conn;
 mod desk;
+mod holds;
 mod ledger;
 mod load;
 mod nodes;
@@ -28,7 +29,7 @@ use super::sqlite::File;
 use super::{
     Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
     Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement,
-    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
+    StandingHold, StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
@@ -275,6 +276,10 @@ impl Desk for Database {
 
     async fn faults(&self) -> StoreResult<Vec<Fault>> {
         self.read(move |c| Box::pin(desk::faults(c))).await
+    }
+
+    async fn holds(&self) -> StoreResult<Vec<StandingHold>> {
+        self.read(move |c| Box::pin(holds::holds(c))).await
     }
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {

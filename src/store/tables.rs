@@ -13,7 +13,7 @@ use super::rows::{
     AppointmentId, AppointmentRow, AttemptRow, BatchRow, Hand, HistoryRow, MessagePerson,
     MessageRow, NextIds, NoticeRow, ReportRow,
 };
-use super::{AttemptId, BatchId, Known};
+use super::{AttemptId, BatchId, Known, StandingHold};
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
 use crate::domain::contact::{Contact, Unusable};
 use crate::domain::message::{self, Event, MessageBrief, MessageId, MessageState, Next, Reason};
@@ -46,6 +46,8 @@ pub(crate) struct Tables {
     pub(crate) attempts: BTreeMap<AttemptId, AttemptRow>,
     pub(crate) reports: BTreeMap<i64, ReportRow>,
     pub(crate) batches: BTreeMap<BatchId, BatchRow>,
+    /// The operator holds that stand, oldest first; a sweep needs them.
+    pub(crate) holds: Vec<StandingHold>,
     pub(crate) history: Vec<HistoryRow>,
     pub(crate) next: NextIds,
     pub(crate) touched: Touched,

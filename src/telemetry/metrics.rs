@@ -56,6 +56,7 @@ pub struct Metrics {
     oldest_due: Seconds,
     held_batches: Gauge,
     call_list_people: Gauge,
+    operator_holds: Gauge,
     snapshot_age: Family<OfSource, Seconds>,
     messages: Family<OfMessage, Counter>,
     reports: Family<OfReport, Counter>,
@@ -75,6 +76,7 @@ impl Default for Metrics {
             oldest_due: Seconds::default(),
             held_batches: Gauge::default(),
             call_list_people: Gauge::default(),
+            operator_holds: Gauge::default(),
             snapshot_age: Family::default(),
             messages: Family::default(),
             reports: Family::default(),
@@ -115,6 +117,11 @@ impl Metrics {
             "call_list_people",
             "People whom somebody must phone",
             self.call_list_people.clone(),
+        );
+        registry.register(
+            "operator_holds",
+            "Holds that a person has set and not lifted",
+            self.operator_holds.clone(),
         );
         registry.register(
             "snapshot_age_seconds",
@@ -171,6 +178,11 @@ impl Metrics {
     /// People whom somebody must phone.
     pub fn call_list_people(&self, people: u32) {
         self.call_list_people.set(people.into());
+    }
+
+    /// Holds that a person has set and not lifted.
+    pub fn operator_holds(&self, holds: u32) {
+        self.operator_holds.set(holds.into());
     }
 
     /// The age of a source's last complete snapshot, in seconds.
@@ -248,6 +260,7 @@ mod tests {
         metrics.oldest_due(1.5);
         metrics.held_batches(1);
         metrics.call_list_people(7);
+        metrics.operator_holds(2);
         metrics.snapshot_age(&source, 12.0);
         metrics.fault(&source);
         metrics.outcome(Channel::Sms, "accepted");
@@ -261,6 +274,7 @@ mod tests {
             "varsel_oldest_due_seconds 1.5",
             "varsel_held_batches 1",
             "varsel_call_list_people 7",
+            "varsel_operator_holds 2",
             "varsel_snapshot_age_seconds{source=\"oslo\"} 12.0",
             "varsel_faults_total{source=\"oslo\"} 1",
             "varsel_messages_total{channel=\"sms\",outcome=\"accepted\"} 1",

@@ -82,6 +82,7 @@ fn help_teaches_every_verb() {
         &["hold", "--help"],
         &["hold", "list", "--help"],
         &["hold", "show", "--help"],
+        &["hold", "add", "--help"],
         &["hold", "release", "--help"],
         &["hold", "discard", "--help"],
         &["closing", "--help"],

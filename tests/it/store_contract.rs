@@ -35,6 +35,7 @@ macro_rules! laws {
 mod desk;
 mod differential;
 mod fixtures;
+mod holds;
 mod postgres;
 mod power_cut;
 mod reading;

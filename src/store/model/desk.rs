@@ -6,8 +6,8 @@ use super::{Model, State, most};
 use crate::domain::closing::{Announced, ClosingId};
 use crate::store::rows::HistoryRow;
 use crate::store::{
-    Act, ActError, Acted, Batch, Call, Deed, Desk, Fault, Gauges, MustBePhoned, StoreResult, Story,
-    Tally,
+    Act, ActError, Acted, Batch, Call, Deed, Desk, Fault, Gauges, HoldId, HoldOn, MustBePhoned,
+    StandingHold, StoreResult, Story, Tally,
 };
 
 impl Desk for Model {
@@ -36,6 +36,15 @@ impl Desk for Model {
 
     async fn faults(&self) -> StoreResult<Vec<Fault>> {
         Ok(self.state().faults())
+    }
+
+    async fn holds(&self) -> StoreResult<Vec<StandingHold>> {
+        let state = self.state();
+        let holds = state.tables.holds.iter().map(|hold| StandingHold {
+            messages: state.tables.kept_by(&hold.on),
+            ..hold.clone()
+        });
+        Ok(holds.collect())
     }
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {
@@ -73,8 +82,42 @@ impl State {
                 closing.ok_or(ActError::NoClosing(*id))?.1 = true;
                 "closing_ended"
             }
+            Deed::AddHold(on) => return self.add_hold(act, on),
+            Deed::LiftHold(id) => {
+                let place = self.tables.holds.iter().position(|hold| hold.id == *id);
+                let hold = self
+                    .tables
+                    .holds
+                    .remove(place.ok_or(ActError::NoHold(*id))?);
+                let count = self.tables.kept_by(&hold.on);
+                let line = HistoryRow::of_act(act, "hold_lifted");
+                self.tables.history.push(line);
+                return Ok(Acted { count });
+            }
         };
         self.tables.history.push(HistoryRow::of_act(act, event));
         Ok(Acted { count: 1 })
+    }
+
+    fn add_hold(&mut self, act: &Act, on: &HoldOn) -> Result<Acted, ActError> {
+        if let HoldOn::Batch(batch) = on
+            && !self.tables.batches.contains_key(batch)
+        {
+            return Err(ActError::NoBatch(*batch));
+        }
+        self.next_hold += 1;
+        self.tables.holds.push(StandingHold {
+            id: HoldId(self.next_hold),
+            on: on.clone(),
+            reason: act.reason.clone(),
+            actor: act.actor.clone(),
+            since: act.at,
+            messages: 0,
+        });
+        let line = HistoryRow::of_act(act, "hold_added");
+        self.tables.history.push(line);
+        Ok(Acted {
+            count: self.tables.kept_by(on),
+        })
     }
 }

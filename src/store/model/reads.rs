@@ -189,6 +189,7 @@ impl State {
             untold_people_24h: count(self.people().values().filter(untold).count()),
             oldest_due_seconds: first.map_or(0.0, |first| (now - first).as_seconds_f64()),
             held_batches: count(held),
+            operator_holds: count(self.tables.holds.len()),
             call_list_people: self.tables.people_to_call(),
             snapshot_age_seconds: ages.collect(),
         }

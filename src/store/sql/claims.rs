@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Write;
 use super::cells::Cells;
 use super::conn::Conn;
+use super::holds::covered;
 use super::load;
 use super::save::save;
 use crate::domain::message::MessageId;
@@ -13,7 +14,8 @@ use crate::store::{AttemptId, Claim, ClaimAsk, Settlement, StoreResult};
 
 /// Picks what may leave, earliest deadline first. The index is named because it is in that order:
 /// the work is that of the limit, however many messages wait.
-const PICK: &str = "
+const PICK: &str = concat!(
+    "
 SELECT m.id FROM message m {index message_claim} {join} notice n ON n.id = m.notice
   {join} appointment a ON a.id = n.appointment
 WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
@@ -21,7 +23,11 @@ WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_afte
   AND NOT EXISTS (
     SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
     WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision)
-ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}";
+  AND NOT ",
+    covered!(),
+    "
+ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}"
+);
 
 /// The intent: `domain::message` allows `claim` in `ready` only, and so does this. A gateway counts
 /// its window from the first hand-over that may have reached it. What was picked is

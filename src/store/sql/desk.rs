@@ -53,6 +53,8 @@ impl Write for Act {
                 Ok(Acted { count: 1 })
             }
             Deed::EndClosing(id) => Err(ActError::NoClosing(*id)),
+            Deed::AddHold(on) => self.add_hold(conn, on).await?,
+            Deed::LiftHold(id) => self.lift_hold(conn, *id).await?,
             Deed::Tick(reference) => self.on_call(conn, *reference, false).await?,
             Deed::AnsweringMachine(reference) => self.on_call(conn, *reference, true).await?,
         };
@@ -304,6 +306,8 @@ pub(super) async fn gauges(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResu
     let first = Cells(&row).maybe_time("first")?;
     let sql = "SELECT count(*) FROM batch WHERE state = 'held'";
     let held_batches = conn.query(sql).number().await?;
+    let sql = "SELECT count(*) FROM hold WHERE lifted_at IS NULL";
+    let operator_holds = conn.query(sql).number().await?;
     let sql = "SELECT count(*) FROM (
                  SELECT DISTINCT n.appointment, n.role
                  FROM message m JOIN notice n ON n.id = m.notice
@@ -314,6 +318,7 @@ pub(super) async fn gauges(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResu
         oldest_due_seconds: first.map_or(0.0, |first| seconds(now - first)),
         held_batches: u32::try_from(held_batches).unwrap_or(u32::MAX),
         call_list_people: u32::try_from(call_list_people).unwrap_or(u32::MAX),
+        operator_holds: u32::try_from(operator_holds).unwrap_or(u32::MAX),
         snapshot_age_seconds: BTreeMap::new(),
     };
     let sql = "SELECT name, snapshot_at FROM source WHERE snapshot_at IS NOT NULL ORDER BY name";

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Write;
 use super::cells::Cells;
 use super::conn::Conn;
+use super::holds::{covered, standing};
 use super::load;
 use super::save::save;
 use crate::domain::message::{Channel, MessageId};
@@ -86,6 +87,19 @@ fn due_messages(due: Due) -> &'static str {
             "SELECT id FROM message WHERE state = 'accepted' AND report_by <= $1
              ORDER BY report_by, id LIMIT $2"
         }
+        // A hold has no time of its own; every message's number lies above that of the parameter.
+        Due::Stop => concat!(
+            "SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
+             WHERE m.state = 'ready' AND m.id > $1 AND ",
+            covered!(),
+            " ORDER BY m.id LIMIT $2"
+        ),
+        Due::Free => concat!(
+            "SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
+             WHERE m.state = 'held' AND m.reason = 'operator' AND m.id > $1 AND NOT ",
+            covered!(),
+            " ORDER BY m.id LIMIT $2"
+        ),
     }
 }
 
@@ -97,13 +111,19 @@ impl Write for Sweep {
             now: self.now,
             db_now: conn.now().await?,
         };
+        let holds = standing(conn).await?;
         let mut ids: Vec<i64> = Vec::new();
         for due in Due::ALL {
+            // Without a hold nothing is stopped, and nobody looks through all that waits.
+            if due == Due::Stop && holds.is_empty() {
+                continue;
+            }
             let found = conn
                 .query(due_messages(due))
                 .bind(match due {
                     Due::Expiry | Due::ReportDeadline => self.now.timestamp_millis(),
                     Due::LeaseEnd | Due::WindowEnd | Due::Resolution => times.db_now.0,
+                    Due::Stop | Due::Free => 0,
                 })
                 .bind(self.limits.batch);
             ids.extend(found.numbers().await?);
@@ -112,6 +132,7 @@ impl Write for Sweep {
             return Ok(Swept::default());
         }
         let mut tables = load::by_messages(conn, &ids).await?;
+        tables.holds = holds;
         let ids: Vec<_> = ids.into_iter().map(MessageId).collect();
         let swept = tables.sweep(&ids, &times);
         save(conn, &tables).await?;

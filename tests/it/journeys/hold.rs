@@ -130,3 +130,48 @@ async fn a_batch_is_discarded_without_a_daemon() {
     );
     assert!(gateway.taken().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_stops_an_office_and_lifts_it_again() {
+    let gateway = Gateway::start().await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    daemon.start().await;
+    let stop = [
+        "hold", "add", "--office", "gronland", "--reason", "checking",
+    ];
+    let (code, stopped, refused) = said(&daemon, &stop);
+    assert_eq!(code, 0, "{refused}");
+    assert!(
+        stopped.contains("Hold h1 stops office gronland"),
+        "{stopped}"
+    );
+    daemon.cancel_everybody().await;
+    daemon
+        .until("everybody is held", async || {
+            json(&daemon, &["status", "--json"])["held"] == 12
+        })
+        .await;
+    assert!(gateway.taken().is_empty());
+    let holds = &json(&daemon, &["hold", "list", "--json"])["holds"];
+    assert_eq!(
+        (&holds[0]["hold"], &holds[0]["messages"]),
+        (&"h1".into(), &12.into())
+    );
+    assert!(
+        daemon
+            .get("/metrics")
+            .await
+            .contains("varsel_operator_holds 1")
+    );
+    let (code, ..) = said(&daemon, &["hold", "release", "1", "--reason", "x"]);
+    assert_eq!(code, 2, "a batch needs --seen");
+    let (code, ..) = said(&daemon, &["hold", "add", "--reason", "x"]);
+    assert_eq!(code, 2, "hold what?");
+    let (code, ..) = said(&daemon, &["hold", "add", "--batch", "9", "--reason", "x"]);
+    assert_eq!(code, 1, "there is no such batch");
+    let lift = ["hold", "release", "h1", "--reason", "checked"];
+    let (code, _, refused) = said(&daemon, &lift);
+    assert_eq!(code, 0, "{refused}");
+    gateway.wait_for(PEOPLE as usize).await;
+    assert_eq!(said(&daemon, &lift).0, 1, "it is lifted");
+}

@@ -12,8 +12,8 @@ use varsel::domain::outcome::Outcome;
 use varsel::store::model::Model;
 use varsel::store::{Access, Database};
 use varsel::store::{
-    ActError, Claim, ClaimAsk, Deed, Entry, NewMessage, NewNotice, Record, ReportState, Store,
-    UnknownRule,
+    ActError, BatchId, Claim, ClaimAsk, Deed, Entry, HoldOn, NewMessage, NewNotice, Record,
+    ReportState, Store, UnknownRule,
 };
 
 use super::fixtures::*;
@@ -64,6 +64,11 @@ enum Step {
         n: u32,
         machine: bool,
     },
+    /// An operator holds something, or lifts the oldest hold.
+    Hold {
+        on: u8,
+        lift: bool,
+    },
     Join,
     Erase,
 }
@@ -77,6 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (n.clone(), rungs(), any::<bool>(), prop::bool::weighted(0.2)).prop_map(
             |(n, rungs, retry, braked)| Step::Change { n, rungs, retry, braked }),
+        2 => (0u8..4, any::<bool>()).prop_map(|(on, lift)| Step::Hold { on, lift }),
         2 => (n.clone(), any::<bool>()).prop_map(|(n, machine)| Step::Tick { n, machine }),
         2 => (n, rungs(), any::<bool>()).prop_map(
             |(n, rungs, release)| Step::Renew { n, rungs, release }),
@@ -184,6 +190,7 @@ impl<S: Store> Life<S> {
             }
             Step::Decide { release } => self.decide(*release, salt).await,
             Step::Tick { n, machine } => self.tick(*n, *machine, salt).await,
+            Step::Hold { on, lift } => self.hold(*on, *lift, salt).await,
             Step::Join => format!("{:?}", self.store.join("node-a").await.unwrap()),
             Step::Erase => {
                 let before = self.now - TimeDelta::minutes(1);
@@ -314,6 +321,20 @@ impl<S: Store> Life<S> {
         self.act(deed, salt).await
     }
 
+    async fn hold(&self, on: u8, lift: bool, salt: u32) -> String {
+        let oldest = self.store.holds().await.unwrap().into_iter().next();
+        let deed = match oldest {
+            Some(hold) if lift => Deed::LiftHold(hold.id),
+            _ => Deed::AddHold(match on {
+                0 => HoldOn::All,
+                1 => HoldOn::Office("gronland".into()),
+                2 => HoldOn::Channel(Channel::Sms),
+                _ => HoldOn::Batch(BatchId(1)),
+            }),
+        };
+        self.act(deed, salt).await
+    }
+
     async fn act(&self, deed: Deed, salt: u32) -> String {
         let mut act = act(&format!("act {salt}"), deed);
         act.at = self.now;
@@ -347,6 +368,7 @@ impl<S: Store> Life<S> {
         said += &format!("\n{tally:?}\n{:?}", store.gauges(self.now).await.unwrap());
         said += &format!("\n{:#?}", store.batches().await.unwrap());
         said += &format!("\n{:#?}", store.calls().await.unwrap());
+        said += &format!("\n{:#?}", store.holds().await.unwrap());
         let phoned = store.must_be_phoned(self.now, 2).await.unwrap();
         assert_eq!(
             phoned.people, tally.must_be_phoned,
