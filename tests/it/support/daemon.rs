@@ -134,6 +134,7 @@ cancelled = ["cancelled"]
             .args(arguments)
             .env_clear()
             .env("USER", "kari")
+            .env("LC_ALL", "C.UTF-8")
             .output()
             .unwrap()
     }

@@ -382,6 +382,7 @@ impl World {
         command.arg("-c").arg(config).args(words);
         let output = command
             .args(["--at", &self.now.to_rfc3339()])
+            .env("LC_ALL", "C.UTF-8")
             .output()
             .unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
