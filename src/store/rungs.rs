@@ -117,6 +117,7 @@ impl Tables {
         row.not_before = new.not_before;
         row.give_up_at = new.give_up_at;
         let (state, braked, notice) = (row.state, row.is_braked(), row.notice);
+        let stopped = row.is_stopped();
         if state == MessageState::Ready {
             row.reason = new.reason;
         }
@@ -127,6 +128,17 @@ impl Tables {
         let (to, reason) = start(new, brake);
         if dropped {
             self.put(id, to, reason, hand, "reopened", "");
+        } else if brake == Brake::Shut && stopped {
+            // Lifting a person's hold must not free what the brake keeps. Until then the claim
+            // itself leaves out what the hold covers.
+            self.put(
+                id,
+                MessageState::Held,
+                Some(Reason::Brake),
+                hand,
+                "hold",
+                "",
+            );
         } else if brake == Brake::Shut {
             self.shift(id, Event::Hold, Some(Reason::Brake), hand, "");
         } else if brake == Brake::Open && braked {
