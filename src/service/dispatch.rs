@@ -392,15 +392,6 @@ async fn hand_over(
             pause: false,
         };
     };
-    // It may have waited for the wire until it was useless.
-    let now = shared.clock.now().max(now);
-    if now >= claim.not_after {
-        return Outcome::NotSent {
-            cause: "expired while it waited for the wire".into(),
-            retry_after: None,
-            pause: false,
-        };
-    }
     let validity = (claim.not_after - now)
         .to_std()
         .unwrap_or_default()
