@@ -20,7 +20,7 @@ use crate::domain::retry::RetryPolicy;
 use crate::inbound::lmtp;
 use crate::service::schedule::Schedule;
 use crate::service::settings::{GatewaySettings, HttpSettings, Settings};
-use crate::source::sql;
+use crate::source::Settings as SourceSettings;
 use crate::store::{Place, postgres};
 
 mod check;
@@ -232,7 +232,7 @@ impl Config {
     }
 
     /// The settings of each source, in the order of the file, or why they cannot be made.
-    pub fn source_settings(&self) -> impl Iterator<Item = Result<sql::Settings, ConfigError>> {
+    pub fn source_settings(&self) -> impl Iterator<Item = Result<SourceSettings, ConfigError>> {
         self.file.source.iter().map(source::settings)
     }
 

@@ -3,7 +3,15 @@
 //! An implementation returns a complete, consistent read or an error; it concludes nothing about
 //! what changed. It knows neither the store nor the channels.
 
+pub mod any;
+mod mapping;
+mod row;
+pub mod settings;
 pub mod sql;
+mod start;
+
+pub use any::AnySource;
+pub use settings::{Meaning, Reads, Settings, StartFormat, Words};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -12,7 +12,8 @@ use super::words::Length;
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::settle::Waits;
-use crate::source::sql::{Address, Meaning, Place, Settings, StartFormat};
+use crate::source::sql::{self, Address, Place};
+use crate::source::{Meaning, Reads, Settings, StartFormat, Words};
 
 /// The settings of one source of a checked file, with the password read from its file.
 ///
@@ -21,10 +22,25 @@ use crate::source::sql::{Address, Meaning, Place, Settings, StartFormat};
 pub(super) fn settings(source: &Source) -> Result<Settings, ConfigError> {
     let place = place(source).map_err(|(_, problem, help)| ConfigError::new(problem, help))?;
     Ok(Settings {
-        name: SourceName(source.name.clone()),
-        place: with_password(place, source)?,
-        query: source.query.clone(),
-        floor: source.floor.clone(),
+        reads: Reads::Sql(sql::Settings {
+            name: SourceName(source.name.clone()),
+            place: with_password(place, source)?,
+            query: source.query.clone(),
+            floor: source.floor.clone(),
+            words: meaning(source),
+            statement_timeout: source.statement_timeout.0,
+        }),
+        every: source.every.0,
+        waits: Waits {
+            settle: delta(source.settle),
+            grace: delta(source.grace),
+        },
+        tell_own: source.tell_own,
+    })
+}
+
+fn meaning(source: &Source) -> Words {
+    Words {
         start: match source.start {
             Start::Naive => StartFormat::Naive,
             Start::Utc => StartFormat::Utc,
@@ -36,14 +52,7 @@ pub(super) fn settings(source: &Source) -> Result<Settings, ConfigError> {
         languages: words(&source.languages, |language| language.0),
         services: words(&source.services, |id| ServiceId(id.clone())),
         offices: words(&source.offices, |id| OfficeId(id.clone())),
-        every: source.every.0,
-        waits: Waits {
-            settle: delta(source.settle),
-            grace: delta(source.grace),
-        },
-        tell_own: source.tell_own,
-        statement_timeout: source.statement_timeout.0,
-    })
+    }
 }
 
 fn delta(length: Length) -> TimeDelta {

@@ -30,7 +30,7 @@ pub struct Settings {
     /// Where mails that come back are taken, if anywhere.
     pub lmtp: Option<lmtp::Place>,
     /// The booking systems.
-    pub sources: Vec<crate::source::sql::Settings>,
+    pub sources: Vec<crate::source::Settings>,
     /// The gateways.
     pub gateways: Vec<GatewaySettings>,
     /// The rules of planning.

@@ -25,8 +25,7 @@ use crate::inbound::lmtp;
 use crate::inbound::routes;
 use crate::service::intake::Watch;
 use crate::service::reports::Reports;
-use crate::source::SourceError;
-use crate::source::sql::{self, SqlSource};
+use crate::source::{self, AnySource, SourceError};
 use crate::store::{Store, StoreError, SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -85,7 +84,7 @@ impl StartError {
 
 /// A service that stands and waits to be run.
 pub struct Service<S> {
-    parts: Parts<S, SqlSource>,
+    parts: Parts<S, AnySource>,
     listener: TcpListener,
     router: Router,
     limits: Limits,
@@ -123,7 +122,7 @@ pub async fn start<S: Store>(
         sources: settings
             .sources
             .into_iter()
-            .map(|source| source.name)
+            .map(|source| source.name().clone())
             .collect(),
         directory,
         templates,
@@ -176,10 +175,10 @@ pub async fn start<S: Store>(
 /// # Errors
 /// As [`start`].
 pub async fn rehearse_source(
-    settings: sql::Settings,
+    settings: source::Settings,
     directory: Arc<Directory>,
 ) -> Result<Option<String>, StartError> {
-    let mut source = SqlSource::open(settings, directory).await?;
+    let mut source = AnySource::open(settings, directory).await?;
     Ok(source.may_write().await?)
 }
 
@@ -215,13 +214,13 @@ pub fn rehearse_listening(address: SocketAddr) -> Result<(), StartError> {
 async fn open_sources(
     settings: &Settings,
     directory: &Arc<Directory>,
-) -> Result<Vec<(SqlSource, Duration, Watch)>, StartError> {
+) -> Result<Vec<(AnySource, Duration, Watch)>, StartError> {
     let mut sources = Vec::new();
     for source in &settings.sources {
-        let mut open = SqlSource::open(source.clone(), Arc::clone(directory)).await?;
+        let mut open = AnySource::open(source.clone(), Arc::clone(directory)).await?;
         if let Some(what) = open.may_write().await? {
             tracing::warn!(
-                source = %source.name,
+                source = %source.name(),
                 "the account that reads this booking system may write to {what}. Varsel's session \
                  cannot write; give it an account that may only read"
             );

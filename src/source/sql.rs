@@ -6,25 +6,18 @@
 //! statement in one read transaction that ran to its end, or it is an error.
 
 mod link;
-mod mapping;
 mod place;
 mod reader;
-mod row;
-mod start;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
-use super::{Look, Snapshot, Source, SourceError};
+use super::mapping::Mapping;
+use super::{Look, Snapshot, Source, SourceError, Words};
 use crate::domain::appointment::{BookingKey, SourceName};
-use crate::domain::directory::{Directory, OfficeId, ServiceId};
-use crate::domain::language::Language;
-use crate::domain::settle::Waits;
-use mapping::Mapping;
+use crate::domain::directory::Directory;
 pub use place::{Address, AddressFault, Place};
 use reader::Reader;
 
@@ -46,54 +39,15 @@ pub struct Settings {
     /// (`2021-03-15`) a little before the present, to be compared as text. Rows that pass it although
     /// they are past are dropped after reading.
     pub floor: Option<String>,
-    /// How starts are written.
-    pub start: StartFormat,
-    /// The zone of naive starts where a row has no `tz`; `None` means the office's own.
-    pub naive_zone: Option<Tz>,
-    /// The region of numbers without a country code where the office names none ("NO").
-    pub region: String,
-    /// Status words and what they mean. A word not listed keeps the old state and is reported.
-    pub status: BTreeMap<String, Meaning>,
-    /// Language words; `nb`, `nn` and `en` need no entry.
-    pub languages: BTreeMap<String, Language>,
-    /// Service words; identifiers of the directory need no entry.
-    pub services: BTreeMap<String, ServiceId>,
-    /// Office words; identifiers of the directory need no entry.
-    pub offices: BTreeMap<String, OfficeId>,
-    /// How often it is read.
-    pub every: Duration,
-    /// How long changes wait before they count.
-    pub waits: Waits,
-    /// People are told what they did themselves.
-    pub tell_own: bool,
+    /// What its values mean.
+    pub words: Words,
     /// No statement may take longer ([`STATEMENT_TIMEOUT`]).
     pub statement_timeout: Duration,
 }
 
-/// How a source writes the start of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartFormat {
-    /// Local wall-clock time without a zone: `2021-03-24 09:20`.
-    Naive,
-    /// UTC, with or without a `Z`: `2021-03-24 08:20:00`.
-    Utc,
-    /// With its offset: `2021-03-24T09:20:00+01:00`.
-    Offset,
-}
-
-/// What a status word means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Meaning {
-    /// The person is expected.
-    Active,
-    /// The person must not come.
-    Cancelled,
-    /// The row says nothing: it is never a change and never gone.
-    Ignore,
-}
-
 /// A source that reads a SQL database.
 pub struct SqlSource {
+    settings: Settings,
     mapping: Mapping,
     /// Kept between reads; taken out for each, and put back only if that read ended well.
     reader: Option<Reader>,
@@ -106,9 +60,13 @@ impl SqlSource {
     /// [`SourceError::Mapping`] names a missing column or an unknown office or service;
     /// [`SourceError::Unavailable`] says why the database cannot be read.
     pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
-        let mapping = Mapping::new(settings, directory)?;
-        let reader = Some(Reader::open(mapping.settings()).await?);
-        Ok(Self { mapping, reader })
+        let mapping = Mapping::new(settings.name.clone(), settings.words.clone(), directory)?;
+        let reader = Some(Reader::open(&settings).await?);
+        Ok(Self {
+            settings,
+            mapping,
+            reader,
+        })
     }
 
     /// The reader of this database, or a new one after a failure and where the file was replaced:
@@ -117,9 +75,9 @@ impl SqlSource {
         match self.reader.take() {
             Some(mut reader) => match reader.is_current().await {
                 true => Ok(reader),
-                false => Reader::open(self.mapping.settings()).await,
+                false => Reader::open(&self.settings).await,
             },
-            None => Reader::open(self.mapping.settings()).await,
+            None => Reader::open(&self.settings).await,
         }
     }
 
@@ -138,7 +96,7 @@ impl SqlSource {
 
 impl Source for SqlSource {
     fn name(&self) -> &SourceName {
-        &self.mapping.settings().name
+        &self.settings.name
     }
 
     async fn snapshot(&mut self, floor: DateTime<Utc>) -> Result<Look, SourceError> {
@@ -165,6 +123,6 @@ impl Source for SqlSource {
     }
 
     fn mapping(&self) -> Option<String> {
-        Some(self.mapping.fingerprint())
+        Some(self.mapping.fingerprint(&[&self.settings.query]))
     }
 }

@@ -167,7 +167,7 @@ fn the_rooms_get_settings_that_say_what_the_file_says() {
     std::fs::write(folder.path().join("key"), "hemmelig\n").unwrap();
     let config = parse_in(folder.path(), HOUSE).unwrap();
     let settings = config.service(Clock::system()).unwrap();
-    assert_eq!(settings.sources[0].name.0, "oslo");
+    assert_eq!(settings.sources[0].name().0, "oslo");
     let [mail, gateway] = settings.gateways.as_slice() else {
         panic!("there are two gateways")
     };

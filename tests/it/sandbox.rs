@@ -24,14 +24,13 @@ use varsel::domain::contact::{Address, Phone};
 use varsel::domain::directory::{Directory, OfficeId};
 use varsel::domain::language::Language;
 use varsel::domain::outcome::{Outcome, ReportState};
-use varsel::domain::settle::Waits;
 use varsel::sandbox::gateway::{GatewayMode, SmsState};
 use varsel::sandbox::mail::{MailMode, ReadMail};
 use varsel::sandbox::register::{Booking, BookingQuery};
 use varsel::sandbox::story::Pace;
 use varsel::sandbox::{BOOKINGS, Sandbox, SandboxError, SandboxSettings, start};
-use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
-use varsel::source::{Look, Snapshot, Source};
+use varsel::source::sql::{Place, STATEMENT_TIMEOUT, Settings, SqlSource};
+use varsel::source::{Look, Meaning, Snapshot, Source, StartFormat, Words};
 
 use crate::email::{outgoing, settings as relay};
 
@@ -171,19 +170,18 @@ pub(crate) fn source_settings(sandbox: &Sandbox) -> Settings {
         place: Place::Sqlite(sandbox.register.path().to_owned()),
         query: word("query"),
         floor: Some(word("floor")),
-        start: StartFormat::Utc,
-        naive_zone: None,
-        region: word("region"),
-        status,
-        languages: languages
-            .iter()
-            .map(|(k, v)| (k.clone(), language(v)))
-            .collect(),
-        services: BTreeMap::new(),
-        offices: BTreeMap::new(),
-        every: Duration::from_secs(1),
-        waits: Waits::default(),
-        tell_own: false,
+        words: Words {
+            start: StartFormat::Utc,
+            naive_zone: None,
+            region: word("region"),
+            status,
+            languages: languages
+                .iter()
+                .map(|(k, v)| (k.clone(), language(v)))
+                .collect(),
+            services: BTreeMap::new(),
+            offices: BTreeMap::new(),
+        },
         statement_timeout: STATEMENT_TIMEOUT,
     }
 }

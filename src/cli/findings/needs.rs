@@ -11,8 +11,8 @@ use crate::cli::exit::{plainly, store_remedy};
 use crate::config::{Config, ConfigError};
 use crate::domain::directory::Directory;
 use crate::service::start::{StartError, rehearse_gateway, rehearse_listening, rehearse_source};
-use crate::source::SourceError;
 use crate::source::sql::Place;
+use crate::source::{Reads, SourceError};
 use crate::store::{Access, Database, Place as StorePlace, StoreError};
 
 /// What `run` would refuse although the file reads well. What is `known` to be wrong is not tried.
@@ -64,9 +64,11 @@ async fn sources(config: &Config, directory: &Arc<Directory>, known: &[&Finding]
                 continue;
             }
         };
-        let place = match settings.place {
-            Place::Sqlite(_) => "path",
-            Place::Postgres(_) | Place::Mysql(_) => "url",
+        let place = match &settings.reads {
+            Reads::Sql(sql) => match sql.place {
+                Place::Sqlite(_) => "path",
+                Place::Postgres(_) | Place::Mysql(_) => "url",
+            },
         };
         let (key, problem, help, not_there) = match rehearse_source(settings, Arc::clone(directory))
             .await

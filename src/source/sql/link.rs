@@ -12,9 +12,9 @@ use futures_util::stream::BoxStream;
 use sqlx::{ColumnIndex, Database, Decode, Row, Type};
 
 use super::place::Place;
-use super::row::Cell;
 use crate::domain::appointment::SourceName;
 use crate::source::SourceError;
+use crate::source::row::Cell;
 
 mod mysql;
 mod postgres;

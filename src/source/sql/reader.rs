@@ -8,10 +8,10 @@ use std::time::Duration;
 use chrono::{DateTime, Days, Utc};
 
 use super::link::{self, Link, Named};
-use super::mapping::{Filling, Mapping};
-use super::row::{Column, Raw};
 use super::{Look, Settings, Snapshot, SourceError};
 use crate::domain::appointment::BookingKey;
+use crate::source::mapping::{Filling, Mapping};
+use crate::source::row::{Cell, Column, Raw};
 
 /// An open database with its wrapped queries.
 pub(super) struct Reader {
@@ -183,7 +183,7 @@ impl Reader {
 fn take(
     filling: &mut Filling<'_>,
     columns: &[Column],
-    cells: Vec<super::row::Cell>,
+    cells: Vec<Cell>,
 ) -> Result<(), SourceError> {
     let mut raw = Raw::default();
     for (column, cell) in columns.iter().zip(cells) {

@@ -6,7 +6,8 @@ use varsel::domain::appointment::Standing;
 use varsel::domain::contact::Unusable;
 use varsel::domain::language::Language;
 use varsel::domain::recipient::Role;
-use varsel::source::sql::{Settings, StartFormat};
+use varsel::source::StartFormat;
+use varsel::source::sql::Settings;
 use varsel::source::{Snapshot, Source};
 
 use super::register::{ONE, QUERY, Register, faults, floor, key, only, open, read, utc};
@@ -147,10 +148,7 @@ async fn each_way_of_writing_a_start_is_one_instant() {
                 "UPDATE booking SET at = '{written}', zone = {zone}, place = '{office}'"
             ))
             .await;
-        let settings = Settings {
-            start: *format,
-            ..register.settings()
-        };
+        let settings = register.settings_with(|words| words.start = *format);
         let mut source = open(settings).await.unwrap();
         let snapshot = read(&mut source).await;
         assert_eq!(
@@ -167,10 +165,8 @@ async fn the_sources_zone_comes_between_the_rows_and_the_offices() {
     register
         .run("UPDATE booking SET at = '2021-07-01 09:20', place = 'algiers'")
         .await;
-    let settings = Settings {
-        naive_zone: Some(chrono_tz::Europe::Helsinki),
-        ..register.settings()
-    };
+    let settings =
+        register.settings_with(|words| words.naive_zone = Some(chrono_tz::Europe::Helsinki));
     let mut source = open(settings).await.unwrap();
     let snapshot = read(&mut source).await;
     assert_eq!(only(&snapshot).state.start, utc("2021-07-01T06:20:00Z"));

@@ -38,7 +38,10 @@ impl Town {
     async fn settings(&self, user: &str) -> Settings {
         let url = self.db.url().replace("varsel@", &format!("{user}@"));
         let mut settings = Register::with(&[]).await.settings();
-        settings.offices.insert("12".to_owned(), "gronland".into());
+        settings
+            .words
+            .offices
+            .insert("12".to_owned(), "gronland".into());
         Settings {
             place: Place::Postgres(Address::postgres(&url).unwrap()),
             query:

@@ -73,10 +73,11 @@ async fn a_query_that_does_not_fit_is_refused_at_the_start() {
         let said = refusal(settings).await.to_string();
         assert!(said.contains(expected), "{said}");
     }
-    let mut settings = register.settings();
-    settings
-        .offices
-        .insert("Sandvika".to_owned(), "sandvika".into());
+    let settings = register.settings_with(|words| {
+        words
+            .offices
+            .insert("Sandvika".to_owned(), "sandvika".into());
+    });
     let said = refusal(settings).await.to_string();
     assert!(
         said.contains("office \"Sandvika\" = \"sandvika\""),

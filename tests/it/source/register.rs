@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
@@ -12,9 +11,8 @@ use tempfile::TempDir;
 use varsel::domain::appointment::{Appointment, BookingKey, SourceName};
 use varsel::domain::directory::{Directory, Office, Practice, Service, ServiceKind};
 use varsel::domain::language::{Language, Texts};
-use varsel::domain::settle::Waits;
-use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
-use varsel::source::{Look, Snapshot, Source, SourceError};
+use varsel::source::sql::{Place, STATEMENT_TIMEOUT, Settings, SqlSource};
+use varsel::source::{Look, Meaning, Snapshot, Source, SourceError, StartFormat, Words};
 
 pub(super) const TABLE: &str = "CREATE TABLE booking (
     id INTEGER PRIMARY KEY, state TEXT, at TEXT, place TEXT, kind TEXT,
@@ -138,18 +136,24 @@ impl Register {
             place: Place::Sqlite(self.path()),
             query: QUERY.to_owned(),
             floor: None,
-            start: StartFormat::Naive,
-            naive_zone: None,
-            region: "NO".to_owned(),
-            status: status.map(|(word, m)| (word.to_owned(), m)).into(),
-            languages: languages.map(|(word, l)| (word.to_owned(), l)).into(),
-            services: [("Pass".to_owned(), "passport".into())].into(),
-            offices: [("Grønland".to_owned(), "gronland".into())].into(),
-            every: Duration::from_secs(30),
-            waits: Waits::default(),
-            tell_own: false,
+            words: Words {
+                start: StartFormat::Naive,
+                naive_zone: None,
+                region: "NO".to_owned(),
+                status: status.map(|(word, m)| (word.to_owned(), m)).into(),
+                languages: languages.map(|(word, l)| (word.to_owned(), l)).into(),
+                services: [("Pass".to_owned(), "passport".into())].into(),
+                offices: [("Grønland".to_owned(), "gronland".into())].into(),
+            },
             statement_timeout: STATEMENT_TIMEOUT,
         }
+    }
+
+    /// The same, with words of another meaning.
+    pub(super) fn settings_with(&self, change: impl FnOnce(&mut Words)) -> Settings {
+        let mut settings = self.settings();
+        change(&mut settings.words);
+        settings
     }
 
     pub(super) async fn open(&self) -> SqlSource {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use sqlx::mysql::MySqlConnection;
-use varsel::source::sql::{Address, Place, Settings, StartFormat};
-use varsel::source::{Look, Source, SourceError};
+use varsel::source::sql::{Address, Place, Settings};
+use varsel::source::{Look, Source, SourceError, StartFormat};
 
 use super::register::{Register, faults, floor, key, only, open, read, refusal, utc};
 use crate::support::mariadb;
@@ -39,7 +39,10 @@ impl Town {
         let (user, password) = mariadb::READER;
         let address = Address::mysql(&self.db.url(user)).unwrap();
         let mut settings = Register::with(&[]).await.settings();
-        settings.offices.insert("12".to_owned(), "gronland".into());
+        settings
+            .words
+            .offices
+            .insert("12".to_owned(), "gronland".into());
         Settings {
             place: Place::Mysql(address.with_password(password.into())),
             query:
@@ -80,10 +83,8 @@ async fn every_type_is_read_as_text_and_means_what_it_means_in_a_file() {
               UPDATE booking SET at = '2021-03-24 13:20:00'",
     )
     .await;
-    let settings = Settings {
-        start: StartFormat::Utc,
-        ..town.settings().await
-    };
+    let mut settings = town.settings().await;
+    settings.words.start = StartFormat::Utc;
     let mut source = open(settings).await.unwrap();
     assert_eq!(
         only(&read(&mut source).await).state.start,

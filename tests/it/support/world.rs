@@ -34,7 +34,8 @@ use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
 use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Wakes};
-use varsel::source::sql::{Meaning, Place, STATEMENT_TIMEOUT, Settings, SqlSource, StartFormat};
+use varsel::source::sql::{self, Place, STATEMENT_TIMEOUT};
+use varsel::source::{AnySource, Meaning, Reads, Settings, StartFormat, Words};
 use varsel::store::{
     Access, Act, Database, Deed, Desk, Outbox, Story, SweepLimits, Tally, UnknownRule,
 };
@@ -100,7 +101,7 @@ pub struct World {
     pub mail: Mailbox,
     pub reports: Arc<Reports<Database>>,
     register: SqliteConnection,
-    intake: Intake<SqlSource, Database>,
+    intake: Intake<AnySource, Database>,
     watched: Settings,
     upkeep: Upkeep<Database>,
     ways: Vec<Way>,
@@ -142,7 +143,7 @@ impl World {
             email_way(mail.address, mode),
         ];
         let watched = source(&path);
-        let source = SqlSource::open(watched.clone(), Arc::clone(&shared.directory))
+        let source = AnySource::open(watched.clone(), Arc::clone(&shared.directory))
             .await
             .unwrap();
         let every = Duration::from_secs(30);
@@ -205,8 +206,9 @@ impl World {
     }
 
     /// From now on it is read by another mapping.
-    pub async fn map_otherwise(&mut self, change: impl FnOnce(&mut Settings)) {
-        change(&mut self.watched);
+    pub async fn map_otherwise(&mut self, change: impl FnOnce(&mut sql::Settings)) {
+        let Reads::Sql(sql) = &mut self.watched.reads;
+        change(sql);
         self.restart().await;
     }
 
@@ -217,7 +219,7 @@ impl World {
             waits: settings.waits,
             tell_own: settings.tell_own,
         };
-        let source = SqlSource::open(settings, Arc::clone(&self.shared.directory))
+        let source = AnySource::open(settings, Arc::clone(&self.shared.directory))
             .await
             .unwrap();
         let (shared, store) = (Arc::clone(&self.shared), self.store.clone());
@@ -585,12 +587,7 @@ fn source(path: &Path) -> Settings {
         ("booked", Meaning::Active),
         ("cancelled", Meaning::Cancelled),
     ];
-    Settings {
-        name: SourceName("register".to_owned()),
-        place: Place::Sqlite(path.to_owned()),
-        query: "SELECT id, status, start, office, service, phone, email, language FROM bookings"
-            .to_owned(),
-        floor: None,
+    let words = Words {
         start: StartFormat::Naive,
         naive_zone: None,
         region: "NO".to_owned(),
@@ -601,9 +598,20 @@ fn source(path: &Path) -> Settings {
         languages: BTreeMap::new(),
         services: BTreeMap::new(),
         offices: BTreeMap::new(),
+    };
+    Settings {
+        reads: Reads::Sql(sql::Settings {
+            name: SourceName("register".to_owned()),
+            place: Place::Sqlite(path.to_owned()),
+            query:
+                "SELECT id, status, start, office, service, phone, email, language FROM bookings"
+                    .to_owned(),
+            floor: None,
+            words,
+            statement_timeout: STATEMENT_TIMEOUT,
+        }),
         every: Duration::from_secs(30),
         waits: Waits::default(),
         tell_own: false,
-        statement_timeout: STATEMENT_TIMEOUT,
     }
 }

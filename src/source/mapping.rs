@@ -13,8 +13,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::row::{Column, Fault, Raw, shown, unknown};
 use super::start::{naive, unreadable_start, with_offset};
-use super::{Meaning, Settings, Snapshot, SourceError, StartFormat};
-use crate::domain::appointment::{Appointment, BookingKey, BookingState, Standing};
+use super::{Meaning, Snapshot, SourceError, StartFormat, Words};
+use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use crate::domain::calendar;
 use crate::domain::contact::{Contact, Regions};
 use crate::domain::directory::{Directory, Office, OfficeId, ServiceId};
@@ -24,50 +24,57 @@ use crate::domain::recipient::{Recipient, Role};
 
 /// The configuration's words with the directory they lead to.
 pub(super) struct Mapping {
-    settings: Settings,
+    name: SourceName,
+    words: Words,
     directory: Arc<Directory>,
 }
 
 impl Mapping {
     /// Checks that every word leads to something that is there.
-    pub(super) fn new(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
-        let offices = settings.offices.iter();
+    pub(super) fn new(
+        name: SourceName,
+        words: Words,
+        directory: Arc<Directory>,
+    ) -> Result<Self, SourceError> {
+        let offices = words.offices.iter();
         let lost = offices.filter(|(_, id)| !directory.offices.contains_key(*id));
         let mut lost: Vec<String> = lost
             .map(|(w, id)| format!("office \"{w}\" = \"{id}\""))
             .collect();
-        let services = settings.services.iter();
+        let services = words.services.iter();
         let unknown = services.filter(|(_, id)| !directory.services.contains_key(*id));
         lost.extend(unknown.map(|(w, id)| format!("service \"{w}\" = \"{id}\"")));
         if lost.is_empty() {
             return Ok(Self {
-                settings,
+                name,
+                words,
                 directory,
             });
         }
         Err(SourceError::Mapping {
-            source_name: settings.name,
+            source_name: name,
             problem: format!("not in the directory: {}", lost.join(", ")),
         })
     }
 
-    /// A fingerprint of everything that gives rows their meaning.
-    pub(super) fn fingerprint(&self) -> String {
-        let settings = &self.settings;
+    /// A fingerprint of everything that gives rows their meaning: how they are read, which is their
+    /// source's own matter, and what their words mean.
+    pub(super) fn fingerprint(&self, read: &[&str]) -> String {
+        let words = &self.words;
         let mut hash = Xxh3::new();
         let mut part = |text: &str| {
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         };
-        part(&settings.query);
-        part(match settings.start {
+        read.iter().for_each(|text| part(text));
+        part(match words.start {
             StartFormat::Naive => "naive",
             StartFormat::Utc => "utc",
             StartFormat::Offset => "offset",
         });
-        part(settings.naive_zone.map_or("", |zone| zone.name()));
-        part(&settings.region);
-        for (word, meaning) in &settings.status {
+        part(words.naive_zone.map_or("", |zone| zone.name()));
+        part(&words.region);
+        for (word, meaning) in &words.status {
             part(word);
             part(match meaning {
                 Meaning::Active => "active",
@@ -75,20 +82,16 @@ impl Mapping {
                 Meaning::Ignore => "ignore",
             });
         }
-        for (word, language) in &settings.languages {
+        for (word, language) in &words.languages {
             part(word);
             part(language.tag());
         }
-        let words = settings.services.iter().map(|(word, id)| (word, &id.0));
-        for (word, id) in words.chain(settings.offices.iter().map(|(word, id)| (word, &id.0))) {
+        let named = words.services.iter().map(|(word, id)| (word, &id.0));
+        for (word, id) in named.chain(words.offices.iter().map(|(word, id)| (word, &id.0))) {
             part(word);
             part(id);
         }
         format!("{:032x}", hash.digest128())
-    }
-
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// An empty snapshot, to be filled row by row.
@@ -103,7 +106,7 @@ impl Mapping {
 
     fn meaning(&self, raw: &Raw) -> Result<Meaning, Fault> {
         let word = raw.text(Column::Status)?;
-        self.settings.status.get(word).copied().ok_or_else(|| {
+        self.words.status.get(word).copied().ok_or_else(|| {
             let remedy = "is not mapped: list it under active, cancelled or ignore";
             Fault::new(Column::Status, format!("{} {remedy}", shown(word)))
         })
@@ -111,7 +114,7 @@ impl Mapping {
 
     fn office(&self, raw: &Raw) -> Result<(OfficeId, &Office), Fault> {
         let word = raw.text(Column::Office)?;
-        let mapped = self.settings.offices.get(word);
+        let mapped = self.words.offices.get(word);
         let id = mapped.cloned().unwrap_or_else(|| OfficeId::from(word));
         match self.directory.offices.get(&id) {
             Some(office) => Ok((id, office)),
@@ -121,7 +124,7 @@ impl Mapping {
 
     fn service(&self, raw: &Raw) -> Result<ServiceId, Fault> {
         let word = raw.text(Column::Service)?;
-        let mapped = self.settings.services.get(word);
+        let mapped = self.words.services.get(word);
         let id = mapped.cloned().unwrap_or_else(|| ServiceId::from(word));
         if self.directory.services.contains_key(&id) {
             Ok(id)
@@ -134,7 +137,7 @@ impl Mapping {
         let Some(word) = raw.given(Column::Language)? else {
             return Ok(None);
         };
-        if let Some(language) = self.settings.languages.get(word) {
+        if let Some(language) = self.words.languages.get(word) {
             return Ok(Some(*language));
         }
         Language::from_str(word).map(Some).map_err(|_| {
@@ -146,7 +149,7 @@ impl Mapping {
     /// The zone of a naive start: the row's, else the source's, else the office's.
     fn zone(&self, raw: &Raw, office: &Office) -> Result<Tz, Fault> {
         let Some(word) = raw.given(Column::Tz)? else {
-            return Ok(self.settings.naive_zone.unwrap_or(office.zone));
+            return Ok(self.words.naive_zone.unwrap_or(office.zone));
         };
         word.parse().map_err(|_| {
             let remedy = "is not a time zone; zones are written like Europe/Oslo";
@@ -157,7 +160,7 @@ impl Mapping {
     /// The start, to the second: fractions are no appointment's, and stores keep fewer of them.
     fn start(&self, raw: &Raw, office: &Office) -> Result<DateTime<Utc>, Fault> {
         let text = raw.text(Column::Start)?;
-        let start = match self.settings.start {
+        let start = match self.words.start {
             StartFormat::Naive => {
                 let zone = self.zone(raw, office)?;
                 naive(text).map(|local| calendar::instant(local, zone))
@@ -165,7 +168,7 @@ impl Mapping {
             StartFormat::Utc => naive(text.trim_end_matches(['Z', 'z'])).map(|utc| utc.and_utc()),
             StartFormat::Offset => with_offset(text),
         };
-        let start = start.ok_or_else(|| unreadable_start(text, self.settings.start))?;
+        let start = start.ok_or_else(|| unreadable_start(text, self.words.start))?;
         Ok(start.trunc_subsecs(0))
     }
 
@@ -202,7 +205,7 @@ impl Mapping {
     fn contact(&self, raw: &Raw, office: &Office) -> Contact {
         let regions = Regions {
             default: match office.region.as_str() {
-                "" => &self.settings.region,
+                "" => &self.words.region,
                 region => region,
             },
             plausible: &office.plausible_regions,
@@ -225,7 +228,7 @@ impl Mapping {
     ) -> Result<Appointment, Fault> {
         let (office_id, office) = self.office(raw)?;
         Ok(Appointment {
-            source: self.settings.name.clone(),
+            source: self.name.clone(),
             key: key.clone(),
             state: BookingState {
                 standing,
@@ -310,7 +313,7 @@ impl Filling<'_> {
     fn key(&mut self, raw: &Raw) -> Result<BookingKey, SourceError> {
         let number = self.keys.len() + 1;
         let wrong = |problem| SourceError::Mapping {
-            source_name: self.mapping.settings.name.clone(),
+            source_name: self.mapping.name.clone(),
             problem,
         };
         // A key is kept to the last blank: a look-up must find it again as it is written there.
