@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
 use super::calendar;
@@ -78,12 +78,50 @@ impl Hours {
     ) -> Option<DateTime<Utc>> {
         let days = calendar::local_day(at, zone).iter_days();
         days.take(DAYS_LOOKED_AT)
-            .filter(|day| self.week.contains(&day.weekday()) && !holidays.hold(*day))
-            .find_map(|day| {
-                let open = calendar::instant(day.and_time(self.from), zone);
-                let end = calendar::instant(day.and_time(self.to), zone);
-                (at < end).then(|| open.max(at))
-            })
+            .filter_map(|day| self.on(day, holidays, zone))
+            .find_map(|(open, end)| (at < end).then(|| open.max(at)))
+    }
+
+    /// The last instant from which somebody answers for `length` in all before `until`, or, where
+    /// there is less than that between `now` and `until`, for as long as there is; `None` if nobody
+    /// answers in between.
+    #[must_use]
+    pub fn last_chance(
+        &self,
+        holidays: &Holidays,
+        zone: Tz,
+        (now, until): (DateTime<Utc>, DateTime<Utc>),
+        length: TimeDelta,
+    ) -> Option<DateTime<Utc>> {
+        let today = calendar::local_day(now, zone);
+        let days = std::iter::successors(Some(calendar::local_day(until, zone)), |day| {
+            day.pred_opt().filter(|day| *day >= today)
+        });
+        let (mut left, mut chance) = (length, None);
+        let open = days.take(DAYS_LOOKED_AT);
+        for (open, end) in open.filter_map(|day| self.on(day, holidays, zone)) {
+            let (open, end) = (open.max(now), end.min(until));
+            if open < end && left > TimeDelta::zero() {
+                let used = left.min(end - open);
+                left -= used;
+                chance = Some(end - used);
+            }
+        }
+        chance
+    }
+
+    /// The opening and the end on a day, if somebody answers then.
+    fn on(
+        &self,
+        day: NaiveDate,
+        holidays: &Holidays,
+        zone: Tz,
+    ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let open = self.week.contains(&day.weekday()) && !holidays.hold(day);
+        open.then(|| {
+            let at = |time| calendar::instant(day.and_time(time), zone);
+            (at(self.from), at(self.to))
+        })
     }
 
     /// "09.00-15.00" or "09:00-15:00".

@@ -108,6 +108,9 @@ pub struct AttemptFacts {
     pub give_up_at: DateTime<Utc>,
     /// How long a report is waited for; `None` where the gateway gives none.
     pub report_within: Option<Duration>,
+    /// Its rung waits for a report at least so long after its last try, and else no longer than
+    /// until `give_up_at`.
+    pub report_least: Duration,
     /// Where in the jitter's range this retry falls, in [0, 1).
     pub jitter: f64,
 }
@@ -123,7 +126,7 @@ pub fn after_attempt(outcome: &Outcome, facts: &AttemptFacts, policy: &RetryPoli
     };
     match outcome {
         Outcome::Accepted { .. } => Decision {
-            report_by: facts.report_within.map(|wait| facts.now + wait),
+            report_by: facts.report_within.map(|wait| report_by(facts, wait)),
             ..plain(Event::Accepted, None)
         },
         Outcome::NotSent { retry_after, .. } => {
@@ -139,4 +142,10 @@ pub fn after_attempt(outcome: &Outcome, facts: &AttemptFacts, policy: &RetryPoli
         Outcome::Unknown { .. } => plain(Event::Unclear, None),
         Outcome::Withheld(reason) => plain(Event::Suppress, Some(*reason)),
     }
+}
+
+/// Silence is no longer waited out than the rung has time, or the next one would come too late.
+fn report_by(facts: &AttemptFacts, within: Duration) -> DateTime<Utc> {
+    let rung = facts.give_up_at.max(facts.now + facts.report_least);
+    (facts.now + within).min(rung)
 }

@@ -24,6 +24,7 @@ pub use self::particulars::{Bundle, Correction, Particulars};
 
 mod case;
 mod particulars;
+mod timing;
 
 /// The kind of change a rule speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

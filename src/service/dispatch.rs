@@ -431,6 +431,7 @@ fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcom
         attempts: claim.attempts,
         give_up_at: claim.give_up_at.min(claim.not_after),
         report_within: gateway.report_within,
+        report_least: shared.rules.rung_time.least,
         jitter: shared.chance.jitter(),
     };
     let decision = after_attempt(&outcome, &facts, &shared.retry);

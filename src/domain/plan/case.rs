@@ -3,8 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use super::{
-    Circumstances, NoPlan, Particulars, PlannedMessage, PlannedNotice, Rule, RungTime, Telling,
-    When,
+    Circumstances, NoPlan, Particulars, PlannedMessage, PlannedNotice, Rule, Telling, When, timing,
 };
 use crate::domain::appointment::Appointment;
 use crate::domain::calendar;
@@ -161,13 +160,17 @@ impl<'a> Case<'a> {
 
     pub(super) fn message(&self, rung: Rung, due_by: DateTime<Utc>) -> PlannedMessage {
         let rules = self.around.rules;
-        let window = rules.windows.of(rung.channel);
+        let time = &rules.rung_time;
         let now = self.around.now;
+        let call_by = timing::call_by(self.office, self.service.kind, now, due_by);
         let not_before = match rung.channel {
             // The call list shows a person at once; when to call is the caller's to see.
             Channel::Phone => now,
             Channel::Sms | Channel::Email => {
-                calendar::send_time(window, self.office.zone, now, due_by, rules.quiet_reserve)
+                let window = rules.windows.of(rung.channel);
+                let zone = self.office.zone;
+                let open = calendar::send_time(window, zone, now, due_by, rules.quiet_reserve);
+                timing::unless_too_late(open, now, call_by, time)
             }
         };
         PlannedMessage {
@@ -176,17 +179,7 @@ impl<'a> Case<'a> {
             address: self.recipient.contact.address(rung.channel),
             reason: rung.reason,
             not_before,
-            give_up_at: give_up_at(not_before, due_by, &rules.rung_time),
+            give_up_at: timing::give_up_at(not_before, due_by, call_by, time),
         }
     }
-}
-
-/// A rung has a share of the time that is left, within its bounds and never past `due_by`.
-fn give_up_at(from: DateTime<Utc>, due_by: DateTime<Utc>, time: &RungTime) -> DateTime<Utc> {
-    let left = (due_by - from).to_std().unwrap_or_default();
-    let share = left
-        .mul_f64(time.share.clamp(0.0, 1.0))
-        .max(time.least)
-        .min(time.most);
-    (from + share).min(due_by.max(from))
 }

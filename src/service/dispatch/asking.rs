@@ -77,6 +77,7 @@ pub(super) async fn answers(
         attempts: asked.attempts,
         give_up_at: asked.give_up_at,
         report_within: gateway.report_within,
+        report_least: shared.rules.rung_time.least,
         jitter: shared.chance.jitter(),
     };
     let decision = after_attempt(&outcome, &facts, &shared.retry);

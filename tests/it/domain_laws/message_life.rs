@@ -299,6 +299,7 @@ proptest! {
             attempts,
             give_up_at: now() + TimeDelta::seconds(left),
             report_within: None,
+            report_least: Duration::ZERO,
             jitter,
         };
         let policy = RetryPolicy {
@@ -324,6 +325,27 @@ proptest! {
         };
         prop_assert_eq!(decision.event, expected);
     }
+
+    #[test]
+    fn silence_is_not_waited_out_longer_than_the_rung_has_time(
+        left in -600i64..100_000, within in 0u64..100_000, least in 0u64..1200,
+    ) {
+        let (within, least) = (Duration::from_secs(within), Duration::from_secs(least));
+        let facts = AttemptFacts {
+            now: now(),
+            attempts: 1,
+            give_up_at: now() + TimeDelta::seconds(left),
+            report_within: Some(within),
+            report_least: least,
+            jitter: 0.0,
+        };
+        let policy = RetryPolicy { base: Duration::ZERO, cap: Duration::ZERO };
+        let taken = after_attempt(&Outcome::Accepted { gateway_id: None }, &facts, &policy);
+        let by = taken.report_by.expect("the gateway reports");
+        prop_assert!(by <= now() + within);
+        prop_assert!(by <= facts.give_up_at.max(now() + least));
+        prop_assert!(by >= now() + within.min(least));
+    }
 }
 
 #[test]
@@ -333,6 +355,7 @@ fn every_outcome_leads_to_an_event_that_sending_understands() {
         attempts: 1,
         give_up_at: now() + TimeDelta::hours(1),
         report_within: Some(Duration::from_secs(60)),
+        report_least: Duration::ZERO,
         jitter: 0.5,
     };
     let policy = RetryPolicy {

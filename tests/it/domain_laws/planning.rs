@@ -2,10 +2,10 @@
 
 mod house;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use proptest::prelude::*;
 use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
-use varsel::domain::calendar::local_day;
+use varsel::domain::calendar::{instant, local_day};
 use varsel::domain::change::{Change, ChangeKind, change};
 use varsel::domain::contact::Contact;
 use varsel::domain::directory::{Office, ServiceKind};
@@ -230,6 +230,19 @@ proptest! {
     }
 
     #[test]
+    fn a_rung_leaves_the_callers_an_hour_of_their_hours_or_all_that_is_left((scene, notices) in planned()) {
+        let office = office_of(&scene.change.new);
+        let least = TimeDelta::from_std(rules().rung_time.least).unwrap();
+        for notice in &notices {
+            for message in notice.messages.iter().filter(|m| m.channel != Channel::Phone) {
+                let left_from = |at| staffed(&office, scene.kind(), at, notice.due_by).min(TimeDelta::hours(1));
+                // The last try may need `least` for its report; the first is made in any case.
+                prop_assert!(left_from(message.give_up_at + least) >= left_from(scene.now + least));
+            }
+        }
+    }
+
+    #[test]
     fn whoever_has_no_address_stands_on_the_call_list_at_once((scene, notices) in planned()) {
         if scene.contact.phone.is_err() && scene.contact.email.is_err() {
             for notice in &notices {
@@ -239,6 +252,28 @@ proptest! {
             }
         }
     }
+}
+
+/// How long somebody answers at an office between two instants.
+fn staffed(
+    office: &Office,
+    kind: ServiceKind,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> TimeDelta {
+    let line = office.line(kind).map(|line| &line.hours);
+    let hours = line.or(office.practice.opening.as_ref()).unwrap();
+    let day_before = local_day(from, office.zone).pred_opt().unwrap();
+    let days = day_before
+        .iter_days()
+        .take_while(|day| *day <= local_day(to, office.zone));
+    let open = days
+        .filter(|day| hours.week.contains(&day.weekday()) && !office.practice.holidays.hold(*day));
+    let stretches = open.map(|day| {
+        let at = |time| instant(day.and_time(time), office.zone);
+        (at(hours.to).min(to) - at(hours.from).max(from)).max(TimeDelta::zero())
+    });
+    stretches.sum()
 }
 
 fn scene(service: &'static str, now: DateTime<Utc>) -> Scene {
@@ -304,4 +339,19 @@ fn a_message_at_night_waits_for_the_morning_unless_there_is_no_time() {
         leaves[0].due_by,
         booking(Standing::Active, "2021-03-24T08:20:00Z", "x").start
     );
+}
+
+#[test]
+fn the_call_list_is_reached_while_somebody_still_answers() {
+    let sms = |when: &str| scene("passport", utc(when)).plan().unwrap()[0].messages[0].clone();
+    // Wednesday 09:20 in Oslo; Monday and Tuesday are holidays. The line answers for twenty minutes
+    // on Wednesday, so Friday 14:20 is the last chance, and the report needs its ten minutes.
+    let noon = sms("2021-03-19T11:00:00Z");
+    assert_eq!(noon.give_up_at, utc("2021-03-19T13:10:00Z"));
+    // Less than an hour is left of Friday: everybody who is there is needed at once.
+    let late = sms("2021-03-19T13:45:00Z");
+    assert_eq!(late.give_up_at, late.not_before);
+    // Nobody answers before Wednesday any more, so there is time.
+    let evening = sms("2021-03-19T15:00:00Z");
+    assert_eq!(evening.give_up_at, utc("2021-03-20T15:00:00Z"));
 }

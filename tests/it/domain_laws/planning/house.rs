@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::NaiveTime;
+use chrono::{NaiveTime, Weekday};
 use varsel::domain::calendar::SendWindow;
 use varsel::domain::closing::{Closing, ClosingKind, NextStep};
 use varsel::domain::directory::{
-    DigitalRoute, Directory, Office, Practice, Service, ServiceId, ServiceKind, Validity,
+    DigitalRoute, Directory, Line, Office, Practice, Service, ServiceId, ServiceKind, Validity,
 };
-use varsel::domain::hours::Hours;
+use varsel::domain::hours::{Holidays, Hours};
 use varsel::domain::ladder::Ladder;
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::Channel;
@@ -62,10 +62,19 @@ pub(super) fn directory() -> Directory {
             region: "NO".to_owned(),
             plausible_regions: Vec::new(),
             language,
-            passport_line: None,
+            passport_line: Some(line()),
             immigration_line: None,
             email: None,
-            practice: Practice::default(),
+            practice: Practice {
+                opening: Some(opening()),
+                holidays: Holidays {
+                    norwegian: true,
+                    local: ["2021-03-22", "2021-03-23"]
+                        .map(|day| day.parse().unwrap())
+                        .into(),
+                },
+                ..Practice::default()
+            },
         };
         (office.id.clone(), office)
     };
@@ -78,6 +87,28 @@ pub(super) fn directory() -> Directory {
         .map(office)
         .into(),
         services: SERVICES.map(service).into(),
+    }
+}
+
+fn clock(hour: u32, minute: u32) -> NaiveTime {
+    NaiveTime::from_hms_opt(hour, minute, 0).unwrap()
+}
+
+/// Whoever has a passport appointment is phoned in its hours.
+fn line() -> Line {
+    Line {
+        phone: String::new(),
+        hours: Hours::workdays(clock(9, 0), clock(15, 0)),
+        section: Texts::default(),
+    }
+}
+
+/// The immigration section has no line here; somebody is there while it is open, which is short.
+fn opening() -> Hours {
+    Hours {
+        from: clock(8, 15),
+        to: clock(8, 55),
+        week: vec![Weekday::Sun, Weekday::Tue, Weekday::Wed, Weekday::Thu],
     }
 }
 
@@ -104,10 +135,9 @@ fn rule(services: &[&str], when: When, short: Option<bool>, purpose: Purpose) ->
 }
 
 pub(super) fn rules() -> Rules {
-    let clock = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     let day = SendWindow::Daily {
-        from: clock(8),
-        to: clock(21),
+        from: clock(8, 0),
+        to: clock(21, 0),
     };
     Rules {
         rules: vec![
