@@ -139,6 +139,31 @@ impl Listener {
     }
 }
 
+/// Whether a socket can be made here: the folder is there, and nobody listens at the place.
+///
+/// # Errors
+/// What the system would say to the listener.
+pub async fn is_free(path: &Path) -> std::io::Result<()> {
+    use std::io::{Error, ErrorKind};
+    use std::os::unix::fs::FileTypeExt;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !std::fs::metadata(folder)?.is_dir() {
+        return Err(ErrorKind::NotADirectory.into());
+    }
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => Err(Error::new(
+            ErrorKind::AlreadyExists,
+            "another file is there",
+        )),
+        Ok(_) if tokio::net::UnixStream::connect(path).await.is_ok() => {
+            Err(ErrorKind::AddrInUse.into())
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
 /// A socket nobody listens on is what a killed process leaves; anything else stays.
 async fn remove_left_behind(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::FileTypeExt;

@@ -210,6 +210,25 @@ pub fn rehearse_listening(address: SocketAddr) -> Result<(), StartError> {
     bind().map_err(|problem| StartError::Listen { address, problem })
 }
 
+/// Whether mails that come back could be taken at this place. An address is bound for a moment; of a
+/// socket file only the folder is looked at, and whether somebody listens there.
+///
+/// # Errors
+/// As [`start`].
+pub async fn rehearse_mails(place: &lmtp::Place) -> Result<(), StartError> {
+    let refused = |problem| StartError::ListenForMails {
+        place: place.clone(),
+        problem,
+    };
+    match place {
+        lmtp::Place::Tcp(address) => rehearse_listening(*address).map_err(|error| match error {
+            StartError::Listen { problem, .. } => refused(problem),
+            other => other,
+        }),
+        lmtp::Place::Unix(path) => lmtp::is_free(path).await.map_err(refused),
+    }
+}
+
 /// Opens every booking system, each with how often it is looked at.
 async fn open_sources(
     settings: &Settings,

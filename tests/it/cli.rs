@@ -257,6 +257,9 @@ async fn check_says_what_is_not_there() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = busy.local_addr().unwrap().to_string();
     house.write("junk.db", &"this is no database ".repeat(100));
+    house.write("no-socket", "");
+    let taken = bounces_to(&address);
+    let no_socket = bounces_to("unix:no-socket");
     let cases = [
         (
             "\"key\"",
@@ -282,6 +285,18 @@ async fn check_says_what_is_not_there() {
             "http.listen",
             "cannot listen on",
         ),
+        (
+            HOUSE_MAIL,
+            taken.as_str(),
+            "inbound.lmtp",
+            "cannot listen on",
+        ),
+        (
+            HOUSE_MAIL,
+            no_socket.as_str(),
+            "inbound.lmtp",
+            "another file is there",
+        ),
     ];
     for (right, wrong, key, says) in cases {
         house.write("varsel.toml", &HOUSE.replace(right, wrong));
@@ -300,10 +315,19 @@ async fn check_says_what_is_not_there() {
         assert_eq!(code(&house.run(&["run"])), 69, "`run` refuses it too");
     }
     assert!(
-        std::fs::read_dir(house.path("")).unwrap().count() < 7,
+        std::fs::read_dir(house.path("")).unwrap().count() < 8,
         "a check leaves nothing behind"
     );
 }
+
+/// The last lines of the house's file, with a place for the mails that come back.
+fn bounces_to(place: &str) -> String {
+    format!(
+        "{HOUSE_MAIL}bounce_domain = \"bounce.agency.example\"\n[inbound]\nlmtp = \"{place}\"\n"
+    )
+}
+
+const HOUSE_MAIL: &str = "trial_allow = [\"@agency.example\"]\n";
 
 #[tokio::test]
 async fn a_running_daemon_is_no_fault_to_check() {

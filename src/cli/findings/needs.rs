@@ -10,7 +10,9 @@ use super::Finding;
 use crate::cli::exit::{plainly, store_remedy};
 use crate::config::{Config, ConfigError};
 use crate::domain::directory::Directory;
-use crate::service::start::{StartError, rehearse_gateway, rehearse_listening, rehearse_source};
+use crate::service::start::{
+    StartError, rehearse_gateway, rehearse_listening, rehearse_mails, rehearse_source,
+};
 use crate::source::sql::Place;
 use crate::source::{Reads, SourceError};
 use crate::store::{Access, Database, Place as StorePlace, StoreError};
@@ -36,6 +38,9 @@ pub(super) async fn of(
     }
     if config.is_sound(&["http", "listen"]) {
         findings.extend(address(config));
+    }
+    if config.is_sound(&["inbound"]) {
+        findings.extend(mails(config).await);
     }
     findings
 }
@@ -202,13 +207,39 @@ fn address(config: &Config) -> Option<Finding> {
     else {
         return None;
     };
-    if problem.kind() == ErrorKind::AddrInUse && is_running(&config.file.store.path) {
+    let help = "stop what listens there, or set [http] listen to a free address";
+    busy(config, &["http", "listen"], &address, &problem, help)
+}
+
+/// The place for mails that come back must be free, unless it is our own daemon that listens there.
+async fn mails(config: &Config) -> Option<Finding> {
+    let place = &config.file.inbound.lmtp.as_ref()?.0;
+    let StartError::ListenForMails { place, problem } = rehearse_mails(place).await.err()? else {
+        return None;
+    };
+    let help = "stop what listens there, set [inbound] lmtp to a free place, or remove it";
+    busy(config, &["inbound", "lmtp"], &place, &problem, help)
+}
+
+/// What cannot be listened on. A place in use is no fault while our own daemon runs; with a store in a
+/// database nobody can tell from here, and it is a warning.
+fn busy(
+    config: &Config,
+    key: &[&str],
+    place: &dyn std::fmt::Display,
+    problem: &std::io::Error,
+    help: &str,
+) -> Option<Finding> {
+    let in_use = problem.kind() == ErrorKind::AddrInUse;
+    if in_use && is_running(&config.file.store.path) {
         return None;
     }
-    let problem = format!("cannot listen on {address}: {problem}");
-    let help = "stop what listens there, or set [http] listen to a free address";
-    let error: ConfigError = config.error(&["http", "listen"], problem, help);
-    Some(error.not_there().into())
+    let said = format!("cannot listen on {place}: {problem}");
+    if in_use && config.file.store.url.is_some() {
+        let help = "if it is this daemon that listens there, nothing is to be done";
+        return Some(Finding::warning(config.error(key, said, help)));
+    }
+    Some(config.error(key, said, help).not_there().into())
 }
 
 /// Whether a daemon holds this store.
