@@ -215,3 +215,7 @@ fn kroner_en(ore: u64) -> String {
 fn time(at: DateTime<Utc>) -> String {
     calendar::day_time(Language::Nb, at, ZONE)
 }
+
+fn time_en(at: DateTime<Utc>) -> String {
+    calendar::day_time(Language::En, at, ZONE)
+}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::tally::{people_en, people_nb};
-use super::{office_name, time, unbroken};
+use super::{office_name, time, time_en, unbroken};
 use crate::domain::brake::Braked;
 use crate::domain::directory::Directory;
 use crate::sandbox::mail::readable;
@@ -18,7 +18,9 @@ pub(super) struct BatchView {
     people_en: String,
     releasing: bool,
     held_at: String,
+    held_at_en: String,
     first_due_by: Option<String>,
+    first_due_by_en: Option<String>,
     why: &'static str,
     why_en: &'static str,
     offices: Vec<OfficeCount>,
@@ -62,7 +64,9 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
         people_en: people_en(batch.people),
         releasing: batch.releasing,
         held_at: time(batch.held_at),
+        held_at_en: time_en(batch.held_at),
         first_due_by: batch.first_due_by.map(time),
+        first_due_by_en: batch.first_due_by.map(time_en),
         why,
         why_en,
         offices: offices.collect(),
