@@ -9,13 +9,21 @@ use varsel::store::{
 };
 
 use super::fixtures::*;
+use crate::support::link::{Fault, Link};
 use crate::support::postgres::{Db, Postgres, database};
-use crate::support::postgres_link::{Fault, Link};
 
 async fn refusal(db: &Db, access: Access) -> StoreError {
     let address = Address::parse(&db.url()).unwrap();
     let place = Place::Postgres(Box::new(address));
     Database::open(&place, access).await.unwrap_err()
+}
+
+/// The store over a link, with little patience.
+async fn over(db: &Db, link: &Link) -> Database {
+    let address = Address::parse(&db.url_over(link)).unwrap();
+    let address = address.with_patience(Duration::from_millis(700));
+    let place = Place::Postgres(Box::new(address));
+    Database::open(&place, Access::Daemon).await.unwrap()
 }
 
 async fn run(db: &Db, sql: &str) -> Result<(), sqlx::Error> {
@@ -167,9 +175,8 @@ async fn claim(store: &Database, limit: u32) -> Result<Vec<Claim>, StoreError> {
 #[ignore = "needs tests/servers/fetch"]
 async fn a_link_that_swallows_replies_is_left_and_replaced() {
     let db = database().await;
-    let link = Link::to(&db);
-    let place = link.place(Duration::from_millis(700));
-    let store = Database::open(&place, Access::Daemon).await.unwrap();
+    let link = db.link().await;
+    let store = over(&db, &link).await;
     cancel(&store, 1).await;
     link.set(Fault::NoReplies);
     for _ in 0..6 {
@@ -191,11 +198,10 @@ async fn a_link_that_swallows_replies_is_left_and_replaced() {
 #[ignore = "needs tests/servers/fetch"]
 async fn a_commit_whose_reply_is_lost_is_in_doubt() {
     let db = database().await;
-    let link = Link::to(&db);
-    let place = link.place(Duration::from_millis(700));
-    let store = Database::open(&place, Access::Daemon).await.unwrap();
+    let link = db.link().await;
+    let store = over(&db, &link).await;
     cancel(&store, 1).await;
-    link.set(Fault::NoRepliesFromCommit);
+    link.set(Fault::NoRepliesFrom(b"COMMIT\0"));
     let failed = claim(&store, 1).await.unwrap_err();
     assert!(matches!(failed, StoreError::InDoubt(_)), "{failed}");
     link.set(Fault::None);

@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::sync::OnceCell;
 use varsel::store::{Access, Database, Place, postgres::Address};
 
+use super::link::{Link, Target};
 use super::servers::{Server, in_root};
 
 /// Makes a cluster as the user that PostgreSQL wants, starts it, and follows orders until there are no more.
@@ -156,9 +157,14 @@ impl Db {
         )
     }
 
-    /// The socket on which the server listens.
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.join(".s.PGSQL.5432")
+    /// A link to it that can misbehave.
+    pub(crate) async fn link(&self) -> Link {
+        Link::to(Target::Unix(self.folder.join(".s.PGSQL.5432"))).await
+    }
+
+    /// Its address over a link.
+    pub(crate) fn url_over(&self, link: &Link) -> String {
+        format!("postgres://varsel@{}/{}", link.address(), self.name)
     }
 
     pub(crate) async fn open(&self, access: Access) -> Database {
