@@ -1,7 +1,8 @@
-//! What only tests may do to the program: switch one guard of the promise off, or end the process
-//! at a chosen point. A test that passes while its guard is off shows nothing.
+//! What only tests may do to the program: switch one guard of the promise off, end the process at a
+//! chosen point, or start without looking through every text there can be. A test that passes while
+//! its guard is off shows nothing.
 //!
-//! Both need the feature `sabotage` and a debug build. In any other build every function here is a
+//! All of it needs the feature `sabotage` and a debug build. In any other build every function here is a
 //! constant, and no environment variable is read.
 
 /// A guard that a test may switch off, by its word in `VARSEL_SABOTAGE`.
@@ -80,8 +81,16 @@ pub const fn is_off(_: Guard) -> bool {
 #[cfg(not(all(feature = "sabotage", debug_assertions)))]
 pub const fn point(_: &str) {}
 
+/// Whether a test that starts the daemon hundreds of times has let it off looking through every text
+/// there can be, which takes a build without optimization seconds.
+#[cfg(not(all(feature = "sabotage", debug_assertions)))]
+#[must_use]
+pub const fn trusts_texts() -> bool {
+    false
+}
+
 #[cfg(all(feature = "sabotage", debug_assertions))]
-pub use self::at_work::{is_off, point};
+pub use self::at_work::{is_off, point, trusts_texts};
 
 #[cfg(all(feature = "sabotage", debug_assertions))]
 mod at_work {
@@ -97,6 +106,12 @@ mod at_work {
         static OFF: OnceLock<Option<String>> = OnceLock::new();
         let off = OFF.get_or_init(|| env::var("VARSEL_SABOTAGE").ok());
         off.as_deref() == Some(guard.word())
+    }
+
+    /// Whether this start is let off looking through every text there can be.
+    #[must_use]
+    pub fn trusts_texts() -> bool {
+        env::var("VARSEL_TRUST_TEXTS").is_ok()
     }
 
     /// Ends the process at once, as a kill does, when it comes to the chosen point for the chosen

@@ -1,6 +1,8 @@
 //! What several integration tests share: real parts that can misbehave, never stand-ins of our own code.
 
+pub(crate) mod books;
 pub(crate) mod browser;
+pub(crate) mod campaign;
 pub(crate) mod daemon;
 pub(crate) mod gateway;
 pub(crate) mod house;

@@ -78,6 +78,9 @@ impl Gateway {
     }
 
     pub fn behave(&self, behaviour: Behaviour) {
+        if behaviour == Behaviour::TakeAndWait {
+            self.inner.go.send_replace(false);
+        }
         *self.inner.hang_after.lock().unwrap() = None;
         *self.inner.behaviour.lock().unwrap() = behaviour;
     }

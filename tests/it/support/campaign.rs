@@ -1,0 +1,170 @@
+//! A campaign of faults on the real binary: nodes on one store, a register whose bookings are
+//! cancelled and reinstated, a gateway that remembers. What the faults are is the journeys' affair;
+//! the end is the same for all: troubles cease, everything comes to rest, and every law is counted.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::books::{Books, Sum};
+use super::daemon::Daemon;
+use super::gateway::{Behaviour, Gateway};
+use super::postgres::Db;
+
+/// `few` in an ordinary run, `many` in one of `tests/run --long`.
+pub(crate) fn rounds(few: u32, many: u32) -> u32 {
+    match std::env::var_os("VARSEL_LONG") {
+        Some(_) => many,
+        None => few,
+    }
+}
+
+/// A moment drawn by lot passes. Nothing is waited for: the moment is part of the fault.
+pub(crate) async fn drift(rng: &mut StdRng, most: Duration) {
+    let moment = most.mul_f64(rng.random_range(0.0..1.0));
+    let _ = tokio::time::timeout(moment, std::future::pending::<()>()).await;
+}
+
+/// Nodes, their gateway, and the truth about the bookings.
+pub(crate) struct Campaign {
+    pub(crate) nodes: Vec<Daemon>,
+    pub(crate) gateway: Gateway,
+    pub(crate) rng: StdRng,
+    people: u32,
+    /// The bookings that stand cancelled, by number.
+    cancelled: BTreeSet<u32>,
+    /// The store of several nodes; one node has a SQLite file.
+    db: Option<Db>,
+    reported: usize,
+}
+
+impl Campaign {
+    /// One node with a SQLite store, not started.
+    pub(crate) async fn alone(people: u32, seed: u64) -> Self {
+        let gateway = Gateway::start().await;
+        let daemon = Daemon::prepare(people, &gateway.url(), "").await;
+        Self::of(vec![daemon], gateway, people, seed, None)
+    }
+
+    /// So many nodes on one database, not started.
+    pub(crate) async fn together(nodes: u32, people: u32, seed: u64, db: Db) -> Self {
+        let gateway = Gateway::start().await;
+        let mut daemons: Vec<Daemon> = Vec::new();
+        for number in 0..nodes {
+            let own = if number == 0 { people } else { 0 };
+            let daemon = Daemon::prepare(own, &gateway.url(), "").await;
+            let store = format!("[store]\nurl = \"{}\"", db.url());
+            let tables = format!("[node]\nname = \"node-{number}\"\n{store}\n[upkeep]");
+            daemon.configure("[upkeep]", &tables);
+            if let Some(first) = daemons.first() {
+                let register = format!("path = \"{}\"", first.path("register.db").display());
+                daemon.configure("path = \"register.db\"", &register);
+            }
+            daemons.push(daemon);
+        }
+        Self::of(daemons, gateway, people, seed, Some(db))
+    }
+
+    fn of(nodes: Vec<Daemon>, gateway: Gateway, people: u32, seed: u64, db: Option<Db>) -> Self {
+        Self {
+            nodes,
+            gateway,
+            rng: StdRng::seed_from_u64(seed),
+            people,
+            cancelled: BTreeSet::new(),
+            db,
+            reported: 0,
+        }
+    }
+
+    /// Changes the configuration of every node before its start.
+    pub(crate) fn configure(&self, change: impl Fn(&Daemon)) {
+        self.nodes.iter().for_each(change);
+    }
+
+    pub(crate) async fn start_all(&mut self) {
+        for node in &mut self.nodes {
+            node.start().await;
+        }
+    }
+
+    /// So many bookings, drawn by lot, are cancelled, or reinstated where they were cancelled.
+    pub(crate) async fn change(&mut self, count: u32) {
+        let mut drawn = BTreeSet::new();
+        while drawn.len() < count as usize {
+            drawn.insert(self.rng.random_range(0..self.people));
+        }
+        let reinstated: Vec<u32> = drawn.intersection(&self.cancelled).copied().collect();
+        drawn.retain(|number| !self.cancelled.contains(number));
+        self.cancelled.retain(|number| !reinstated.contains(number));
+        self.nodes[0].set_status(reinstated, "booked").await;
+        self.cancel(drawn).await;
+    }
+
+    /// These bookings are cancelled.
+    pub(crate) async fn cancel(&mut self, numbers: impl IntoIterator<Item = u32>) {
+        let numbers: Vec<u32> = numbers.into_iter().collect();
+        self.cancelled.extend(&numbers);
+        self.nodes[0].set_status(numbers, "cancelled").await;
+    }
+
+    /// The books as they stand.
+    pub(crate) async fn books(&self) -> Books {
+        match &self.db {
+            Some(db) => Books::of_postgres(db).await,
+            None => Books::of_sqlite(&self.nodes[0].path("varsel.db")).await,
+        }
+    }
+
+    /// Waits until the books of a store whose nodes run say so.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Books) -> bool) {
+        let asked = async || is_so(&self.books().await);
+        self.nodes[0].until(what, asked).await;
+    }
+
+    /// The gateway reports what it took since the last time; whether there was anything.
+    async fn report(&mut self) -> bool {
+        let taken = self.gateway.taken();
+        for sms in &taken[self.reported..] {
+            let path = sms.callback_url.splitn(4, '/').nth(3).unwrap();
+            self.nodes[0].get(&format!("/{path}?state=delivered")).await;
+        }
+        let news = taken.len() > self.reported;
+        self.reported = taken.len();
+        news
+    }
+
+    /// The bookings that stand cancelled in the register, by key.
+    fn keys(&self) -> BTreeSet<String> {
+        self.cancelled.iter().map(|n| format!("b{n}")).collect()
+    }
+
+    /// All troubles end, and everything comes to rest: every node runs, the gateway answers and
+    /// reports. Then every law is counted, and must hold.
+    pub(crate) async fn end(&mut self, what: &str) -> (Books, Sum) {
+        self.gateway.behave(Behaviour::Accept);
+        self.gateway.let_go();
+        let mut again = tokio::time::interval(Duration::from_millis(50));
+        let rest = async {
+            loop {
+                again.tick().await;
+                let news = self.report().await;
+                let books = self.books().await;
+                if !news && books.in_motion() == 0 && *books.cancelled() == self.keys() {
+                    return books;
+                }
+            }
+        };
+        let patience = Duration::from_secs(60) * rounds(1, 10);
+        let Ok(books) = tokio::time::timeout(patience, rest).await else {
+            let (books, log) = (self.books().await, self.nodes[0].log());
+            panic!("{} messages do not come to rest:\n{log}", books.in_motion());
+        };
+        let sum = books.sum(&self.gateway.taken(), &self.keys());
+        println!("{what}: {sum}");
+        sum.assert_kept();
+        (books, sum)
+    }
+}
