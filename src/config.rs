@@ -148,6 +148,9 @@ impl Config {
                 max_changes: file.brake.max_changes,
                 max_share: file.brake.max_share,
                 min_changes: file.brake.min_changes,
+                max_changes_per_hour: file.brake.max_changes_per_hour,
+                max_share_per_hour: file.brake.max_share_per_hour,
+                max_shrink: file.brake.max_shrink,
             },
             retry: RetryPolicy {
                 base: file.retry.base.0,

@@ -96,6 +96,16 @@ CREATE TABLE batch (
 );
 CREATE INDEX batch_open ON batch (id) WHERE state IN ('held', 'releasing');
 
+-- Changes of one poll that count against the limits of the hour: those that flowed (batch is NULL),
+-- and those that these limits held. Kept for an hour.
+CREATE TABLE found (
+  source text NOT NULL REFERENCES source (name),
+  at bigint NOT NULL,
+  changes bigint NOT NULL,
+  batch bigint REFERENCES batch (id)
+);
+CREATE INDEX found_lately ON found (source, at);
+
 -- reference is NULL once the notice is erased. climb: every open rung ended without telling.
 CREATE TABLE notice (
   id bigint PRIMARY KEY,

@@ -95,6 +95,16 @@ CREATE TABLE batch (
 ) STRICT;
 CREATE INDEX batch_open ON batch (id) WHERE state IN ('held', 'releasing');
 
+-- Changes of one poll that count against the limits of the hour: those that flowed (batch is NULL),
+-- and those that these limits held. Kept for an hour.
+CREATE TABLE found (
+  source TEXT NOT NULL REFERENCES source (name),
+  at INTEGER NOT NULL,
+  changes INTEGER NOT NULL,
+  batch INTEGER REFERENCES batch (id)
+) STRICT;
+CREATE INDEX found_lately ON found (source, at);
+
 -- reference is NULL once the notice is erased. climb: every open rung ended without telling.
 CREATE TABLE notice (
   id INTEGER PRIMARY KEY,

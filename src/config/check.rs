@@ -18,7 +18,10 @@ pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
         errors: Vec::new(),
     };
     check.share(&["ladder", "share"], file.ladder.share);
-    check.share(&["brake", "max_share"], file.brake.max_share);
+    let brake = &file.brake;
+    check.share(&["brake", "max_share"], brake.max_share);
+    check.share(&["brake", "max_share_per_hour"], brake.max_share_per_hour);
+    check.share(&["brake", "max_shrink"], brake.max_shrink);
     let ladder = (file.ladder.least, file.ladder.most);
     let help = "ladder.least is above zero and at most ladder.most";
     check.ordered(&["ladder", "least"], ladder, help);

@@ -237,6 +237,12 @@ pub struct Brake {
     pub max_share: f64,
     /// ...but never so few changes or fewer.
     pub min_changes: u32,
+    /// More changes than this within an hour are held.
+    pub max_changes_per_hour: u32,
+    /// More than this share of the known future appointments within an hour is held.
+    pub max_share_per_hour: f64,
+    /// While more than this share of the standing appointments is missing, all changes are held.
+    pub max_shrink: f64,
 }
 
 /// `[retry]`

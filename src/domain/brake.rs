@@ -1,13 +1,24 @@
 //! The brake: stops a batch that is too big to be believed until a person confirms it.
 //!
-//! An empty table, a wrong database or a changed word looks exactly like "everyone is cancelled".
+//! An empty table, a wrong database, a changed word or a broken time zone looks exactly like
+//! "everyone is cancelled" or "everyone is moved". Nothing here reads a clock or a store: what was
+//! found before this poll is given as a number.
 
-use chrono::{DateTime, NaiveTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::calendar::{self, SendWindow};
 
-/// The limits of one source and poll.
+/// What was found so recently counts together with what a poll finds: many small polls must not
+/// pass where one large one is stopped.
+pub const LATELY: TimeDelta = TimeDelta::hours(1);
+
+/// So many appointments moved by the same length may be all that a source has, and are suspicious.
+const SHIFT_LEAST: u32 = 2;
+
+/// The limits of one source: per poll, and per hour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BrakeLimits {
     /// More changes than this in one poll are held.
@@ -16,15 +27,31 @@ pub struct BrakeLimits {
     pub max_share: f64,
     /// ...but never fewer changes than this.
     pub min_changes: u32,
+    /// More changes than this within an hour are held.
+    pub max_changes_per_hour: u32,
+    /// More than this share of the known future appointments within an hour, in (0, 1], is held.
+    pub max_share_per_hour: f64,
+    /// What a poll finds while more than this share of the standing appointments, in (0, 1], is
+    /// missing from the source is held.
+    pub max_shrink: f64,
 }
 
-/// What one poll found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What one poll found, beside what was found just before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PollCounts {
     /// Appointments whose people would be told something.
     pub changes: u32,
+    /// Changes of the hour before that nobody has looked at: those that flowed, and those that the
+    /// limits of the hour held.
+    pub lately: u32,
     /// Future appointments known before the poll.
     pub known: u32,
+    /// Those of them that stood.
+    pub standing: u32,
+    /// Those of the standing that the source does not show any more and nothing announced.
+    pub missing: u32,
+    /// The largest number of appointments that were moved by one and the same length.
+    pub shifted: u32,
     /// Rows in the snapshot.
     pub rows: u32,
 }
@@ -36,6 +63,14 @@ pub enum Braked {
     TooMany,
     /// A larger share of the appointments than the limit.
     TooLargeAShare,
+    /// More changes within the hour than the absolute limit.
+    TooManyInAnHour,
+    /// A larger share of the appointments within the hour than the limit.
+    TooLargeAShareInAnHour,
+    /// More of the source is missing than the limit.
+    Shrunk,
+    /// All times were moved by the same length: a zone or a clock is more likely than a decision.
+    UniformShift,
     /// The source suddenly shows no row at all.
     ZeroRows,
     /// The mapping was changed: what differs may be the mapping's doing.
@@ -45,9 +80,39 @@ pub enum Braked {
 super::message::words!(Braked {
     TooMany => "too_many",
     TooLargeAShare => "too_large_a_share",
+    TooManyInAnHour => "too_many_in_an_hour",
+    TooLargeAShareInAnHour => "too_large_a_share_in_an_hour",
+    Shrunk => "shrunk",
+    UniformShift => "uniform_shift",
     ZeroRows => "zero_rows",
     MappingChanged => "mapping_changed",
 });
+
+impl Braked {
+    /// Whether the hour stopped it and not the poll alone. What is held so goes on counting, so that
+    /// a trickle does not start to flow again while it lasts.
+    #[must_use]
+    pub fn is_of_the_hour(self) -> bool {
+        matches!(self, Self::TooManyInAnHour | Self::TooLargeAShareInAnHour)
+    }
+}
+
+impl PollCounts {
+    /// Whether no announcement can explain what the source shows: it has no rows, or every time in
+    /// it was moved by the same length. That is held at any size.
+    #[must_use]
+    pub fn unbelievable(&self) -> Option<Braked> {
+        if self.changes == 0 {
+            return None;
+        }
+        if self.rows == 0 && self.known > 0 {
+            return Some(Braked::ZeroRows);
+        }
+        // One in ten may have been cancelled, moved otherwise or not understood at the same time.
+        let nearly_all = u64::from(self.shifted) * 10 >= u64::from(self.standing) * 9;
+        (self.shifted >= SHIFT_LEAST && nearly_all).then_some(Braked::UniformShift)
+    }
+}
 
 /// Whether the changes of a poll must wait for a person.
 #[must_use]
@@ -55,15 +120,39 @@ pub fn brake(counts: PollCounts, limits: &BrakeLimits) -> Option<Braked> {
     if counts.changes == 0 {
         return None;
     }
-    if counts.rows == 0 && counts.known > 0 {
-        return Some(Braked::ZeroRows);
+    let hour = counts.lately.saturating_add(counts.changes);
+    let is_share = |part: u32, of: u32, most: f64| {
+        part > limits.min_changes && f64::from(part) / f64::from(of.max(1)) > most
+    };
+    let held = [
+        (
+            is_share(counts.missing, counts.standing, limits.max_shrink),
+            Braked::Shrunk,
+        ),
+        (counts.changes > limits.max_changes, Braked::TooMany),
+        (
+            is_share(counts.changes, counts.known, limits.max_share),
+            Braked::TooLargeAShare,
+        ),
+        (hour > limits.max_changes_per_hour, Braked::TooManyInAnHour),
+        (
+            is_share(hour, counts.known, limits.max_share_per_hour),
+            Braked::TooLargeAShareInAnHour,
+        ),
+    ];
+    let first = held.into_iter().find(|(held, _)| *held);
+    counts.unbelievable().or(first.map(|(_, why)| why))
+}
+
+/// How many of the moves are by the same length: the largest such group. A move of the office alone
+/// has no length.
+#[must_use]
+pub fn shifted_alike(moves: impl IntoIterator<Item = TimeDelta>) -> u32 {
+    let mut groups: BTreeMap<TimeDelta, u32> = BTreeMap::new();
+    for length in moves.into_iter().filter(|length| !length.is_zero()) {
+        *groups.entry(length).or_default() += 1;
     }
-    if counts.changes > limits.max_changes {
-        return Some(Braked::TooMany);
-    }
-    let share = f64::from(counts.changes) / f64::from(counts.known.max(1));
-    let enough = counts.changes > limits.min_changes;
-    (enough && share > limits.max_share).then_some(Braked::TooLargeAShare)
+    groups.into_values().max().unwrap_or(0)
 }
 
 /// Until when a release still makes sense: the last moment of the send window before the day of

@@ -20,6 +20,7 @@ use crate::store::{
     Entry, FAULTS_KEPT, Ledger, Marks, NewFault, Record, Recorded, SnapshotMark, StoreError,
 };
 
+use self::counting::Poll;
 use self::decide::{DECISION, Decide, quiet_entry};
 use self::reading::Read;
 
@@ -217,6 +218,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     ) -> Result<IntakeStep, IntakeError> {
         let remapped = self.is_remapped(marks);
         let mut lost = self.look_up(&mut diff, &mut read).await?;
+        let missing = diff.newly_absent.iter().chain(&lost).cloned().collect();
         let keys = diff.touched.iter().map(|row| row.key.clone());
         let keys: Vec<_> = keys.chain(lost.iter().cloned()).collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
@@ -238,8 +240,12 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         };
         let mut faults = read.faults;
         let mut decided = decide.all(diff.touched, &known, &keys, &mut faults);
-        let known = count(marks.marks.len());
-        let batch = self.braked(remapped, known, &mut decided, &announced);
+        let poll = Poll {
+            marks,
+            remapped,
+            missing,
+        };
+        let batch = self.braked(&poll, &mut decided, &announced);
         let mut recorded = Recorded::default();
         if batch.is_some() {
             // What was announced flows; only the rest is held.

@@ -22,11 +22,12 @@ use crate::domain::segments::Segments;
 
 /// What intake asks of the store: what is known, and one write that records what was decided.
 pub trait Ledger: Send + Sync {
-    /// The marks of a source's bookings that start at or after `floor`.
+    /// The marks of a source's bookings that start at or after `now`, and what was found of it in the
+    /// hour before.
     fn marks(
         &self,
         source: &SourceName,
-        floor: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> impl Future<Output = StoreResult<Marks>> + Send;
 
     /// Everything known of these bookings; keys never seen are left out.
@@ -64,6 +65,9 @@ pub struct Marks {
     pub snapshot_at: Option<DateTime<Utc>>,
     /// The mapping that gave the rows their meaning, if one was ever recorded.
     pub mapping: Option<String>,
+    /// Changes recorded in the hour before that nobody has looked at: those that flowed, and those
+    /// that the brake still holds for the hour's sake.
+    pub lately: u32,
     /// The future bookings by key.
     pub marks: BTreeMap<BookingKey, Mark>,
 }
@@ -183,6 +187,14 @@ pub struct Entry {
     pub notices: Vec<NewNotice>,
 }
 
+impl Entry {
+    /// Whether it is a change that people are told.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        self.supersede && !self.notices.is_empty()
+    }
+}
+
 /// One notice to write.
 #[derive(Clone, Debug)]
 pub struct NewNotice {
@@ -259,6 +271,8 @@ pub struct Recorded {
     pub notices: u32,
     /// Messages superseded.
     pub superseded: u32,
+    /// Changes written of which people are told and that nothing announced.
+    pub changes: u32,
     /// Appointments of which nothing was written because what was believed no longer stood: the
     /// next snapshot must find the difference again.
     pub conflicts: Vec<BookingKey>,
@@ -268,12 +282,24 @@ pub struct Recorded {
     pub admitted: BTreeMap<ClosingId, u32>,
 }
 
+impl Record {
+    /// How many changes count against the limits of the hour, of what was written: all that flow,
+    /// and what those limits hold.
+    pub(crate) fn counted(&self, recorded: &Recorded) -> u32 {
+        match self.batch {
+            Some(batch) if !batch.braked.is_of_the_hour() => 0,
+            Some(_) | None => recorded.changes,
+        }
+    }
+}
+
 impl Recorded {
     /// Adds what a second record of the same step came to.
     pub fn add(&mut self, other: Self) {
         self.written += other.written;
         self.notices += other.notices;
         self.superseded += other.superseded;
+        self.changes += other.changes;
         self.conflicts.extend(other.conflicts);
         self.batch = self.batch.or(other.batch);
         for (closing, count) in other.admitted {

@@ -46,10 +46,20 @@ struct State {
     closings: BTreeMap<ClosingId, (Announced, bool)>,
     acts: BTreeMap<String, u32>,
     faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
+    found: Vec<Found>,
     next_attempt: i64,
     next_hold: i64,
     db_now: DbTime,
     disowned: BTreeSet<(String, u32)>,
+}
+
+/// Changes that count against the limits of an hour.
+#[derive(Clone, Debug)]
+struct Found {
+    source: SourceName,
+    at: DateTime<Utc>,
+    changes: u32,
+    batch: Option<BatchId>,
 }
 
 /// What is remembered of a source; `snapshot` also means that its baseline is complete.
@@ -83,8 +93,8 @@ fn most(limit: u32) -> usize {
 }
 
 impl Ledger for Model {
-    async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
-        Ok(self.state().marks(source, floor))
+    async fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Marks> {
+        Ok(self.state().marks(source, now))
     }
 
     async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {
@@ -156,6 +166,15 @@ impl State {
         }
         let recorded = self.tables.record(record, baseline);
         self.keep_faults(record);
+        let changes = record.counted(&recorded);
+        if changes > 0 {
+            self.found.push(Found {
+                source: record.source.clone(),
+                at: record.at,
+                changes,
+                batch: recorded.batch,
+            });
+        }
         for (id, count) in &recorded.admitted {
             if let Some((announced, _)) = self.closings.get_mut(id) {
                 announced.admitted += count;

@@ -118,6 +118,8 @@ impl Tables {
         writing.recorded.written += 1;
         if let Some(closing) = entry.admitted_by {
             *writing.recorded.admitted.entry(closing).or_default() += 1;
+        } else {
+            writing.recorded.changes += u32::from(entry.is_change());
         }
     }
 

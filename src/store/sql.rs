@@ -166,9 +166,9 @@ impl Database {
 }
 
 impl Ledger for Database {
-    async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
+    async fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Marks> {
         let source = source.clone();
-        self.read(move |c| Box::pin(async move { ledger::marks(c, &source, floor).await }))
+        self.read(move |c| Box::pin(async move { ledger::marks(c, &source, now).await }))
             .await
     }
 

@@ -2,6 +2,7 @@
 //! notice, whatever the store, the source or the gateway does.
 
 mod belief;
+mod braking;
 mod linking;
 mod made;
 mod message_life;

@@ -2,6 +2,7 @@
 
 mod bounce;
 mod brake;
+mod brake_limits;
 mod calcom;
 mod call_list;
 mod cancelled_immigration_email;

@@ -36,6 +36,7 @@ mod desk;
 mod differential;
 mod fixtures;
 mod holds;
+mod lately;
 mod postgres;
 mod power_cut;
 mod reading;

@@ -223,6 +223,19 @@ fn why(braked: Braked) -> &'static str {
         Braked::MappingChanged => {
             "The mapping of this source was changed: what differs may be its doing."
         }
+        Braked::TooManyInAnHour => {
+            "Together with the hour before it is more than [brake] max_changes_per_hour."
+        }
+        Braked::TooLargeAShareInAnHour => {
+            "Together with the hour before it is a larger share of all known appointments than \
+             [brake] max_share_per_hour."
+        }
+        Braked::Shrunk => {
+            "More appointments are missing from the booking system than [brake] max_shrink allows."
+        }
+        Braked::UniformShift => {
+            "All times were moved by the same length: a time zone is more likely than a decision."
+        }
         Braked::ZeroRows => "The booking system suddenly shows no appointments at all.",
     }
 }

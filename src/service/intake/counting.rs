@@ -2,18 +2,45 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::admit::admit;
 use super::decide::{differs, gone};
 use super::reading::Read;
 use super::{Intake, count};
 use crate::domain::appointment::{Appointment, BookingKey};
-use crate::domain::brake::{Braked, PollCounts, brake};
+use crate::domain::brake::{Braked, PollCounts, brake, shifted_alike};
+use crate::domain::change::ChangeKind;
 use crate::domain::closing::Announced;
 use crate::sabotage::{self, Guard};
 use crate::source::Source;
 use crate::store::{Entry, Known, Ledger, Marks, NewBatch};
+
+/// What a poll found, as the brake looks at it.
+pub(super) struct Poll<'a> {
+    /// What was known before.
+    pub(super) marks: &'a Marks,
+    /// The rows get their meaning from another mapping than before.
+    pub(super) remapped: bool,
+    /// Standing appointments that the source does not show any more, whether believed gone or not.
+    pub(super) missing: BTreeSet<BookingKey>,
+}
+
+impl Poll<'_> {
+    /// How many are missing that no closing announced.
+    fn missing_unannounced(&self, decided: &[Entry]) -> usize {
+        let admitted = decided.iter().filter(|entry| entry.admitted_by.is_some());
+        let announced = admitted.filter(|entry| self.missing.contains(&entry.appointment.key));
+        self.missing.len() - announced.count()
+    }
+}
+
+/// By how much an appointment was moved, against what its person believes.
+fn shift(entry: &Entry) -> Option<TimeDelta> {
+    let notice = entry.notices.first().filter(|_| entry.supersede)?;
+    let moved = matches!(notice.change.kind, ChangeKind::Moved { time: true, .. });
+    moved.then(|| notice.change.new.start - notice.change.old.start)
+}
 
 impl<S: Source, L: Ledger> Intake<S, L> {
     /// Whether the rows get their meaning from another mapping than before.
@@ -65,23 +92,27 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     /// announcement admits is marked, and does not count.
     pub(super) fn braked(
         &self,
-        remapped: bool,
-        known: u32,
+        poll: &Poll<'_>,
         decided: &mut [Entry],
         announced: &[Announced],
     ) -> Option<NewBatch> {
-        let told = |entry: &&Entry| entry.supersede && !entry.notices.is_empty();
+        let marks = &poll.marks.marks;
         let mut counts = PollCounts {
-            changes: count(decided.iter().filter(told).count()),
-            known,
+            changes: count(decided.iter().filter(|entry| entry.is_change()).count()),
+            lately: poll.marks.lately,
+            known: count(marks.len()),
+            standing: count(marks.values().filter(|mark| !mark.cancelled).count()),
+            missing: count(poll.missing.len()),
+            shifted: shifted_alike(decided.iter().filter_map(shift)),
             rows: self.last.rows,
         };
-        let braked = if remapped {
+        let braked = if poll.remapped {
             (counts.changes > 0).then_some(Braked::MappingChanged)
         } else {
-            // An empty table is no closing, whatever was announced.
-            if counts.rows > 0 {
+            // No closing empties a table or moves everything alike, whatever was announced.
+            if counts.unbelievable().is_none() {
                 counts.changes -= admit(decided, announced, &self.shared.directory);
+                counts.missing = count(poll.missing_unannounced(decided));
             }
             brake(counts, &self.shared.brake)
         };

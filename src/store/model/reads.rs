@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{State, count};
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
+use crate::domain::brake::LATELY;
 use crate::domain::diff::Mark;
 use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::NoticeBrief;
@@ -17,10 +18,10 @@ use crate::store::rows::{AppointmentId, BatchRow, BatchState, HistoryRow, Messag
 use crate::store::{Batch, BatchId, Gauges, Marks, Sample, Story, StoryLine, Tally};
 
 impl State {
-    pub(super) fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> Marks {
+    pub(super) fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> Marks {
         let snapshot = self.sources.get(source).and_then(|s| s.snapshot);
         let rows = self.tables.appointments.values();
-        let future = rows.filter(|a| a.source == *source && a.state.start >= floor);
+        let future = rows.filter(|a| a.source == *source && a.state.start >= now);
         let marks = future.map(|a| {
             let mark = Mark {
                 fingerprint: a.fingerprint.unwrap_or(Fingerprint(0)),
@@ -33,8 +34,22 @@ impl State {
             baseline: snapshot.is_some(),
             snapshot_at: snapshot.map(|(_, at)| at),
             mapping: self.sources.get(source).and_then(|s| s.mapping.clone()),
+            lately: self.lately(source, now),
             marks: marks.collect(),
         }
+    }
+
+    fn lately(&self, source: &SourceName, now: DateTime<Utc>) -> u32 {
+        let unseen = |batch: &BatchId| {
+            let batch = self.tables.batches.get(batch);
+            batch.is_some_and(|batch| batch.state == BatchState::Held)
+        };
+        let found = self.found.iter().filter(|found| {
+            found.source == *source
+                && found.at > now - LATELY
+                && found.batch.as_ref().is_none_or(unseen)
+        });
+        found.map(|found| found.changes).sum()
     }
 
     fn people(&self) -> BTreeMap<(AppointmentId, Role), Vec<NoticeBrief>> {

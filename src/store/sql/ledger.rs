@@ -12,6 +12,7 @@ use super::load;
 use super::save::save;
 use super::words;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
+use crate::domain::brake::LATELY;
 use crate::domain::closing::{Announced, Closing, ClosingId, ClosingKind, NextStep};
 use crate::domain::diff::Mark;
 use crate::domain::directory::{OfficeId, ServiceKind};
@@ -21,11 +22,11 @@ use crate::domain::notice::NoticeId;
 use crate::store::tables::Tables;
 use crate::store::{Known, Marks, NewFault, Record, Recorded, StoreResult};
 
-/// The marks of a source's bookings from `floor` on.
+/// The marks of a source's bookings from `now` on, and what was found in the hour before.
 pub(super) async fn marks(
     conn: &mut Conn<'_>,
     source: &SourceName,
-    floor: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> StoreResult<Marks> {
     let sql = "SELECT baseline, snapshot_at, mapping FROM source WHERE name = $1";
     let row = conn.query(sql).bind(&source.0).maybe().await?;
@@ -35,10 +36,7 @@ pub(super) async fn marks(
     let cells = Cells(&row);
     let sql = "SELECT key, fingerprint, absent, standing FROM appointment
                WHERE source = $1 AND start_at >= $2";
-    let query = conn
-        .query(sql)
-        .bind(&source.0)
-        .bind(floor.timestamp_millis());
+    let query = conn.query(sql).bind(&source.0).bind(now.timestamp_millis());
     let mut marks = BTreeMap::new();
     for row in &query.rows().await? {
         let cells = Cells(row);
@@ -55,8 +53,18 @@ pub(super) async fn marks(
         baseline: cells.flag("baseline")?,
         snapshot_at: cells.maybe_time("snapshot_at")?,
         mapping: cells.maybe_text("mapping")?,
+        lately: lately(conn, source, now).await?,
         marks,
     })
+}
+
+async fn lately(conn: &mut Conn<'_>, source: &SourceName, now: DateTime<Utc>) -> StoreResult<u32> {
+    let sql = "SELECT CAST(coalesce(sum(f.changes), 0) AS BIGINT) FROM found f
+               LEFT JOIN batch b ON b.id = f.batch
+               WHERE f.source = $1 AND f.at > $2 AND (f.batch IS NULL OR b.state = 'held')";
+    let query = conn.query(sql).bind(&source.0);
+    let found = query.bind((now - LATELY).timestamp_millis()).number();
+    Ok(u32::try_from(found.await?).unwrap_or(u32::MAX))
 }
 
 /// Everything known of these appointments, in the order of their numbers.
@@ -124,6 +132,7 @@ impl Write for Record {
             let query = conn.query(sql).bind(closing.0).bind(*count);
             query.run().await?;
         }
+        self.write_found(conn, &recorded).await?;
         Ok(recorded)
     }
 
@@ -170,6 +179,26 @@ impl Record {
             query.bind(mapping.as_str()).run().await?;
         }
         Ok(baseline)
+    }
+
+    /// What counts against the limits of the hour. What is older than that counts no more.
+    async fn write_found(&self, conn: &mut Conn<'_>, recorded: &Recorded) -> StoreResult<()> {
+        let changes = self.counted(recorded);
+        if changes == 0 {
+            return Ok(());
+        }
+        let sql = "DELETE FROM found WHERE source = $1 AND at <= $2";
+        let query = conn.query(sql).bind(&self.source.0);
+        let old = (self.at - LATELY).timestamp_millis();
+        query.bind(old).run().await?;
+        let sql = "INSERT INTO found (source, at, changes, batch) VALUES ($1, $2, $3, $4)";
+        let query = conn.query(sql).bind(&self.source.0);
+        let query = query.bind(self.at.timestamp_millis()).bind(changes);
+        query
+            .bind(recorded.batch.map(|batch| batch.0))
+            .run()
+            .await?;
+        Ok(())
     }
 
     async fn write_absences(&self, conn: &mut Conn<'_>) -> StoreResult<()> {

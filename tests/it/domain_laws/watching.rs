@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
-use varsel::domain::brake::{BrakeLimits, Braked, PollCounts, brake, release_by};
+use varsel::domain::brake::release_by;
 use varsel::domain::calendar::SendWindow;
 use varsel::domain::diff::{ABSENT_BEFORE_GONE, Mark, diff, same_again};
 use varsel::domain::reference::{NotAReference, Reference};
@@ -114,31 +114,6 @@ proptest! {
         unchanged.missing.sort();
         again.missing.sort();
         prop_assert_eq!(unchanged, again);
-    }
-
-    #[test]
-    fn the_brake_holds_more_whenever_more_changes(
-        changes in 0u32..300, more in 0u32..300, known in 0u32..1000, rows in 0u32..1000,
-        max_changes in 1u32..200, min_changes in 0u32..50, share in 0.01f64..1.0,
-    ) {
-        let limits = BrakeLimits { max_changes, max_share: share, min_changes };
-        let held = |changes| brake(PollCounts { changes, known, rows }, &limits);
-        prop_assert_eq!(held(0), None);
-        prop_assert!(held(changes).is_none() || held(changes + more).is_some());
-        if changes > max_changes {
-            prop_assert!(held(changes).is_some());
-        }
-        let little = changes <= max_changes && changes <= min_changes;
-        if little && (rows > 0 || known == 0) {
-            prop_assert_eq!(held(changes), None);
-        }
-    }
-
-    #[test]
-    fn a_source_that_shows_nothing_is_held_whatever_the_limits(changes in 1u32..100, known in 1u32..1000) {
-        let limits = BrakeLimits { max_changes: u32::MAX, max_share: 1.0, min_changes: u32::MAX };
-        let counts = PollCounts { changes, known, rows: 0 };
-        prop_assert_eq!(brake(counts, &limits), Some(Braked::ZeroRows));
     }
 
     #[test]

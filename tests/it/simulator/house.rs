@@ -86,6 +86,9 @@ pub(super) fn shared(node: &str, seed: u64, secret: [u8; 32]) -> Arc<Shared> {
             max_changes: MAX_CHANGES,
             max_share: 1.0,
             min_changes: 100,
+            max_changes_per_hour: u32::MAX,
+            max_share_per_hour: 1.0,
+            max_shrink: 1.0,
         },
         retry: RetryPolicy {
             base: Duration::from_secs(5),

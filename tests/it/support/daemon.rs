@@ -68,6 +68,9 @@ phone = "always"
 max_changes = 1000
 max_share = 1.0
 min_changes = 1000
+max_changes_per_hour = 10000
+max_share_per_hour = 1.0
+max_shrink = 1.0
 [upkeep]
 every = "100ms"
 quarantine_margin = "0s"

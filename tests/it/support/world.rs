@@ -495,6 +495,9 @@ async fn shared(store: &Database) -> Arc<Shared> {
             max_changes: 10,
             max_share: 0.9,
             min_changes: 10,
+            max_changes_per_hour: 30,
+            max_share_per_hour: 1.0,
+            max_shrink: 0.9,
         },
         retry: RetryPolicy {
             base: Duration::from_secs(5),

@@ -47,6 +47,22 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
             "Koblingen til bookingsystemet er endret, og endringene kan komme av det.",
             "The mapping of the booking system was changed, and the changes may come from that.",
         ),
+        Braked::TooManyInAnHour => (
+            "Det er flere endringer på én time enn grensen tillater.",
+            "There are more changes within an hour than the limit allows.",
+        ),
+        Braked::TooLargeAShareInAnHour => (
+            "En for stor andel av alle kjente timer er endret på én time.",
+            "Too large a share of all known appointments changed within an hour.",
+        ),
+        Braked::Shrunk => (
+            "En stor del av timene mangler i bookingsystemet.",
+            "A large share of the appointments is missing from the booking system.",
+        ),
+        Braked::UniformShift => (
+            "Alle timer er flyttet like langt. Det ligner en feil i tidssonen.",
+            "All times were moved by the same length. It looks like a wrong time zone.",
+        ),
         Braked::ZeroRows => (
             "Bookingsystemet viser plutselig ingen timer i det hele tatt.",
             "The booking system suddenly shows no appointments at all.",
