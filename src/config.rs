@@ -152,6 +152,7 @@ impl Config {
                 max_share_per_hour: file.brake.max_share_per_hour,
                 max_shrink: file.brake.max_shrink,
             },
+            canary_wait: file.brake.canary_wait.0,
             retry: RetryPolicy {
                 base: file.retry.base.0,
                 cap: file.retry.cap.0,

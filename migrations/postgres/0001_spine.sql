@@ -84,6 +84,7 @@ CREATE TABLE appointment_person (
   CHECK ((email IS NULL) <> (email_unusable IS NULL))
 );
 
+-- canary: the batch of its earliest people, where a person let them go before the rest.
 CREATE TABLE batch (
   id bigint PRIMARY KEY,
   source text NOT NULL REFERENCES source (name),
@@ -92,7 +93,9 @@ CREATE TABLE batch (
   version bigint NOT NULL,
   changes bigint NOT NULL,
   known bigint NOT NULL,
-  held_at bigint NOT NULL
+  held_at bigint NOT NULL,
+  canary bigint REFERENCES batch (id),
+  released_at bigint
 );
 CREATE INDEX batch_open ON batch (id) WHERE state IN ('held', 'releasing');
 

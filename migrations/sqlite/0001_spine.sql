@@ -83,6 +83,7 @@ CREATE TABLE appointment_person (
   CHECK ((email IS NULL) <> (email_unusable IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- canary: the batch of its earliest people, where a person let them go before the rest.
 CREATE TABLE batch (
   id INTEGER PRIMARY KEY,
   source TEXT NOT NULL REFERENCES source (name),
@@ -91,7 +92,9 @@ CREATE TABLE batch (
   version INTEGER NOT NULL,
   changes INTEGER NOT NULL,
   known INTEGER NOT NULL,
-  held_at INTEGER NOT NULL
+  held_at INTEGER NOT NULL,
+  canary INTEGER REFERENCES batch (id),
+  released_at INTEGER
 ) STRICT;
 CREATE INDEX batch_open ON batch (id) WHERE state IN ('held', 'releasing');
 

@@ -28,7 +28,9 @@ Examples:
   varsel -c varsel.toml hold discard 3 --seen 2:412 --reason \"the table was being reloaded\"";
 
 const RELEASE_HELP: &str = "\
-Lets the batch go: its messages are written anew as of now and leave, earliest deadline first.
+Lets the batch go: its messages are written anew as of now and leave, earliest deadline first. Of a
+batch larger than [brake] canary, only so many people are told at first; the rest follows after
+canary_wait if no message of theirs has failed, or when you release what is left of it.
 --seen is what `hold show` printed: the version and the count of people. If either has changed since,
 nothing is released, the batch is shown anew, and the exit code is 1. A hold that a person has added
 (h1) is lifted without --seen.
@@ -109,7 +111,11 @@ pub(super) async fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit
         Verb::Add(add) => operator::add(everywhere, &config, add).await,
         Verb::Release(release) => match release.what()? {
             What::Hold(id) => operator::lift(everywhere, &config, id, &release.acting).await,
-            What::Batch(decide) => act(everywhere, &config, &decide, Deed::Release).await,
+            What::Batch(decide) => {
+                let first = config.file.brake.canary;
+                let release = |seen| Deed::ReleaseFirst(seen, first);
+                act(everywhere, &config, &decide, release).await
+            }
         },
         Verb::Discard(decide) => act(everywhere, &config, decide, Deed::Discard).await,
     }
@@ -162,7 +168,7 @@ async fn act(
     everywhere: &Everywhere,
     config: &Config,
     decide: &Decide,
-    deed: fn(SeenBatch) -> Deed,
+    deed: impl FnOnce(SeenBatch) -> Deed,
 ) -> Result<Exit, Failure> {
     let now = Clock::system().now();
     let (version, people) = decide.seen;
@@ -178,7 +184,7 @@ async fn act(
     let acted = store.act(&act).await;
     let exit = match acted {
         Ok(acted) => {
-            tell(everywhere, decide.batch, &act.deed, &acted);
+            tell(everywhere, config, decide, &act.deed, &acted);
             Ok(Exit::Done)
         }
         Err(refused @ ActError::Changed { .. }) => {
@@ -193,24 +199,35 @@ async fn act(
 }
 
 fn name(deed: &Deed) -> &'static str {
-    if matches!(deed, Deed::Release(_)) {
-        "release"
-    } else {
+    if matches!(deed, Deed::Discard(_)) {
         "discard"
+    } else {
+        "release"
     }
 }
 
-fn tell(everywhere: &Everywhere, batch: i64, deed: &Deed, acted: &Acted) {
+fn tell(everywhere: &Everywhere, config: &Config, decide: &Decide, deed: &Deed, acted: &Acted) {
+    let batch = decide.batch;
+    let rest = decide.seen.1.saturating_sub(acted.count);
     let done = match name(deed) {
         "release" => "released",
         _ => "discarded",
     };
     if everywhere.json {
-        out::json(&json!({ "batch": batch, "done": done, "people": acted.count }));
+        out::json(&json!({ "batch": batch, "done": done, "people": acted.count, "held": rest }));
         return;
     }
     let people = out::people(acted.count);
-    if done == "released" {
+    if done == "released" && rest > 0 {
+        out::line(format_args!(
+            "Of batch {batch} the messages of {people} with the earliest deadlines leave first."
+        ));
+        out::line(format_args!(
+            "The other {} follow after {} if none of these fails, or when you release it again.",
+            out::count(rest),
+            config.file.brake.canary_wait
+        ));
+    } else if done == "released" {
         out::line(format_args!(
             "Batch {batch} is released: the messages of {people} are written anew and leave."
         ));

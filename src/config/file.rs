@@ -243,6 +243,10 @@ pub struct Brake {
     pub max_share_per_hour: f64,
     /// While more than this share of the standing appointments is missing, all changes are held.
     pub max_shrink: f64,
+    /// So many people of a released batch are told before the rest; 0: all at once.
+    pub canary: u32,
+    /// The rest follows after this, if none of the first failed.
+    pub canary_wait: Length,
 }
 
 /// `[retry]`

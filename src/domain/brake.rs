@@ -10,6 +10,8 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::calendar::{self, SendWindow};
+use super::directory::{Directory, OfficeId};
+use super::message::{Channel, MessageState};
 
 /// What was found so recently counts together with what a poll finds: many small polls must not
 /// pass where one large one is stopped.
@@ -153,6 +155,61 @@ pub fn shifted_alike(moves: impl IntoIterator<Item = TimeDelta>) -> u32 {
         *groups.entry(length).or_default() += 1;
     }
     groups.into_values().max().unwrap_or(0)
+}
+
+/// How the first people of a released batch fared, whose messages leave before the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// Some message is still on its way to a gateway.
+    Waits,
+    /// A gateway took every message.
+    Fine,
+    /// Some message failed, came back or is unknown: only a person lets the rest go.
+    Failed,
+}
+
+super::message::words!(Canary {
+    Waits => "waits",
+    Fine => "fine",
+    Failed => "failed",
+});
+
+/// How a canary stands, by its messages. The call list says nothing of gateways and texts, and what
+/// was superseded or kept back on trial shows nothing: as long as no gateway took anything, it waits.
+#[must_use]
+pub fn canary(messages: impl IntoIterator<Item = (Channel, MessageState)>) -> Canary {
+    use MessageState as S;
+    let (mut taken, mut on_its_way) = (false, false);
+    for (_, state) in messages.into_iter().filter(|(c, _)| *c != Channel::Phone) {
+        match state {
+            S::Accepted | S::Delivered | S::Unconfirmed => taken = true,
+            S::Superseded | S::Suppressed => {}
+            S::Ready | S::Sending | S::Held => on_its_way = true,
+            S::Unknown | S::Failed | S::Undelivered | S::Expired => return Canary::Failed,
+        }
+    }
+    if taken && !on_its_way {
+        Canary::Fine
+    } else {
+        Canary::Waits
+    }
+}
+
+/// Until when a release of a batch still makes sense: that of the office where the moment comes
+/// first. An office that the directory does not know is read in `zone`.
+#[must_use]
+pub fn release_batch_by<'a>(
+    first_due_by: DateTime<Utc>,
+    offices: impl IntoIterator<Item = &'a OfficeId>,
+    directory: &Directory,
+    window: SendWindow,
+    zone: Tz,
+) -> Option<DateTime<Utc>> {
+    let zone_of = |office| directory.offices.get(office).map_or(zone, |o| o.zone);
+    let zones = offices.into_iter().map(zone_of);
+    zones
+        .map(|zone| release_by(first_due_by, window, zone))
+        .min()
 }
 
 /// Until when a release still makes sense: the last moment of the send window before the day of

@@ -37,6 +37,8 @@ pub struct Settings {
     pub rules: Rules,
     /// When the brake stops a poll.
     pub brake: BrakeLimits,
+    /// The rest of a batch follows its first people after this, if none of them failed.
+    pub canary_wait: Duration,
     /// How retries are spread.
     pub retry: RetryPolicy,
     /// Added to the longest send before an unknown may be resolved.

@@ -132,6 +132,7 @@ pub async fn start<S: Store>(
         sweep: SweepLimits {
             batch: SWEEP_BATCH,
             parked: PARKED,
+            canary_wait: settings.canary_wait,
         },
         told_on,
         mail_secret: secrets.0,

@@ -2,13 +2,18 @@
 //! people still have to be told. A gateway's trouble is shown in the figures and is no reason to
 //! call this process ill: restarting it would not help.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
 use super::{Pulse, Shared};
 use crate::domain::appointment::SourceName;
+use crate::domain::brake::release_batch_by;
 use crate::inbound::routes::{Answering, Vital};
-use crate::store::Desk;
+use crate::store::{Batch, Desk};
 
 /// Dispatch goes round at least this often, whatever it waits for.
 const LIVE_WITHIN: Duration = Duration::from_secs(30);
@@ -26,6 +31,15 @@ pub fn is_live(pulse: &Pulse) -> Result<(), String> {
         "dispatch has not gone round for {} seconds",
         age.as_secs()
     ))
+}
+
+/// Until when a held batch can still be released in time for its first people. An office that is not
+/// in the directory is read in UTC.
+#[must_use]
+pub fn release_by(shared: &Shared, batch: &Batch) -> Option<DateTime<Utc>> {
+    let due = batch.first_due_by.filter(|_| !batch.releasing)?;
+    let (offices, window) = (batch.offices.keys(), shared.rules.windows.sms);
+    release_batch_by(due, offices, &shared.directory, window, Tz::UTC)
 }
 
 /// The daemon's health.
@@ -69,6 +83,16 @@ impl<D: Desk + 'static> Health<D> {
         metrics.held_batches(gauges.held_batches);
         metrics.call_list_people(gauges.call_list_people);
         metrics.operator_holds(gauges.operator_holds);
+        let batches = self.desk.batches().await.map_err(|e| e.to_string())?;
+        let mut left: BTreeMap<SourceName, f64> = BTreeMap::new();
+        for batch in &batches {
+            if let Some(by) = release_by(&self.shared, batch) {
+                let seconds = (by - now).as_seconds_f64();
+                let first = left.entry(batch.source.clone()).or_insert(seconds);
+                *first = seconds.min(*first);
+            }
+        }
+        metrics.release_by(left);
         for (source, seconds) in &gauges.snapshot_age_seconds {
             metrics.snapshot_age(source, *seconds);
         }

@@ -1,13 +1,14 @@
 //! What people's acts and the emptying of batches do to the rows at hand, and the tally's sums.
 //! Nothing here does I/O or reads a clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::rows::{AppointmentId, BatchState, Hand, HistoryRow, MessageRow};
+use super::rows::{AppointmentId, BatchRow, BatchState, Hand, HistoryRow, MessageRow, draw};
 use super::tables::Tables;
-use super::{Act, ActError, Acted, BatchId, Deed, Sample, SeenBatch, Tally};
+use super::{Act, ActError, Acted, BatchId, Deed, FirstOut, Sample, SeenBatch, Tally};
+use crate::domain::brake::{Canary, canary};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
@@ -17,7 +18,9 @@ impl Deed {
     /// The batch it concerns, if it concerns one.
     pub(crate) fn batch(&self) -> Option<BatchId> {
         match self {
-            Self::Release(seen) | Self::Discard(seen) => Some(seen.batch),
+            Self::Release(seen) | Self::ReleaseFirst(seen, _) | Self::Discard(seen) => {
+                Some(seen.batch)
+            }
             Self::AddClosing(_)
             | Self::EndClosing(_)
             | Self::Tick(_)
@@ -42,6 +45,12 @@ impl Deed {
         };
         match self {
             Self::Release(batch) => seen("release", batch),
+            Self::ReleaseFirst(batch, first) => {
+                format!(
+                    "{}, the first {first} before the rest",
+                    seen("release", batch)
+                )
+            }
             Self::Discard(batch) => seen("discard", batch),
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
             Self::EndClosing(closing) => format!("end closing {}", closing.0),
@@ -59,9 +68,10 @@ impl Deed {
 impl Tables {
     /// Lets a batch go or throws it away, if it still is what the person saw.
     pub(crate) fn act_on_batch(&mut self, act: &Act) -> Result<Acted, ActError> {
-        let (seen, release) = match &act.deed {
-            Deed::Release(seen) => (seen, true),
-            Deed::Discard(seen) => (seen, false),
+        let (seen, release, first) = match &act.deed {
+            Deed::Release(seen) => (seen, true, 0),
+            Deed::ReleaseFirst(seen, first) => (seen, true, *first),
+            Deed::Discard(seen) => (seen, false, 0),
             Deed::AddClosing(_)
             | Deed::EndClosing(_)
             | Deed::Tick(_)
@@ -75,7 +85,14 @@ impl Tables {
             at: act.at,
             request: Some(&act.idempotency_key),
         };
-        let (state, event) = if release {
+        let went_before = self
+            .batches
+            .get(&seen.batch)
+            .is_some_and(|b| b.canary.is_some());
+        let (state, event) = if release && 0 < first && first < people && !went_before {
+            let count = self.release_first(seen.batch, first, &hand, &act.reason);
+            return Ok(Acted { count });
+        } else if release {
             (BatchState::Releasing, "released")
         } else {
             self.discard_messages(seen.batch, &hand, &act.reason);
@@ -144,6 +161,9 @@ impl Tables {
             return;
         };
         batch.state = state;
+        if state == BatchState::Releasing {
+            batch.released_at = Some(hand.at);
+        }
         self.touched.batches.insert(id);
         self.history.push(HistoryRow {
             at: hand.at,
@@ -161,6 +181,78 @@ impl Tables {
             to: None,
             detail: detail.to_owned(),
         });
+    }
+
+    /// Makes the earliest people of a batch a batch of their own, which is released; whole
+    /// appointments, at least `first` people. How many they are.
+    fn release_first(&mut self, id: BatchId, first: u32, hand: &Hand<'_>, why: &str) -> u32 {
+        let mut dues: BTreeMap<AppointmentId, DateTime<Utc>> = BTreeMap::new();
+        for (_, message) in self.braked(id) {
+            let Some(notice) = self.notices.get(&message.notice) else {
+                continue;
+            };
+            let due = dues.entry(notice.appointment).or_insert(notice.due_by);
+            *due = notice.due_by.min(*due);
+        }
+        let mut order: Vec<_> = dues.into_iter().map(|(id, due)| (due, id)).collect();
+        order.sort_unstable();
+        let Some(row) = self.batches.get(&id).cloned() else {
+            return 0;
+        };
+        let canary = BatchId(draw(&mut self.next.batch));
+        let released = BatchRow { version: 1, ..row };
+        self.batches.insert(canary, released);
+        self.touched.batches.insert(canary);
+        let mut people = 0;
+        for (_, appointment) in order {
+            if first <= people {
+                break;
+            }
+            let notices = self.notices.iter_mut();
+            for (number, notice) in notices.filter(|(_, n)| n.appointment == appointment) {
+                if notice.batch == Some(id) {
+                    notice.batch = Some(canary);
+                    self.touched.notices.insert(*number);
+                }
+            }
+            people = self.people_in(canary);
+        }
+        if let Some(row) = self.batches.get_mut(&id) {
+            row.canary = Some(canary);
+            row.version += 1;
+            self.touched.batches.insert(id);
+        }
+        let detail = format!("the first of batch {}: {why}", id.0);
+        self.end_batch(canary, BatchState::Releasing, "released", hand, &detail);
+        people
+    }
+
+    /// How the first people of a batch fare. Their messages must be at hand.
+    pub(crate) fn canary_of(&self, batch: BatchId) -> Canary {
+        let notices = self.notices.values();
+        let notices = notices.filter(|notice| notice.batch == Some(batch));
+        let messages = notices.flat_map(|notice| &notice.messages);
+        let messages = messages.filter_map(|id| self.messages.get(id));
+        canary(messages.map(|m| (m.channel, m.state)))
+    }
+
+    /// The first people of a batch, as a person is shown them. Their messages must be at hand.
+    pub(crate) fn first_out(&self, canary: BatchId) -> Option<FirstOut> {
+        Some(FirstOut {
+            batch: canary,
+            released_at: self.batches.get(&canary)?.released_at?,
+            canary: self.canary_of(canary),
+        })
+    }
+
+    /// Lets the rest of a batch go, whose first people have fared well for a while.
+    pub(crate) fn release_rest(&mut self, id: BatchId, now: DateTime<Utc>) {
+        let hand = Hand::part("upkeep", now);
+        let held = |batch: &BatchRow| batch.state == BatchState::Held;
+        if self.batches.get(&id).is_some_and(held) {
+            let why = "none of the first failed";
+            self.end_batch(id, BatchState::Releasing, "released", &hand, why);
+        }
     }
 
     /// Ends open batches of which nothing is held any more.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::ledger::BatchId;
 use super::{HoldId, HoldOn, StandingHold, StoreError, StoreResult};
 use crate::domain::appointment::{BookingKey, BookingState, SourceName};
-use crate::domain::brake::Braked;
+use crate::domain::brake::{Braked, Canary};
 use crate::domain::change::Change;
 use crate::domain::closing::{Closing, ClosingId};
 use crate::domain::contact::Phone;
@@ -76,6 +76,10 @@ pub struct Act {
 pub enum Deed {
     /// Lets a held batch go, as it was seen.
     Release(SeenBatch),
+    /// Lets the earliest people of a held batch go, about so many, as a batch of their own. The rest
+    /// stays held until it is released too, or until none of the first has failed for a while. A
+    /// batch that is no larger, or whose first have gone, goes whole.
+    ReleaseFirst(SeenBatch, u32),
     /// Throws a held batch away, as it was seen.
     Discard(SeenBatch),
     /// Announces a closing.
@@ -215,8 +219,21 @@ pub struct Batch {
     pub purposes: BTreeMap<Purpose, u32>,
     /// Whether a person has released it and it is being planned anew.
     pub releasing: bool,
+    /// Its earliest people, where they were let go before the rest.
+    pub first: Option<FirstOut>,
     /// Up to three messages as they would leave, without addresses.
     pub samples: Vec<Sample>,
+}
+
+/// The people of a batch that were let go before the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstOut {
+    /// The batch that they are now.
+    pub batch: BatchId,
+    /// When a person let them go, in domain time.
+    pub released_at: DateTime<Utc>,
+    /// How they fare.
+    pub canary: Canary,
 }
 
 /// A message as it would leave. It holds no address.

@@ -30,6 +30,7 @@ use super::{
     Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
+use crate::domain::brake::Canary;
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Next, next};
 
@@ -361,6 +362,7 @@ impl State {
         let mut swept = self.tables.sweep(&ids, &times);
         self.tables.unpark(&Hand::part("upkeep", now));
         swept.let_go = self.let_go(limits.parked_before(now), most(limits.batch));
+        self.release_rests(limits.canaries_before(now), now);
         let batches = self.tables.batches.iter();
         let open =
             batches.filter(|(_, b)| matches!(b.state, BatchState::Held | BatchState::Releasing));
@@ -370,6 +372,23 @@ impl State {
             .collect();
         self.tables.end_empty_batches(&empty, now);
         swept
+    }
+
+    fn release_rests(&mut self, before: DateTime<Utc>, now: DateTime<Utc>) {
+        let batches = &self.tables.batches;
+        let over = |canary: &BatchId| {
+            let batch = batches.get(canary);
+            batch.is_some_and(|b| {
+                b.state != BatchState::Releasing && b.released_at.is_some_and(|at| at <= before)
+            })
+        };
+        let pairs = batches.iter().filter_map(|(id, b)| Some((*id, b.canary?)));
+        let over: Vec<_> = pairs.filter(|(_, canary)| over(canary)).collect();
+        for (id, canary) in over {
+            if self.tables.canary_of(canary) == Canary::Fine {
+                self.tables.release_rest(id, now);
+            }
+        }
     }
 
     fn let_go(&mut self, before: DateTime<Utc>, limit: usize) -> u32 {

@@ -249,9 +249,18 @@ pub struct SweepLimits {
     pub batch: u32,
     /// A report whose attempt has not come to light within this is let go.
     pub parked: Duration,
+    /// The rest of a batch follows its first people after this, if none of them failed.
+    pub canary_wait: Duration,
 }
 
 impl SweepLimits {
+    /// Canaries released at this or earlier have been waited for.
+    pub(crate) fn canaries_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let wait = TimeDelta::from_std(self.canary_wait).unwrap_or(TimeDelta::MAX);
+        now.checked_sub_signed(wait)
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
     /// Reports parked since this or earlier are let go.
     pub(crate) fn parked_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let parked = TimeDelta::from_std(self.parked).unwrap_or(TimeDelta::MAX);

@@ -51,6 +51,8 @@ impl Tables {
                 changes: batch.changes,
                 known: batch.known,
                 held_at: record.at,
+                canary: None,
+                released_at: None,
             },
         );
         self.touched.batches.insert(id);

@@ -223,6 +223,10 @@ pub(crate) struct BatchRow {
     pub(crate) changes: u32,
     pub(crate) known: u32,
     pub(crate) held_at: DateTime<Utc>,
+    /// The batch of its earliest people, where they were let go before the rest.
+    pub(crate) canary: Option<BatchId>,
+    /// When a person released it.
+    pub(crate) released_at: Option<DateTime<Utc>>,
 }
 
 /// Where a batch stands.

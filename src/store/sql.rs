@@ -228,6 +228,7 @@ impl Outbox for Database {
         let limit = limits.batch;
         self.write(outbox::Unpark { now, limit }).await?;
         swept.let_go = self.write(outbox::LetGo { now, limits }).await?;
+        self.write(outbox::ReleaseRests { now, limits }).await?;
         self.write(outbox::EndEmptyBatches { now }).await?;
         self.write(claims::ForgetClaims { limit }).await?;
         Ok(swept)

@@ -55,6 +55,7 @@ pub struct Metrics {
     untold: Gauge,
     oldest_due: Seconds,
     held_batches: Gauge,
+    release_by: Family<OfSource, Seconds>,
     call_list_people: Gauge,
     operator_holds: Gauge,
     snapshot_age: Family<OfSource, Seconds>,
@@ -75,6 +76,7 @@ impl Default for Metrics {
             untold,
             oldest_due: Seconds::default(),
             held_batches: Gauge::default(),
+            release_by: Family::default(),
             call_list_people: Gauge::default(),
             operator_holds: Gauge::default(),
             snapshot_age: Family::default(),
@@ -112,6 +114,11 @@ impl Metrics {
             "held_batches",
             "Batches that wait for a person",
             self.held_batches.clone(),
+        );
+        registry.register(
+            "held_release_by_seconds",
+            "Time left to release a held batch before it is too late for its first people; below 0: too late",
+            self.release_by.clone(),
         );
         registry.register(
             "call_list_people",
@@ -173,6 +180,15 @@ impl Metrics {
     /// Batches that wait for a person.
     pub fn held_batches(&self, batches: u32) {
         self.held_batches.set(batches.into());
+    }
+
+    /// How long, in seconds, the first batch of each source can still be released in time for its
+    /// first people; sources without a held batch show nothing.
+    pub fn release_by(&self, sources: impl IntoIterator<Item = (SourceName, f64)>) {
+        self.release_by.clear();
+        for (source, seconds) in sources {
+            self.release_by.get_or_create(&of(&source)).set(seconds);
+        }
     }
 
     /// People whom somebody must phone.
@@ -259,6 +275,7 @@ mod tests {
         metrics.untold_people(3);
         metrics.oldest_due(1.5);
         metrics.held_batches(1);
+        metrics.release_by([(source.clone(), -60.0)]);
         metrics.call_list_people(7);
         metrics.operator_holds(2);
         metrics.snapshot_age(&source, 12.0);
@@ -273,6 +290,7 @@ mod tests {
             "varsel_untold_people{horizon=\"24h\"} 3",
             "varsel_oldest_due_seconds 1.5",
             "varsel_held_batches 1",
+            "varsel_held_release_by_seconds{source=\"oslo\"} -60.0",
             "varsel_call_list_people 7",
             "varsel_operator_holds 2",
             "varsel_snapshot_age_seconds{source=\"oslo\"} 12.0",

@@ -8,19 +8,20 @@ use serde_json::{Value, json};
 
 use crate::cli::{Everywhere, bubble, moment, out};
 use crate::config::Config;
-use crate::domain::brake::{self, Braked};
+use crate::domain::brake::{self, Braked, Canary};
 use crate::domain::calendar::SendWindow;
 use crate::domain::directory::{Directory, OfficeId};
 use crate::domain::language::Language;
 use crate::domain::message::Channel;
 use crate::sandbox::mail::readable;
-use crate::store::{Batch, Sample};
+use crate::store::{Batch, FirstOut, Sample};
 
 /// What it takes to show a batch.
 pub(super) struct Shown {
     program: String,
     directory: Arc<Directory>,
     window: SendWindow,
+    canary_wait: TimeDelta,
     zone: Tz,
     now: DateTime<Utc>,
 }
@@ -32,6 +33,8 @@ impl Shown {
             // Names of offices are a courtesy: a broken directory must not hide a batch.
             directory: config.directory().unwrap_or_default(),
             window: config.rules().windows.sms,
+            canary_wait: TimeDelta::from_std(config.file.brake.canary_wait.0)
+                .unwrap_or(TimeDelta::MAX),
             zone: config.file.agency.zone.0,
             now,
         }
@@ -40,14 +43,8 @@ impl Shown {
     /// The latest sensible moment to release a batch: that of the office where it comes first.
     fn release_by(&self, batch: &Batch) -> Option<DateTime<Utc>> {
         let due = batch.first_due_by?;
-        let zones = batch.offices.keys().map(|office| self.zone_of(office));
-        let moments = zones.map(|zone| brake::release_by(due, self.window, zone));
-        moments.min()
-    }
-
-    fn zone_of(&self, office: &OfficeId) -> Tz {
-        let office = self.directory.offices.get(office);
-        office.map_or(self.zone, |office| office.zone)
+        let offices = batch.offices.keys();
+        brake::release_batch_by(due, offices, &self.directory, self.window, self.zone)
     }
 
     fn name_of<'a>(&'a self, office: &'a OfficeId) -> &'a str {
@@ -98,6 +95,9 @@ impl Shown {
         );
         out::line(out::styled(out::BOLD, head));
         out::line(format_args!("  {}", why(batch.braked)));
+        if let Some(first) = batch.first {
+            out::line(format_args!("  {}", self.first(first)));
+        }
         out::line("");
         self.deadlines(batch);
         out::line("");
@@ -113,6 +113,26 @@ impl Shown {
         }
         batch.samples.iter().for_each(show_sample);
         self.what_to_do(batch);
+    }
+
+    /// How those fare who were let go before the rest.
+    fn first(&self, first: FirstOut) -> String {
+        let FirstOut {
+            batch, released_at, ..
+        } = first;
+        let at = moment::minute(released_at, self.zone);
+        let fare = match first.canary {
+            Canary::Failed => "some of them failed: the rest waits for you".to_owned(),
+            Canary::Waits => "some of them are still on their way".to_owned(),
+            Canary::Fine => {
+                let rest = moment::minute(released_at + self.canary_wait, self.zone);
+                format!("none of them failed: the rest follows after {rest}")
+            }
+        };
+        format!(
+            "The first people of it left as batch {} on {at}; {fare}.",
+            batch.0
+        )
     }
 
     fn deadlines(&self, batch: &Batch) {
@@ -174,6 +194,11 @@ impl Shown {
             "first_due_by": batch.first_due_by.map(instant),
             "release_by": self.release_by(batch).map(instant),
             "releasing": batch.releasing,
+            "first": batch.first.map(|first| json!({
+                "batch": first.batch.0,
+                "released_at": instant(first.released_at),
+                "canary": first.canary.word(),
+            })),
             "offices": offices.collect::<std::collections::BTreeMap<_, _>>(),
             "purposes": purposes.collect::<std::collections::BTreeMap<_, _>>(),
             "samples": batch.samples.iter().map(sample).collect::<Vec<_>>(),

@@ -63,7 +63,9 @@ impl Desk for Model {
 impl State {
     fn act(&mut self, act: &Act) -> Result<Acted, ActError> {
         let event = match &act.deed {
-            Deed::Release(_) | Deed::Discard(_) => return self.tables.act_on_batch(act),
+            Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
+                return self.tables.act_on_batch(act);
+            }
             Deed::Tick(reference) => return self.tables.tick(act, *reference, false),
             Deed::AnsweringMachine(reference) => return self.tables.tick(act, *reference, true),
             Deed::AddClosing(closing) => {

@@ -117,6 +117,7 @@ impl State {
             offices,
             purposes,
             releasing: row.state == BatchState::Releasing,
+            first: row.canary.and_then(|canary| self.tables.first_out(canary)),
             samples: self.samples(&held),
         }
     }

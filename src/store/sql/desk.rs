@@ -9,6 +9,7 @@ use super::cells::Cells;
 use super::conn::Conn;
 use super::ledger::{add_closing, end_closing};
 use super::load;
+use super::outbox::by_batch;
 use super::save::{history, save};
 use super::tally::people;
 use super::words;
@@ -22,8 +23,8 @@ use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
 use crate::store::rows::{AppointmentId, BatchState, HistoryRow};
 use crate::store::{
-    Act, ActError, Acted, Batch, BatchId, Call, Deed, Fault, Gauges, MustBePhoned, Sample,
-    StoreResult, Story, StoryLine,
+    Act, ActError, Acted, Batch, BatchId, Call, Deed, Fault, FirstOut, Gauges, MustBePhoned,
+    Sample, StoreResult, Story, StoryLine,
 };
 
 /// Texts of a batch that a person is shown.
@@ -33,6 +34,10 @@ impl Write for Act {
     type Answer = Result<Acted, ActError>;
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Self::Answer> {
+        if matches!(self.deed, Deed::ReleaseFirst(..)) {
+            // The first people of a batch become a batch of their own.
+            conn.lock_creation().await?;
+        }
         let sql = "SELECT answer FROM act WHERE idempotency_key = $1";
         let query = conn.query(sql).bind(&self.idempotency_key);
         if let Some(row) = query.maybe().await? {
@@ -40,7 +45,9 @@ impl Write for Act {
             return Ok(Ok(Acted { count }));
         }
         let acted = match &self.deed {
-            Deed::Release(_) | Deed::Discard(_) => self.on_batch(conn).await?,
+            Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
+                self.on_batch(conn).await?
+            }
             Deed::AddClosing(closing) => {
                 add_closing(conn, closing, &self.actor, self.at).await?;
                 let line = HistoryRow::of_act(self, "closing_added");
@@ -75,6 +82,9 @@ impl Act {
         let notices = query.numbers().await?;
         let mut tables = load::by_notices(conn, &notices).await?;
         conn.lock_batches(&[batch.0]).await?;
+        if matches!(self.deed, Deed::ReleaseFirst(..)) {
+            load::next_ids(conn, &mut tables).await?;
+        }
         load::add_batches(conn, &mut tables, &[batch.0]).await?;
         let acted = tables.act_on_batch(self);
         if acted.is_ok() {
@@ -123,6 +133,7 @@ pub(super) async fn batches(conn: &mut Conn<'_>) -> StoreResult<Vec<Batch>> {
         let mut batch = batch(Cells(row))?;
         count_people(conn, &mut batch).await?;
         batch.samples = samples(conn, batch.id).await?;
+        batch.first = first_out(conn, Cells(row)).await?;
         batches.push(batch);
     }
     Ok(batches)
@@ -140,8 +151,18 @@ fn batch(cells: Cells<'_>) -> StoreResult<Batch> {
         offices: BTreeMap::new(),
         purposes: BTreeMap::new(),
         releasing: cells.word("state", words::read_batch_state)? == BatchState::Releasing,
+        first: None,
         samples: Vec::new(),
     })
+}
+
+/// The first people of a batch, where they were let go before the rest.
+async fn first_out(conn: &mut Conn<'_>, cells: Cells<'_>) -> StoreResult<Option<FirstOut>> {
+    let Some(canary) = cells.maybe_int("canary")? else {
+        return Ok(None);
+    };
+    let tables = by_batch(conn, canary).await?;
+    Ok(tables.first_out(BatchId(canary)))
 }
 
 async fn count_people(conn: &mut Conn<'_>, batch: &mut Batch) -> StoreResult<()> {

@@ -254,6 +254,8 @@ pub(super) async fn add_batches(
                 changes: cells.count("changes")?,
                 known: cells.count("known")?,
                 held_at: cells.time("held_at")?,
+                canary: cells.maybe_int("canary")?.map(BatchId),
+                released_at: cells.maybe_time("released_at")?,
             },
         );
     }

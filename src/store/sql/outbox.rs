@@ -8,6 +8,7 @@ use super::conn::Conn;
 use super::holds::{covered, standing};
 use super::load;
 use super::save::save;
+use crate::domain::brake::Canary;
 use crate::domain::message::{Channel, MessageId};
 use crate::domain::notice::NoticeId;
 use crate::store::life::{Due, SweepTimes};
@@ -181,6 +182,45 @@ impl Write for LetGo {
         let old = conn.query(sql).bind(before).bind(self.limits.batch);
         Ok(u32::try_from(old.run().await?).unwrap_or(u32::MAX))
     }
+}
+
+/// Batches whose first people have fared well for a while.
+pub(super) struct ReleaseRests {
+    pub(super) now: DateTime<Utc>,
+    pub(super) limits: SweepLimits,
+}
+
+/// The held batches whose first people were let go long enough ago, with the batch of those.
+const CANARIES: &str = "
+SELECT b.id, b.canary FROM batch b JOIN batch c ON c.id = b.canary
+WHERE b.state = 'held' AND c.state <> 'releasing' AND c.released_at <= $1 ORDER BY b.id";
+
+impl Write for ReleaseRests {
+    type Answer = ();
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<()> {
+        let before = self.limits.canaries_before(self.now).timestamp_millis();
+        for row in &conn.query(CANARIES).bind(before).rows().await? {
+            let cells = Cells(row);
+            let (id, canary) = (cells.int("id")?, cells.int("canary")?);
+            let mut tables = by_batch(conn, canary).await?;
+            if tables.canary_of(BatchId(canary)) != Canary::Fine {
+                continue;
+            }
+            conn.lock_batches(&[id]).await?;
+            load::add_batches(conn, &mut tables, &[id]).await?;
+            tables.release_rest(BatchId(id), self.now);
+            save(conn, &tables).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The notices of a batch with their messages.
+pub(super) async fn by_batch(conn: &mut Conn<'_>, batch: i64) -> StoreResult<Tables> {
+    let sql = "SELECT id FROM notice WHERE batch = $1 ORDER BY id";
+    let notices = conn.query(sql).bind(batch).numbers().await?;
+    load::by_notices(conn, &notices).await
 }
 
 /// Open batches of which nothing is held any more.

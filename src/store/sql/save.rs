@@ -90,14 +90,16 @@ async fn batches(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
                 b.known,
                 ms(b.held_at),
                 words::batch_state(b.state),
-                b.version
+                b.version,
+                b.canary.map(|canary| canary.0),
+                maybe_ms(b.released_at)
             ])
         })
         .collect();
     let sql = upsert(
         "batch",
         "int id, text source, text braked, int changes, int known, int held_at",
-        "text state, int version",
+        "text state, int version, int canary, int released_at",
     );
     write(conn, &sql, &rows).await
 }

@@ -107,6 +107,61 @@ async fn a_held_batch_is_seen_released_and_told_while_the_daemon_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_people_of_a_batch_are_told_before_the_rest() {
+    let gateway = Gateway::start().await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    daemon.configure("max_changes = 1000", "max_changes = 5\ncanary = 4");
+    daemon.start().await;
+    daemon.cancel_everybody().await;
+    let held = async || json(&daemon, &["hold", "list", "--json"])["batches"].clone();
+    let holds = |batches: &Value, people: u32| {
+        batches[0]["people"] == people && batches[0]["releasing"] == false
+    };
+    daemon
+        .until("the brake holds the batch", async || {
+            holds(&held().await, 12)
+        })
+        .await;
+    let release = |seen: String| {
+        let words = ["hold", "release", "1", "--reason", "announced", "--seen"];
+        said(&daemon, &[&words[..], &[&seen]].concat())
+    };
+    let version = held().await[0]["version"].clone();
+    let (code, done, refused) = release(format!("{version}:12"));
+    assert_eq!(code, 0, "{refused}");
+    assert!(
+        done.contains("4 people with the earliest deadlines"),
+        "{done}"
+    );
+    assert!(done.contains("The other 8 follow after 10min"), "{done}");
+    gateway.wait_for(4).await;
+    daemon
+        .until("the rest is shown as held", async || {
+            holds(&held().await, 8)
+        })
+        .await;
+    let (_, shown, _) = said(&daemon, &["hold", "show", "1"]);
+    assert!(
+        shown.contains("The first people of it left as batch 2"),
+        "{shown}"
+    );
+    let metrics = daemon.get("/metrics").await;
+    assert!(
+        metrics.contains("varsel_held_release_by_seconds{source="),
+        "{metrics}"
+    );
+    let version = held().await[0]["version"].clone();
+    assert_eq!(
+        release(format!("{version}:12")).0,
+        1,
+        "four have left since"
+    );
+    assert_eq!(release(format!("{version}:8")).0, 0);
+    gateway.wait_for(PEOPLE as usize).await;
+    assert_eq!(gateway.taken().len(), PEOPLE as usize);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_is_discarded_without_a_daemon() {
     let gateway = Gateway::start().await;
     let mut daemon = braked(&gateway).await;

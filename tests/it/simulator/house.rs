@@ -97,6 +97,7 @@ pub(super) fn shared(node: &str, seed: u64, secret: [u8; 32]) -> Arc<Shared> {
         sweep: SweepLimits {
             batch: 100,
             parked: Duration::from_secs(7 * 24 * 3600),
+            canary_wait: Duration::from_secs(600),
         },
         told_on: ToldOnByChannel {
             sms: ToldOn::Delivered,

@@ -352,7 +352,8 @@ impl<S: Store> Life<S> {
         };
         let seen = batch.seen();
         let deed = if release {
-            Deed::Release(seen)
+            // Odd numbers try the earliest person first.
+            Deed::ReleaseFirst(seen, salt % 2)
         } else {
             Deed::Discard(seen)
         };

@@ -341,6 +341,7 @@ pub(crate) fn limits() -> SweepLimits {
     SweepLimits {
         batch: 100,
         parked: Duration::from_secs(48 * 3600),
+        canary_wait: Duration::from_secs(600),
     }
 }
 

@@ -506,6 +506,7 @@ async fn shared(store: &Database) -> Arc<Shared> {
         sweep: SweepLimits {
             batch: 100,
             parked: Duration::from_secs(3600),
+            canary_wait: Duration::from_secs(600),
         },
         told_on: ToldOnByChannel {
             sms: ToldOn::Delivered,
