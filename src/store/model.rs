@@ -30,7 +30,7 @@ use super::{
     Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
-use crate::domain::brake::Canary;
+use crate::domain::brake::{Canary, LATELY};
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Next, next};
 
@@ -169,6 +169,9 @@ impl State {
         self.keep_faults(record);
         let changes = record.counted(&recorded);
         if changes > 0 {
+            let old = record.at - LATELY;
+            self.found
+                .retain(|f| f.source != record.source || f.at > old);
             self.found.push(Found {
                 source: record.source.clone(),
                 at: record.at,
