@@ -18,6 +18,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     offset: TimeDelta,
+    #[cfg(feature = "sabotage")]
+    dial: Option<&'static simulated::Dial>,
 }
 
 impl Clock {
@@ -32,12 +34,27 @@ impl Clock {
     pub fn starting_at(start: DateTime<Utc>) -> Self {
         Self {
             offset: start - Utc::now(),
+            ..Self::default()
+        }
+    }
+
+    /// A clock that stands where a test has set it.
+    #[cfg(feature = "sabotage")]
+    #[must_use]
+    pub fn showing(dial: &'static simulated::Dial) -> Self {
+        Self {
+            dial: Some(dial),
+            ..Self::default()
         }
     }
 
     /// The present, in domain time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
+        #[cfg(feature = "sabotage")]
+        if let Some(dial) = self.dial {
+            return dial.read();
+        }
         #[cfg(feature = "sabotage")]
         if let Some((now, _)) = simulated::read() {
             return now + self.offset;
@@ -94,10 +111,11 @@ impl Mono {
     }
 }
 
-/// Clocks that show what a test sets, on the thread that sets them.
+/// Clocks that show what a test sets: all clocks of the thread that sets them, or those with a dial.
 #[cfg(feature = "sabotage")]
 pub mod simulated {
     use std::cell::Cell;
+    use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
     use chrono::{DateTime, Utc};
@@ -110,6 +128,27 @@ pub mod simulated {
     /// real ones back.
     pub fn show(times: Option<(DateTime<Utc>, Duration)>) {
         SHOWN.set(times);
+    }
+
+    /// What a clock shows, on every thread, until it is set anew.
+    #[derive(Debug, Default)]
+    pub struct Dial(AtomicI64);
+
+    impl Dial {
+        /// A dial for the rest of the process.
+        #[must_use]
+        pub fn new() -> &'static Self {
+            Box::leak(Box::default())
+        }
+
+        /// Sets it.
+        pub fn set(&self, now: DateTime<Utc>) {
+            self.0.store(now.timestamp_millis(), Ordering::Relaxed);
+        }
+
+        pub(super) fn read(&self) -> DateTime<Utc> {
+            DateTime::from_timestamp_millis(self.0.load(Ordering::Relaxed)).unwrap_or_default()
+        }
     }
 
     pub(super) fn read() -> Option<(DateTime<Utc>, Duration)> {

@@ -29,6 +29,7 @@ pub mod recipient;
 pub mod reference;
 pub mod retry;
 pub mod segments;
+pub mod send_hours;
 pub mod settle;
 pub mod verdict;
 pub mod why_phoned;

@@ -11,6 +11,7 @@
 pub mod cluster;
 mod deeds;
 pub mod desk;
+mod due;
 pub mod holds;
 pub mod ledger;
 mod life;
@@ -34,12 +35,12 @@ pub use self::desk::{
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{
-    BatchId, Believed, Entry, FAULTS_KEPT, Known, Ledger, Marks, NewBatch, NewFault, NewMessage,
-    NewNotice, Record, Recorded, SnapshotMark,
+    BatchId, Believed, Cursor, Entry, FAULTS_KEPT, Known, Ledger, Marks, NewBatch, NewFault,
+    NewMessage, NewNotice, Page, Record, Recorded, SnapshotMark,
 };
 pub use self::outbox::{
-    AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settlement, SweepLimits, Swept,
-    UnknownRule, Unresolved,
+    AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settled, Settlement, SweepLimits,
+    Swept, UnknownRule, Unresolved,
 };
 pub use self::sql::{Access, Database, Place};
 pub use crate::domain::outcome::ReportState;

@@ -110,6 +110,7 @@ CREATE TABLE found (
 CREATE INDEX found_lately ON found (source, at);
 
 -- reference is NULL once the notice is erased. climb: every open rung ended without telling.
+-- was_in: the batches it was in before, each between two commas; a hold on one still covers it.
 CREATE TABLE notice (
   id bigint PRIMARY KEY,
   appointment bigint NOT NULL REFERENCES appointment (id),
@@ -135,6 +136,7 @@ CREATE TABLE notice (
   climb bigint NOT NULL DEFAULT 0,
   ended_at bigint,
   batch bigint REFERENCES batch (id),
+  was_in TEXT NOT NULL DEFAULT '',
   UNIQUE (appointment, revision, purpose, occasion, role)
 );
 CREATE INDEX notice_due ON notice (due_by);
@@ -147,6 +149,10 @@ CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND
 -- the database's own clock. may_be_out: some attempt is not certainly without effect. accepted: a
 -- gateway took it. gateway, quarantine, lookup (milliseconds after the lease) and dedup_until are
 -- those of the last attempt. repeat: ready once more, at that gateway and before dedup_until only.
+-- send_hours: when it may leave (NULL: at any hour); open_until: the end of the opening in which it may
+-- leave next (NULL: none ends it, or its deadline does not wait). last_try: the call list is reached too
+-- late if the rung is tried after this. climbed: opened because the rungs before it had ended untold. lookup: the longest of any gateway
+-- that may have it.
 CREATE TABLE message (
   id bigint PRIMARY KEY,
   notice bigint NOT NULL REFERENCES notice (id),
@@ -163,7 +169,10 @@ CREATE TABLE message (
   due_by bigint NOT NULL,
   not_after bigint NOT NULL,
   not_before bigint NOT NULL,
+  send_hours text,
+  open_until bigint,
   give_up_at bigint NOT NULL,
+  last_try bigint,
   fence bigint NOT NULL DEFAULT 0,
   attempts bigint NOT NULL DEFAULT 0,
   lease_until bigint,
@@ -173,6 +182,7 @@ CREATE TABLE message (
   lookup bigint NOT NULL DEFAULT 0,
   dedup_until bigint,
   repeat bigint NOT NULL DEFAULT 0,
+  climbed bigint NOT NULL DEFAULT 0,
   report_by bigint,
   first_attempt_at bigint,
   told_at bigint,
@@ -183,13 +193,15 @@ CREATE TABLE message (
   machine_at bigint,
   UNIQUE (notice, rung)
 );
-CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after) WHERE state = 'ready';
+CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after, open_until) WHERE state = 'ready';
 CREATE INDEX message_next ON message (channel, not_before) WHERE state = 'ready';
 CREATE INDEX message_expiry ON message (not_after) WHERE state IN ('ready', 'held');
+CREATE INDEX message_give_up ON message (give_up_at) WHERE state = 'ready';
+CREATE INDEX message_open_until ON message (open_until) WHERE state = 'ready' AND open_until IS NOT NULL;
 CREATE INDEX message_lease ON message (lease_until) WHERE state = 'sending';
 CREATE INDEX message_sending ON message (notice) WHERE state = 'sending';
 CREATE INDEX message_unknown ON message ((lease_until + quarantine + lookup)) WHERE state = 'unknown';
-CREATE INDEX message_to_ask ON message (gateway, (lease_until + quarantine)) WHERE state = 'unknown' AND lookup > 0;
+CREATE INDEX message_to_ask ON message ((lease_until + quarantine)) WHERE state = 'unknown' AND lookup > 0;
 CREATE INDEX message_repeat ON message (dedup_until) WHERE state = 'ready' AND repeat = 1;
 CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
 CREATE INDEX message_held ON message (notice) WHERE state = 'held';

@@ -109,6 +109,7 @@ CREATE TABLE found (
 CREATE INDEX found_lately ON found (source, at);
 
 -- reference is NULL once the notice is erased. climb: every open rung ended without telling.
+-- was_in: the batches it was in before, each between two commas; a hold on one still covers it.
 CREATE TABLE notice (
   id INTEGER PRIMARY KEY,
   appointment INTEGER NOT NULL REFERENCES appointment (id),
@@ -134,6 +135,7 @@ CREATE TABLE notice (
   climb INTEGER NOT NULL DEFAULT 0,
   ended_at INTEGER,
   batch INTEGER REFERENCES batch (id),
+  was_in TEXT NOT NULL DEFAULT '',
   UNIQUE (appointment, revision, purpose, occasion, role)
 ) STRICT;
 CREATE INDEX notice_due ON notice (due_by);
@@ -146,6 +148,10 @@ CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND
 -- the database's own clock. may_be_out: some attempt is not certainly without effect. accepted: a
 -- gateway took it. gateway, quarantine, lookup (milliseconds after the lease) and dedup_until are
 -- those of the last attempt. repeat: ready once more, at that gateway and before dedup_until only.
+-- send_hours: when it may leave (NULL: at any hour); open_until: the end of the opening in which it may
+-- leave next (NULL: none ends it, or its deadline does not wait). last_try: the call list is reached too
+-- late if the rung is tried after this. climbed: opened because the rungs before it had ended untold. lookup: the longest of any gateway
+-- that may have it.
 CREATE TABLE message (
   id INTEGER PRIMARY KEY,
   notice INTEGER NOT NULL REFERENCES notice (id),
@@ -162,7 +168,10 @@ CREATE TABLE message (
   due_by INTEGER NOT NULL,
   not_after INTEGER NOT NULL,
   not_before INTEGER NOT NULL,
+  send_hours TEXT,
+  open_until INTEGER,
   give_up_at INTEGER NOT NULL,
+  last_try INTEGER,
   fence INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0,
   lease_until INTEGER,
@@ -172,6 +181,7 @@ CREATE TABLE message (
   lookup INTEGER NOT NULL DEFAULT 0,
   dedup_until INTEGER,
   repeat INTEGER NOT NULL DEFAULT 0,
+  climbed INTEGER NOT NULL DEFAULT 0,
   report_by INTEGER,
   first_attempt_at INTEGER,
   told_at INTEGER,
@@ -182,13 +192,15 @@ CREATE TABLE message (
   machine_at INTEGER,
   UNIQUE (notice, rung)
 ) STRICT;
-CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after) WHERE state = 'ready';
+CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after, open_until) WHERE state = 'ready';
 CREATE INDEX message_next ON message (channel, not_before) WHERE state = 'ready';
 CREATE INDEX message_expiry ON message (not_after) WHERE state IN ('ready', 'held');
+CREATE INDEX message_give_up ON message (give_up_at) WHERE state = 'ready';
+CREATE INDEX message_open_until ON message (open_until) WHERE state = 'ready' AND open_until IS NOT NULL;
 CREATE INDEX message_lease ON message (lease_until) WHERE state = 'sending';
 CREATE INDEX message_sending ON message (notice) WHERE state = 'sending';
 CREATE INDEX message_unknown ON message (lease_until + quarantine + lookup) WHERE state = 'unknown';
-CREATE INDEX message_to_ask ON message (gateway, lease_until + quarantine) WHERE state = 'unknown' AND lookup > 0;
+CREATE INDEX message_to_ask ON message (lease_until + quarantine) WHERE state = 'unknown' AND lookup > 0;
 CREATE INDEX message_repeat ON message (dedup_until) WHERE state = 'ready' AND repeat = 1;
 CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
 CREATE INDEX message_held ON message (notice) WHERE state = 'held';

@@ -3,11 +3,9 @@
 //! Gap and fold are decided here once: a local time that the spring change skips means the first
 //! instant after the gap, one that autumn repeats means the earlier of the two.
 
-use std::time::Duration;
-
 use chrono::{
-    DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
-    TimeZone, Timelike, Utc, Weekday,
+    DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
+    Timelike, Utc, Weekday,
 };
 use chrono_tz::{GapInfo, Tz};
 
@@ -53,8 +51,19 @@ pub fn instant(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 /// `at` itself when the window is open then, else its next opening.
 #[must_use]
 pub fn next_open(window: SendWindow, zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
+    opening(window, zone, at).0
+}
+
+/// The opening that is or comes next: `at` itself when the window is open then, else its next start;
+/// and its end, where it has one.
+#[must_use]
+pub fn opening(
+    window: SendWindow,
+    zone: Tz,
+    at: DateTime<Utc>,
+) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
     let SendWindow::Daily { from, to } = window else {
-        return at;
+        return (at, None);
     };
     let yesterday = local_day(at, zone).pred_opt();
     let days = yesterday.into_iter().flat_map(|day| day.iter_days());
@@ -62,10 +71,10 @@ pub fn next_open(window: SendWindow, zone: Tz, at: DateTime<Utc>) -> DateTime<Ut
         let (open, end) = hours(day, from, to, zone);
         // A window that lies whole in the hour that spring skips does not open that day.
         if open < end && at < end {
-            return open.max(at);
+            return (open.max(at), Some(end));
         }
     }
-    at
+    (at, None)
 }
 
 /// The last instant at or before `at` until which the window is open: `at` itself when it is open
@@ -98,24 +107,6 @@ fn hours(
         instant(day.and_time(from), zone),
         instant(last.and_time(to), zone),
     )
-}
-
-/// When a message may leave: at the next opening, but at once where waiting for it would leave less
-/// than `reserve` before `due_by`.
-#[must_use]
-pub fn send_time(
-    window: SendWindow,
-    zone: Tz,
-    now: DateTime<Utc>,
-    due_by: DateTime<Utc>,
-    reserve: Duration,
-) -> DateTime<Utc> {
-    let open = next_open(window, zone, now);
-    if due_by - open < TimeDelta::from_std(reserve).unwrap_or(TimeDelta::MAX) {
-        now
-    } else {
-        open
-    }
 }
 
 /// "9. april" or "9 April".

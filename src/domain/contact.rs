@@ -308,6 +308,15 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// Neither a number nor an address.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            phone: Err(Unusable::Missing),
+            email: Err(Unusable::Missing),
+        }
+    }
+
     /// Reads what the source gives; an empty or blank text counts as missing.
     #[must_use]
     pub fn read(phone: Option<&str>, email: Option<&str>, regions: Regions<'_>) -> Self {

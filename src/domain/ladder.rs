@@ -60,14 +60,17 @@ impl Ladder {
         }
     }
 
-    /// The rung to open next, or `None` while an open one may still tell the person.
+    /// The rung to open next, or `None` while an open one may still tell the person. A rung that was
+    /// withdrawn before its first attempt may be opened again: another one had told the person then,
+    /// and does no longer.
     #[must_use]
-    pub fn climb(&self, open: &[MessageBrief], contact: &Contact) -> Option<Rung> {
-        if open.iter().any(|message| !is_spent(message)) {
+    pub fn climb(&self, rungs: &[MessageBrief], contact: &Contact) -> Option<Rung> {
+        let tried = || rungs.iter().filter(|message| !was_withdrawn(message));
+        if tried().any(|message| !is_spent(message)) {
             return None;
         }
-        let highest = open.iter().map(|message| message.rung).max()?;
-        if open.iter().any(|message| message.channel == Channel::Phone) {
+        let highest = tried().map(|message| message.rung).max()?;
+        if tried().any(|message| message.channel == Channel::Phone) {
             return None;
         }
         let next = self
@@ -85,7 +88,9 @@ impl Ladder {
         })
     }
 
-    fn phone(&self, reason: Reason) -> Rung {
+    /// The last rung.
+    #[must_use]
+    pub fn phone(&self, reason: Reason) -> Rung {
         let number = u8::try_from(self.channels.len().saturating_sub(1)).unwrap_or(u8::MAX);
         Rung {
             number,
@@ -95,10 +100,15 @@ impl Ladder {
     }
 }
 
+fn was_withdrawn(message: &MessageBrief) -> bool {
+    message.state == MessageState::Superseded && message.first_attempt_at.is_none()
+}
+
 /// Whether a message has ended without telling its recipient, so that the next rung takes over.
 fn is_spent(message: &MessageBrief) -> bool {
     match message.state {
-        MessageState::Failed | MessageState::Undelivered => true,
+        // What was withdrawn after an attempt is not opened again; its text is frozen.
+        MessageState::Failed | MessageState::Undelivered | MessageState::Superseded => true,
         MessageState::Unconfirmed => !message.has_told(),
         // Held after an unknown: it will not be repeated by itself.
         MessageState::Held => message.reason == Some(Reason::Unknown),
@@ -107,7 +117,6 @@ fn is_spent(message: &MessageBrief) -> bool {
         | MessageState::Accepted
         | MessageState::Delivered
         | MessageState::Unknown
-        | MessageState::Superseded
         | MessageState::Expired
         | MessageState::Suppressed => false,
     }

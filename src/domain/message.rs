@@ -55,7 +55,8 @@ pub enum Event {
     Accepted,
     /// The attempt certainly did not happen, and there is time to try again.
     NotSent,
-    /// The attempt certainly did not happen, and there is no time left on this rung.
+    /// The attempt certainly did not happen, or none was made, and there is no time left on this
+    /// rung.
     GaveUp,
     /// The attempt was refused for good.
     Refused,
@@ -121,6 +122,8 @@ pub enum Reason {
     UnusableContact,
     /// Phone: every other rung ended without telling the person.
     RungsEnded,
+    /// Phone: the directory, the rules or the texts have no answer for it, so it cannot be written.
+    NotWritable,
     /// Failed: the gateway refused it.
     Refused,
     /// Failed: the gateway could not be reached while there was time.
@@ -204,6 +207,7 @@ words!(Reason {
     NoContact => "no_contact",
     UnusableContact => "unusable_contact",
     RungsEnded => "rungs_ended",
+    NotWritable => "not_writable",
     Refused => "refused",
     Unreachable => "unreachable",
 });
@@ -222,7 +226,8 @@ pub fn next(state: MessageState, event: Event) -> Next {
             S::Accepted,
         ),
         Event::NotSent => evidence(state, &[S::Sending, S::Unknown], S::Ready),
-        Event::GaveUp | Event::Refused => evidence(state, &[S::Sending, S::Unknown], S::Failed),
+        Event::GaveUp => evidence(state, &[S::Ready, S::Sending, S::Unknown], S::Failed),
+        Event::Refused => evidence(state, &[S::Sending, S::Unknown], S::Failed),
         Event::Unclear => evidence(state, &[S::Sending], S::Unknown),
         Event::LeaseEnded => only(state, &[S::Sending], S::Unknown),
         // A positive report is believed wherever it finds the message: it names the attempt, and

@@ -97,6 +97,19 @@ pub struct Decision {
     pub reason: Option<Reason>,
 }
 
+impl Decision {
+    /// An event without times or a reason.
+    #[must_use]
+    pub fn of(event: Event) -> Self {
+        Self {
+            event,
+            not_before: None,
+            report_by: None,
+            reason: None,
+        }
+    }
+}
+
 /// What the decision needs to know beside the outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct AttemptFacts {
@@ -119,10 +132,8 @@ pub struct AttemptFacts {
 #[must_use]
 pub fn after_attempt(outcome: &Outcome, facts: &AttemptFacts, policy: &RetryPolicy) -> Decision {
     let plain = |event, reason| Decision {
-        event,
-        not_before: None,
-        report_by: None,
         reason,
+        ..Decision::of(event)
     };
     match outcome {
         Outcome::Accepted { .. } => Decision {

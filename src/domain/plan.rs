@@ -18,12 +18,15 @@ use super::language::{Language, LanguagePair};
 use super::message::{Channel, Reason, words};
 use super::notice::{NoticeBrief, OnUnknown, Purpose};
 use super::recipient::{Recipient, Role};
+use super::send_hours::SendHours;
 
 use self::case::Case;
 pub use self::particulars::{Bundle, Correction, Particulars};
+pub use self::rung_time::RungTime;
 
 mod case;
 mod particulars;
+mod rung_time;
 mod timing;
 
 /// The kind of change a rule speaks of.
@@ -85,17 +88,6 @@ impl Windows {
             Channel::Phone => self.phone,
         }
     }
-}
-
-/// The timers of the ladder: how long a rung is tried before the next one takes over.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RungTime {
-    /// The share of the time left until `due_by`, in (0, 1).
-    pub share: f64,
-    /// Never shorter than this.
-    pub least: Duration,
-    /// Never longer than this.
-    pub most: Duration,
 }
 
 /// Everything the configuration says of planning.
@@ -172,8 +164,16 @@ pub struct PlannedMessage {
     pub reason: Option<Reason>,
     /// It may leave from this instant.
     pub not_before: DateTime<Utc>,
+    /// It leaves in these hours only; `None` lets it leave at any.
+    pub hours: Option<SendHours>,
+    /// The opening in which it may leave ends here; `None` where it may leave at any hour, now that
+    /// its deadline is near.
+    pub open_until: Option<DateTime<Utc>>,
     /// After this, this rung is given up and the next one takes over.
     pub give_up_at: DateTime<Utc>,
+    /// Its last try must be before this, or the call list is reached too late; `None` where nobody
+    /// answers the telephone before the deadline.
+    pub last_try: Option<DateTime<Utc>>,
 }
 
 /// One notice to be recorded.

@@ -26,6 +26,8 @@ pub enum WhyPhoned {
         /// Why, where the state has several reasons.
         reason: Option<Reason>,
     },
+    /// Nothing can be written: the directory, the rules or the texts have no answer.
+    NotWritable,
     /// The rules name no other channel, or none was tried.
     OnlyByPhone,
 }
@@ -54,6 +56,13 @@ pub fn why_phoned(notice: &NoticeBrief, contact: &Contact) -> Vec<WhyPhoned> {
             }
         })
         .collect();
+    let mut calls = notice
+        .messages
+        .iter()
+        .filter(|m| m.channel == Channel::Phone);
+    if calls.any(|call| call.reason == Some(Reason::NotWritable)) {
+        why.insert(0, WhyPhoned::NotWritable);
+    }
     if why.is_empty() {
         why.push(WhyPhoned::OnlyByPhone);
     }
@@ -78,6 +87,10 @@ impl WhyPhoned {
                 state,
                 reason,
             } => ended_said(channel, state, reason),
+            Self::NotWritable => (
+                "Kunne ikke skrives: kontoret, tjenesten eller teksten mangler i oppsettet",
+                "Could not be written: its office, service or text is missing from the set-up",
+            ),
             Self::OnlyByPhone => ("Skal ringes", "To be told by phone"),
         };
         match language {

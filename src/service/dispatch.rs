@@ -20,9 +20,9 @@ use crate::channel::report_token::{Named, token};
 use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
 use crate::domain::message::{Event, MessageId, Reason};
-use crate::domain::outcome::{AttemptFacts, Outcome, after_attempt};
+use crate::domain::outcome::{AttemptFacts, Decision, Outcome, after_attempt};
 use crate::sabotage::{self, Guard};
-use crate::store::{Claim, ClaimAsk, Outbox, Settlement, StoreError};
+use crate::store::{Claim, ClaimAsk, Outbox, Settled, Settlement, StoreError};
 
 /// Outcomes are written at the latest after so many have come back.
 const SETTLE_BATCH: usize = 200;
@@ -165,7 +165,7 @@ impl<O: Outbox> Dispatch<O> {
             .plus(self.gateway.lease)
             .minus(self.gateway.longest_send);
         for claim in claims {
-            self.fly(claim, now, start_before);
+            self.fly(claim, start_before);
         }
         Ok(DispatchStep {
             settled,
@@ -215,14 +215,30 @@ impl<O: Outbox> Dispatch<O> {
         let settled = self.landed.len();
         if settled > 0 {
             sabotage::point("dispatch.before_settle");
-            self.outbox.settle(&self.landed).await?;
+            let written = self.outbox.settle(&self.landed).await?;
             sabotage::point("dispatch.after_settle");
+            self.note_set_aside(&written);
             self.after_settling();
         }
         Ok(DispatchStep {
             settled,
             ..DispatchStep::default()
         })
+    }
+
+    /// Outcomes that could not be written, because a row cannot be understood, are named and counted.
+    fn note_set_aside(&self, written: &[Settled]) {
+        for (settlement, settled) in self.landed.iter().zip(written) {
+            if let Settled::SetAside(problem) = settled {
+                let (message, outcome) = (settlement.message.0, settlement.outcome.word());
+                tracing::error!(
+                    message,
+                    outcome,
+                    "an outcome could not be written: {problem}"
+                );
+                self.shared.metrics.set_aside(1);
+            }
+        }
     }
 
     fn after_settling(&mut self) {
@@ -328,11 +344,11 @@ impl<O: Outbox> Dispatch<O> {
         Ok(asked)
     }
 
-    fn fly(&mut self, claim: Claim, now: DateTime<Utc>, start_before: Mono) {
+    fn fly(&mut self, claim: Claim, start_before: Mono) {
         let (shared, gateway) = (Arc::clone(&self.shared), Arc::clone(&self.gateway));
         let wire = Arc::clone(&self.wire);
         self.flights.spawn(async move {
-            let outcome = hand_over(&shared, &gateway, &wire, &claim, now, start_before).await;
+            let outcome = hand_over(&shared, &gateway, &wire, &claim, start_before).await;
             sabotage::point("dispatch.after_send");
             Flight::Sent(settlement(&shared, &gateway, &claim, outcome))
         });
@@ -379,7 +395,6 @@ async fn hand_over(
     gateway: &Gateway,
     wire: &Semaphore,
     claim: &Claim,
-    now: DateTime<Utc>,
     start_before: Mono,
 ) -> Outcome {
     if !gateway.mode.allows(&claim.address) {
@@ -392,10 +407,15 @@ async fn hand_over(
             pause: false,
         };
     };
-    let validity = (claim.not_after - now)
-        .to_std()
-        .unwrap_or_default()
-        .max(LEAST_VALIDITY);
+    let left = (claim.not_after - shared.clock.now()).to_std();
+    let Some(left) = left.ok().filter(|left| !left.is_zero()) else {
+        return Outcome::NotSent {
+            cause: "it was useless before the wire was free".into(),
+            retry_after: None,
+            pause: false,
+        };
+    };
+    let validity = left.max(LEAST_VALIDITY);
     let named = Named {
         attempt: claim.attempt.0,
         nonce: claim.nonce,
@@ -434,7 +454,12 @@ fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcom
         report_least: shared.rules.rung_time.least,
         jitter: shared.chance.jitter(),
     };
-    let decision = after_attempt(&outcome, &facts, &shared.retry);
+    let decision = match outcome {
+        // Nothing takes over from what is useless: it is ready once more, and upkeep says that it
+        // expired.
+        Outcome::NotSent { .. } if claim.not_after <= now => Decision::of(Event::NotSent),
+        _ => after_attempt(&outcome, &facts, &shared.retry),
+    };
     Settlement {
         message: claim.message,
         attempt: claim.attempt,

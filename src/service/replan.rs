@@ -8,11 +8,12 @@ use super::writing::{Writing, WritingError};
 use crate::domain::appointment::Appointment;
 use crate::domain::change::change;
 use crate::domain::closing::Closing;
+use crate::domain::contact::Contact;
 use crate::domain::ladder::Rung;
 use crate::domain::message::{Channel, MessageBrief, MessageState, Reason};
 use crate::domain::notice::{NoticeBrief, Purpose, beliefs};
 use crate::domain::plan::{self, Circumstances, NoPlan};
-use crate::domain::recipient::Recipient;
+use crate::domain::recipient::{Recipient, Role};
 use crate::store::{Entry, Known, NewNotice};
 
 /// What a decision on one appointment looks at.
@@ -25,9 +26,21 @@ pub struct Replan<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// What was decided for a known appointment.
+#[derive(Debug)]
+pub struct Decided {
+    /// The entry to record, if any.
+    pub entry: Option<Entry>,
+    /// Why somebody must phone, where nothing could be written.
+    pub problems: Vec<Undecided>,
+}
+
 /// Why nothing could be decided for an appointment, though something should be.
 #[derive(Debug, thiserror::Error)]
 pub enum Undecided {
+    /// The booking no longer names this recipient.
+    #[error("the booking has no {0} any more")]
+    NoRecipient(Role),
     /// The rules or the directory have no answer.
     #[error(transparent)]
     Plan(#[from] NoPlan),
@@ -46,14 +59,13 @@ pub enum Again {
 }
 
 impl<'a> Replan<'a> {
-    /// The entry to record for a known appointment, if any.
-    ///
-    /// # Errors
-    /// [`Undecided`] when the rules, the directory or a template have no answer.
-    pub fn decide(&self, again: Again, known: &Known) -> Result<Option<Entry>, Undecided> {
+    /// What follows for a known appointment. Where the rules, the directory or a template have no
+    /// answer, somebody must phone: nobody waits for a configuration to be mended.
+    #[must_use]
+    pub fn decide(&self, again: Again, known: &Known) -> Decided {
         match again {
             Again::Climb => self.climb(known),
-            Again::Release => self.release(known).map(Some),
+            Again::Release => self.release(known),
         }
     }
 
@@ -78,48 +90,82 @@ impl<'a> Replan<'a> {
     }
 
     /// The entry that opens the next rung of every notice whose open ones have ended untold.
-    ///
-    /// # Errors
-    /// [`Undecided`] when the directory or a template has no answer.
-    fn climb(&self, known: &Known) -> Result<Option<Entry>, Undecided> {
-        let mut notices = Vec::new();
+    fn climb(&self, known: &Known) -> Decided {
+        let (mut notices, mut problems) = (Vec::new(), Vec::new());
         for notice in known.notices.iter().filter(|notice| is_open(known, notice)) {
-            let Some(recipient) = recipient(&known.appointment, notice) else {
-                continue;
-            };
-            if let Some(rung) = notice.ladder.climb(&notice.messages, &recipient.contact) {
-                notices.push(self.rung(known, recipient, notice, rung)?);
+            match self.next_rung(known, notice) {
+                Ok(next) => notices.extend(next),
+                Err(problem) => {
+                    notices.push(self.to_phone(notice));
+                    problems.push(problem);
+                }
             }
         }
-        Ok((!notices.is_empty()).then(|| entry(known, notices, false)))
+        let entry = (!notices.is_empty()).then(|| entry(known, notices, false));
+        Decided { entry, problems }
+    }
+
+    fn next_rung(
+        &self,
+        known: &Known,
+        notice: &NoticeBrief,
+    ) -> Result<Option<NewNotice>, Undecided> {
+        let nobody = Contact::none();
+        let recipient = recipient(&known.appointment, notice);
+        let contact = recipient.map_or(&nobody, |recipient| &recipient.contact);
+        let Some(rung) = notice.ladder.climb(&notice.messages, contact) else {
+            return Ok(None);
+        };
+        let nobody = || Undecided::NoRecipient(notice.role.clone());
+        let recipient = recipient.ok_or_else(nobody)?;
+        self.rung(known, recipient, notice, rung).map(Some)
     }
 
     /// The entry that writes a released booking's held notices anew, as of now. What is no longer
     /// worth telling is left without rungs, and its messages are superseded.
-    ///
-    /// # Errors
-    /// As [`Replan::climb`].
-    fn release(&self, known: &Known) -> Result<Entry, Undecided> {
+    fn release(&self, known: &Known) -> Decided {
         let held = |message: &MessageBrief| {
             message.state == MessageState::Held && message.reason == Some(Reason::Brake)
         };
-        let mut notices = Vec::new();
+        let (mut notices, mut problems) = (Vec::new(), Vec::new());
         for notice in known
             .notices
             .iter()
             .filter(|notice| notice.messages.iter().any(held))
         {
-            notices.extend(self.anew(known, &known.appointment, notice)?);
+            let anew = match recipient(&known.appointment, notice) {
+                Some(_) => self.anew(known, &known.appointment, notice),
+                None => Err(Undecided::NoRecipient(notice.role.clone())),
+            };
+            match anew {
+                Ok(anew) => notices.extend(anew),
+                Err(problem) => {
+                    notices.push(self.to_phone(notice));
+                    problems.push(problem);
+                }
+            }
         }
         each_once(&mut notices);
-        Ok(entry(known, notices, true))
+        Decided {
+            entry: Some(entry(known, notices, true)),
+            problems,
+        }
+    }
+
+    /// The notice with the call list as its only rung: nothing else can be written for it.
+    fn to_phone(&self, notice: &NoticeBrief) -> NewNotice {
+        let rung = notice.ladder.phone(Reason::NotWritable);
+        NewNotice {
+            messages: vec![self.writing().call(rung, notice.due_by)],
+            ..self.without_rungs(notice)
+        }
     }
 
     /// The notices to bring up to date when an appointment's contact changed: those that have told
     /// nobody. Where an attempt was made, only the call list learns the new number.
     ///
     /// # Errors
-    /// As [`Replan::climb`].
+    /// [`Undecided`] when the rules, the directory or a template have no answer.
     pub fn refresh(&self, known: &Known, new: &Appointment) -> Result<Vec<NewNotice>, Undecided> {
         let unsent = |m: &MessageBrief| matches!(m.state, MessageState::Ready | MessageState::Held);
         let mut notices = Vec::new();

@@ -115,6 +115,7 @@ pub async fn start<S: Store>(
     let gateways = settings.gateways.into_iter();
     let gateways = gateways.map(|g| gateway(g, &base, margin));
     let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
+    let (rung_time, quiet_reserve) = (settings.rules.rung_time, settings.rules.quiet_reserve);
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
@@ -133,6 +134,9 @@ pub async fn start<S: Store>(
             batch: SWEEP_BATCH,
             parked: PARKED,
             canary_wait: settings.canary_wait,
+            rung_time,
+            quiet_reserve,
+            tried_since: None,
         },
         told_on,
         mail_secret: secrets.0,

@@ -13,7 +13,9 @@ use super::replan::{Again, Replan};
 use super::schedule::Schedule;
 use crate::domain::appointment::SourceName;
 use crate::sabotage;
-use crate::store::{Cluster, Entry, Known, Ledger, Outbox, Record, StoreError, Swept};
+use crate::store::{
+    Cluster, Cursor, Entry, Known, Ledger, Outbox, Page, Record, StoreError, SweepLimits, Swept,
+};
 
 /// How many appointments one step climbs, releases or erases at most.
 const STEP_LIMIT: u32 = 500;
@@ -24,6 +26,23 @@ pub struct Upkeep<S> {
     store: S,
     retention: Retention,
     erase_next: Option<DateTime<Utc>>,
+    /// When the store was last swept, and since when without a gap.
+    swept: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pages: Pages,
+}
+
+/// Up to where bookings were looked at; the first is looked at again after the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Pages {
+    released: Cursor,
+    climbable: Cursor,
+}
+
+fn page_after(after: Cursor) -> Page {
+    Page {
+        after,
+        limit: STEP_LIMIT,
+    }
 }
 
 /// When personal data is erased, and how old it must be.
@@ -56,6 +75,8 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             store,
             retention,
             erase_next: None,
+            swept: None,
+            pages: Pages::default(),
         }
     }
 
@@ -87,16 +108,22 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
     /// When the store fails; everything is found again.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<UpkeepStep, StoreError> {
         self.store.beat(&self.shared.node).await?;
-        let mut swept = self.store.sweep(now, self.shared.sweep).await?;
+        let limits = self.limits(now);
+        let mut swept = self.store.sweep(now, limits).await?;
+        self.swept = limits.tried_since.map(|since| (now, since));
         sabotage::point("upkeep.after_sweep");
-        let released = self.store.released(STEP_LIMIT).await?;
-        let released = self.record(now, &released, Again::Release).await?;
+        let page = page_after(self.pages.released);
+        let shown = self.store.released(page).await?;
+        let released = self.record(now, &shown, Again::Release).await?;
+        self.pages.released = page.next(&shown);
         if released > 0 {
             // A batch ends with its last message, not a step later.
-            swept = swept.and(self.store.sweep(now, self.shared.sweep).await?);
+            swept = swept.and(self.store.sweep(now, limits).await?);
         }
-        let climbable = self.store.climbable(STEP_LIMIT).await?;
-        let climbed = self.record(now, &climbable, Again::Climb).await?;
+        let page = page_after(self.pages.climbable);
+        let shown = self.store.climbable(page).await?;
+        let climbed = self.record(now, &shown, Again::Climb).await?;
+        self.pages.climbable = page.next(&shown);
         let erased = self.erase(now).await?;
         Ok(UpkeepStep {
             swept,
@@ -104,6 +131,20 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             climbed,
             erased,
         })
+    }
+
+    /// The bounds of a sweep at `now`. Where nobody looked for as long as the shortest rung takes (the
+    /// daemon was down, the machine slept, the store was away), nobody tried either, and the time
+    /// of the rungs begins anew.
+    fn limits(&self, now: DateTime<Utc>) -> SweepLimits {
+        let rung_time = self.shared.sweep.rung_time;
+        let gap = TimeDelta::from_std(rung_time.least).unwrap_or(TimeDelta::MAX);
+        let unbroken = |(last, _): &(DateTime<Utc>, _)| *last <= now && now - *last < gap;
+        let since = self.swept.filter(unbroken).map_or(now, |(_, since)| since);
+        SweepLimits {
+            tried_since: Some(since),
+            ..self.shared.sweep
+        }
     }
 
     /// Decides for each booking and records what was decided, one transaction per source.
@@ -126,14 +167,16 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
         let mut sources: BTreeMap<SourceName, Vec<Entry>> = BTreeMap::new();
         for known in bookings {
             let name = &known.appointment.source;
-            match replan.decide(again, known) {
-                Ok(Some(entry)) => sources.entry(name.clone()).or_default().push(entry),
-                Ok(None) => {}
-                Err(problem) => {
-                    tracing::error!(source = %name, key = %known.appointment.key, "{problem}");
-                    self.shared.metrics.fault(name);
-                }
+            let decided = replan.decide(again, known);
+            for problem in decided.problems {
+                let key = &known.appointment.key;
+                tracing::error!(source = %name, %key, "somebody must phone: {problem}");
+                self.shared.metrics.fault(name);
             }
+            sources
+                .entry(name.clone())
+                .or_default()
+                .extend(decided.entry);
         }
         let mut written = 0;
         for (source, entries) in sources {
@@ -182,10 +225,13 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             metrics.resolved(how, count.into());
         }
         metrics.reports_let_go(swept.let_go.into());
+        metrics.set_aside(swept.set_aside.into());
         if step.swept.any() || step.released + step.climbed > 0 || step.erased > 0 {
             tracing::info!(
                 leases_ended = step.swept.leases_ended,
                 expired = step.swept.expired,
+                gave_way = step.swept.gave_way,
+                closed_out = step.swept.closed_out,
                 repeated = step.swept.repeated,
                 windows_closed = step.swept.windows_closed,
                 retried = step.swept.retried,
@@ -201,12 +247,10 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
             );
             self.shared.wakes.messages();
         }
-        let limit = STEP_LIMIT as usize;
         // Each kind of step has its own limit, so together they may come to more.
         let moved_by_holds = step.swept.stopped.max(step.swept.freed);
         moved_by_holds >= self.shared.sweep.batch
-            || step.released >= limit
-            || step.climbed >= limit
+            || self.pages != Pages::default()
             || step.erased >= STEP_LIMIT
     }
 }

@@ -8,6 +8,7 @@ use crate::channel::email::{Letter, compose};
 use crate::domain::appointment::Appointment;
 use crate::domain::contact::Address;
 use crate::domain::directory::DistrictId;
+use crate::domain::ladder::Rung;
 use crate::domain::message::Channel;
 use crate::domain::plan::{PlannedMessage, PlannedNotice, Telling};
 use crate::domain::reference::Reference;
@@ -88,7 +89,10 @@ impl Writing<'_> {
             told_on: self.shared.told_on.of(planned.channel),
             reason: planned.reason,
             not_before: planned.not_before,
+            hours: planned.hours,
+            open_until: planned.open_until,
             give_up_at: planned.give_up_at,
+            last_try: planned.last_try,
         };
         match planned.channel {
             Channel::Sms => self.sms(telling, reference, &mut message)?,
@@ -97,6 +101,27 @@ impl Writing<'_> {
             Channel::Phone => {}
         }
         Ok(message)
+    }
+
+    /// The call list's entry of a notice; nothing needs to be known for it.
+    #[must_use]
+    pub fn call(&self, rung: Rung, due_by: DateTime<Utc>) -> NewMessage {
+        NewMessage {
+            rung: rung.number,
+            channel: rung.channel,
+            address: Address::None,
+            body: Vec::new(),
+            sender: String::new(),
+            gateway_key: self.shared.chance.gateway_key(),
+            segments: None,
+            told_on: self.shared.told_on.of(rung.channel),
+            reason: rung.reason,
+            not_before: self.at,
+            hours: None,
+            open_until: None,
+            give_up_at: due_by,
+            last_try: None,
+        }
     }
 
     /// The district that signs for an appointment's office; empty where the directory has none.

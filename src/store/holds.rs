@@ -25,7 +25,7 @@ pub enum HoldOn {
     Office(OfficeId),
     /// Every message of this channel.
     Channel(Channel),
-    /// Every message of this batch's notices.
+    /// Every message of this batch's notices, also of those that another batch holds since.
     Batch(BatchId),
 }
 
@@ -53,7 +53,7 @@ impl HoldOn {
             Self::All => true,
             Self::Office(office) => *office == notice.office,
             Self::Channel(channel) => *channel == message.channel,
-            Self::Batch(batch) => Some(*batch) == notice.batch,
+            Self::Batch(batch) => notice.batch == Some(*batch) || notice.was_in.contains(batch),
         }
     }
 

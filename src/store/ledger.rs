@@ -19,6 +19,7 @@ use crate::domain::notice::{NoticeBrief, OnUnknown, Purpose};
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::segments::Segments;
+use crate::domain::send_hours::SendHours;
 
 /// What intake asks of the store: what is known, and one write that records what was decided.
 pub trait Ledger: Send + Sync {
@@ -37,13 +38,13 @@ pub trait Ledger: Send + Sync {
         keys: &[BookingKey],
     ) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
 
-    /// Bookings of batches that a person released and that still hold messages for the brake, at
-    /// most `limit`: to be planned and rendered anew.
-    fn released(&self, limit: u32) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+    /// Bookings of batches that a person released and that still hold messages for the brake, a
+    /// page at a time: to be planned and rendered anew.
+    fn released(&self, page: Page) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
 
-    /// Bookings with a notice whose open rungs have all ended without telling the person, at most
-    /// `limit`: to be climbed.
-    fn climbable(&self, limit: u32) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+    /// Bookings with a notice whose open rungs have all ended without telling the person, a page at a
+    /// time: to be climbed.
+    fn climbable(&self, page: Page) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
 
     /// The closings in force or to come at `now`.
     fn closings(
@@ -72,9 +73,35 @@ pub struct Marks {
     pub marks: BTreeMap<BookingKey, Mark>,
 }
 
+/// Where a booking stands in the order in which the store shows them; none stands before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub(crate) i64);
+
+/// So many bookings after a place. Page by page nobody hides behind those that cannot be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The last one seen.
+    pub after: Cursor,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Page {
+    /// What comes after this page, which showed these: nothing, and then everything again, where it
+    /// was not full.
+    #[must_use]
+    pub fn next(self, shown: &[Known]) -> Cursor {
+        let full = shown.len() >= usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let last = shown.last().filter(|_| full);
+        last.map_or_else(Cursor::default, |known| known.cursor)
+    }
+}
+
 /// One booking as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
+    /// Its place among all bookings.
+    pub cursor: Cursor,
     /// Our copy.
     pub appointment: Appointment,
     /// How many changes were recorded.
@@ -247,8 +274,15 @@ pub struct NewMessage {
     pub reason: Option<Reason>,
     /// It may leave from this instant.
     pub not_before: DateTime<Utc>,
+    /// It leaves in these hours only; `None` lets it leave at any.
+    pub hours: Option<SendHours>,
+    /// The opening in which it may leave ends here; the next one is reckoned then.
+    pub open_until: Option<DateTime<Utc>>,
     /// After this the rung is given up.
     pub give_up_at: DateTime<Utc>,
+    /// Its last try must be before this, or the call list is reached too late; `None` where nobody
+    /// answers the telephone before the deadline.
+    pub last_try: Option<DateTime<Utc>>,
 }
 
 /// A batch held by the brake.

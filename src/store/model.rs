@@ -18,16 +18,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::life::{Due, SweepTimes};
+use super::due::{Due, SweepTimes};
 use super::rows::{
     AppointmentId, AttemptRow, BatchState, DbTime, Hand, MessageRow, Millis, NoticeRow,
     ReportStanding, draw,
 };
 use super::tables::Tables;
 use super::{
-    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Record, Recorded,
-    Report, ReportEffect, Settlement, SnapshotMark, StoreError, StoreResult, SweepLimits, Swept,
-    Unresolved,
+    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Page, Record,
+    Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StoreError, StoreResult,
+    SweepLimits, Swept, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
@@ -107,27 +107,21 @@ impl Ledger for Model {
         Ok(state.known(ids))
     }
 
-    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
+    async fn released(&self, page: Page) -> StoreResult<Vec<Known>> {
         let state = self.state();
         let batches = state.tables.batches.iter();
         let releasing = batches.filter(|(_, b)| b.state == BatchState::Releasing);
         let held = releasing.flat_map(|(id, _)| state.tables.braked(*id));
         let owner = |m: &MessageRow| Some(state.tables.notices.get(&m.notice)?.appointment);
-        let mut ids: Vec<_> = held.filter_map(|(_, m)| owner(m)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.truncate(most(limit));
-        Ok(state.known(ids))
+        let ids = held.filter_map(|(_, m)| owner(m)).collect();
+        Ok(state.page(ids, page))
     }
 
-    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
+    async fn climbable(&self, page: Page) -> StoreResult<Vec<Known>> {
         let state = self.state();
         let notices = state.tables.notices.values().filter(|n| n.climb);
-        let mut ids: Vec<_> = notices.map(|n| n.appointment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.truncate(most(limit));
-        Ok(state.known(ids))
+        let ids = notices.map(|n| n.appointment).collect();
+        Ok(state.page(ids, page))
     }
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
@@ -148,6 +142,14 @@ impl State {
         ids.into_iter()
             .filter_map(|id| self.tables.known(id))
             .collect()
+    }
+
+    fn page(&self, mut ids: Vec<AppointmentId>, page: Page) -> Vec<Known> {
+        ids.retain(|id| id.0 > page.after.0);
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(most(page.limit));
+        self.known(ids)
     }
 
     fn record(&mut self, record: &Record) -> Recorded {
@@ -216,7 +218,7 @@ impl Outbox for Model {
         Ok(disowned)
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
+    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<Settled>> {
         let mut state = self.state();
         let moved = settlements.iter().map(|s| state.tables.settle(s)).collect();
         state.done();
@@ -304,6 +306,7 @@ impl State {
             && (!message.repeat || again_is_safe)
             && matches!(next(message.state, Event::Claim), Next::To(_))
             && message.not_before <= ask.now
+            && message.open_until.is_none_or(|end| ask.now < end)
             && ask.now < notice.not_after
             && !notice.superseded
             && self.tables.hold_on(message, notice).is_none()
@@ -324,14 +327,18 @@ impl State {
         }
         row.gateway = Some(ask.gateway.clone());
         row.quarantine = Millis::of(ask.unknowns.quarantine);
-        row.lookup = Millis::of(ask.unknowns.lookup);
+        let lookup = Millis::of(ask.unknowns.lookup);
+        row.lookup = match row.may_be_out {
+            true => row.lookup.max(lookup),
+            false => lookup,
+        };
         row.first_attempt_at = row.first_attempt_at.or(Some(ask.now));
         row.may_be_out = true;
         row.attempt_ids.push(attempt);
         let (fence, attempts) = (row.fence, row.attempts);
         self.tables
             .attempts
-            .insert(attempt, AttemptRow::of(id, ask.nonce));
+            .insert(attempt, AttemptRow::of(id, fence, &ask.gateway, ask.nonce));
         let detail = format!("attempt {attempts} through {}", ask.gateway);
         self.tables.shift(id, Event::Claim, None, &hand, &detail);
         let row = self.tables.messages.get(&id)?;
@@ -352,10 +359,7 @@ impl State {
     }
 
     fn sweep(&mut self, now: DateTime<Utc>, limits: SweepLimits) -> Swept {
-        let times = SweepTimes {
-            now,
-            db_now: self.db_now,
-        };
+        let times = SweepTimes::new(now, self.db_now, &limits);
         let mut ids = Vec::new();
         for due in Due::ALL {
             let messages = self.tables.messages.keys();

@@ -11,13 +11,14 @@ use super::rows::{DbTime, Millis};
 use crate::domain::contact::Address;
 use crate::domain::message::{Channel, Event, MessageId};
 use crate::domain::outcome::{Decision, Outcome, ReportState};
+use crate::domain::plan::RungTime;
 
 /// What moves messages: claims, settlements, reports, and the sweeping of what time has ended.
 pub trait Outbox: Send + Sync {
     /// Moves up to `limit` messages from `ready` to `sending`, earliest `due_by` first, and returns
     /// them once the intent is durable. Messages whose time has not come, whose `not_after` has
-    /// passed, or before which an older revision for the same appointment and recipient is still
-    /// `sending`, stay.
+    /// passed, whose window has closed, or before which an older revision for the same appointment
+    /// and recipient is still `sending`, stay.
     fn claim(&self, ask: &ClaimAsk) -> impl Future<Output = StoreResult<Vec<Claim>>> + Send;
 
     /// Disowns a claim of which nobody knows whether it was committed, and nothing of which was
@@ -31,12 +32,12 @@ pub trait Outbox: Send + Sync {
     ) -> impl Future<Output = StoreResult<u32>> + Send;
 
     /// Records outcomes. Each is appended to its attempt, always; the message moves only if the
-    /// fence still fits or the outcome is evidence for an unknown. The answer tells, per
-    /// settlement, whether the message moved.
+    /// fence still fits or the outcome is evidence for an unknown. A row that cannot be understood
+    /// spoils nobody else's outcome. The answer tells, per settlement, what it did.
     fn settle(
         &self,
         settlements: &[Settlement],
-    ) -> impl Future<Output = StoreResult<Vec<bool>>> + Send;
+    ) -> impl Future<Output = StoreResult<Vec<Settled>>> + Send;
 
     /// Records authenticated reports and applies them.
     fn report(
@@ -44,7 +45,8 @@ pub trait Outbox: Send + Sync {
         reports: &[Report],
     ) -> impl Future<Output = StoreResult<Vec<ReportEffect>>> + Send;
 
-    /// Does what time asks for: ends leases, expires, resolves unknowns after their quarantine, ends
+    /// Does what time asks for: ends leases, expires, lets rungs that were not tried in time give way,
+    /// moves what found its window closed to the next opening, resolves unknowns after their quarantine, ends
     /// the waiting for reports, tries parked reports again and lets old ones go. Set-based, at most
     /// `limits.batch` messages of each kind.
     fn sweep(
@@ -53,8 +55,8 @@ pub trait Outbox: Send + Sync {
         limits: SweepLimits,
     ) -> impl Future<Output = StoreResult<Swept>> + Send;
 
-    /// Unknowns whose quarantine is over and whose gateway can be asked what became of them, the
-    /// longest unknown first. What it says is settled like an outcome.
+    /// Unknowns whose quarantine is over and of which this gateway can be asked what became of the
+    /// attempts through it, the longest unknown first. What it says is settled like an outcome.
     fn to_ask(
         &self,
         gateway: &str,
@@ -159,10 +161,10 @@ pub struct Claim {
 pub struct Unresolved {
     /// The message.
     pub message: MessageId,
-    /// Its attempts whose outcome is not known, oldest first.
-    pub unclear: Vec<AttemptId>,
-    /// The fence of its last claim.
-    pub fence: i64,
+    /// Its attempts through this gateway whose outcome is not known, oldest first, each with the
+    /// fence of its claim: what the gateway says of an older one is evidence, and moves the message
+    /// only where it was accepted.
+    pub unclear: Vec<(AttemptId, i64)>,
     /// How many attempts were made.
     pub attempts: u32,
     /// The constant key towards the gateway.
@@ -205,15 +207,21 @@ impl Settlement {
                 retry_after: None,
                 pause: false,
             },
-            decision: Decision {
-                event: Event::NotSent,
-                not_before: None,
-                report_by: None,
-                reason: None,
-            },
+            decision: Decision::of(Event::NotSent),
             at,
         }
     }
+}
+
+/// What a settlement did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The message moved.
+    Moved,
+    /// The outcome is kept as evidence, and the message stays; or there is no such attempt of it.
+    Stayed,
+    /// A row of its notice cannot be understood, and nothing was written: what is wrong.
+    SetAside(String),
 }
 
 /// An authenticated report about one attempt.
@@ -251,9 +259,23 @@ pub struct SweepLimits {
     pub parked: Duration,
     /// The rest of a batch follows its first people after this, if none of them failed.
     pub canary_wait: Duration,
+    /// How long a rung is tried.
+    pub rung_time: RungTime,
+    /// Quiet hours yield where waiting would leave less than this before `due_by`.
+    pub quiet_reserve: Duration,
+    /// Since when the lines have been there to try what waits. A message past its `give_up_at` gives
+    /// way to the next rung only if its rung, begun then, would have had its time by now, or the
+    /// least time where its last try is over: where nobody could try it, nobody gives it up. `None`
+    /// lets every message wait.
+    pub tried_since: Option<DateTime<Utc>>,
 }
 
 impl SweepLimits {
+    /// Messages that are due by this or earlier have been tried for as long as a rung is.
+    pub(crate) fn over_by(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.rung_time.over_by(self.tried_since?, now)
+    }
+
     /// Canaries released at this or earlier have been waited for.
     pub(crate) fn canaries_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let wait = TimeDelta::from_std(self.canary_wait).unwrap_or(TimeDelta::MAX);
@@ -276,6 +298,10 @@ pub struct Swept {
     pub leases_ended: u32,
     /// Passed their `not_after` unsent.
     pub expired: u32,
+    /// Were not handed over while there was time on their rung: the next one takes over.
+    pub gave_way: u32,
+    /// Found their window closed: they leave in the next opening, or at once where that is too late.
+    pub closed_out: u32,
     /// Unknowns to be handed over again to a gateway that takes the same key only once.
     pub repeated: u32,
     /// Of those, the ones that had not left when the gateway's window closed: unknown again.
@@ -292,6 +318,8 @@ pub struct Swept {
     pub stopped: u32,
     /// Free again, because the hold was lifted.
     pub freed: u32,
+    /// Set aside with their notice, because a row of it cannot be understood.
+    pub set_aside: u32,
 }
 
 impl Swept {
@@ -307,6 +335,8 @@ impl Swept {
         Self {
             leases_ended: self.leases_ended + other.leases_ended,
             expired: self.expired + other.expired,
+            gave_way: self.gave_way + other.gave_way,
+            closed_out: self.closed_out + other.closed_out,
             repeated: self.repeated + other.repeated,
             windows_closed: self.windows_closed + other.windows_closed,
             retried: self.retried + other.retried,
@@ -315,6 +345,7 @@ impl Swept {
             let_go: self.let_go + other.let_go,
             stopped: self.stopped + other.stopped,
             freed: self.freed + other.freed,
+            set_aside: self.set_aside + other.set_aside,
         }
     }
 }

@@ -232,6 +232,7 @@ impl Tables {
                 climb: false,
                 ended_at: None,
                 batch: writing.batch,
+                was_in: Vec::new(),
                 messages: Vec::new(),
             },
         );
@@ -275,6 +276,7 @@ impl Tables {
             self.touched.messages.extend(messages);
         }
         if !held && writing.batch.is_some() {
+            row.was_in.extend(row.batch);
             row.batch = writing.batch;
         }
     }

@@ -17,6 +17,7 @@ use crate::domain::notice::{NoticeId, OnUnknown, Purpose};
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::segments::Encoding;
+use crate::domain::send_hours::SendHours;
 
 /// A point on the database's own clock, in milliseconds; never compared with domain time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +87,8 @@ pub(crate) struct NoticeRow {
     /// Since when nothing of it is in motion.
     pub(crate) ended_at: Option<DateTime<Utc>>,
     pub(crate) batch: Option<BatchId>,
+    /// The batches it was in before; a person's hold on one of them still covers it.
+    pub(crate) was_in: Vec<BatchId>,
     /// Its messages by rung.
     pub(crate) messages: Vec<MessageId>,
 }
@@ -102,7 +105,12 @@ pub(crate) struct MessageRow {
     pub(crate) sender: String,
     pub(crate) size: Option<Size>,
     pub(crate) not_before: DateTime<Utc>,
+    /// The hours in which it may leave, and the end of the opening in which it may leave next.
+    pub(crate) hours: Option<SendHours>,
+    pub(crate) open_until: Option<DateTime<Utc>>,
     pub(crate) give_up_at: DateTime<Utc>,
+    /// The call list is reached too late if the rung is tried after this.
+    pub(crate) last_try: Option<DateTime<Utc>>,
     pub(crate) fence: i64,
     pub(crate) attempts: u32,
     /// The end of the last lease; kept afterwards, for the quarantine.
@@ -125,6 +133,8 @@ pub(crate) struct MessageRow {
     pub(crate) accepted: bool,
     /// It is or was handed over once more after an unknown.
     pub(crate) possible_duplicate: bool,
+    /// It was opened because the rungs before it had ended untold.
+    pub(crate) climbed: bool,
     /// How often a caller reached only an answering machine.
     pub(crate) machines: u32,
     pub(crate) machine_at: Option<DateTime<Utc>>,
@@ -147,11 +157,13 @@ pub(crate) struct MessagePerson {
     pub(crate) body: Vec<u8>,
 }
 
-/// What came of an attempt. Its intent (who, when, through which gateway) is written once by the
-/// claim and never looked at here.
+/// What came of an attempt. Its intent is written once by the claim; of it only the fence and the
+/// gateway are looked at here.
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptRow {
     pub(crate) message: MessageId,
+    pub(crate) fence: i64,
+    pub(crate) gateway: String,
     pub(crate) nonce: u32,
     pub(crate) outcome: Option<Came>,
     pub(crate) cause: Option<String>,
@@ -171,9 +183,11 @@ pub(crate) enum Came {
 
 impl AttemptRow {
     /// An attempt of which nothing is known but its intent.
-    pub(crate) fn of(message: MessageId, nonce: u32) -> Self {
+    pub(crate) fn of(message: MessageId, fence: i64, gateway: &str, nonce: u32) -> Self {
         Self {
             message,
+            fence,
+            gateway: gateway.to_owned(),
             nonce,
             outcome: None,
             cause: None,

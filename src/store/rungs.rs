@@ -44,6 +44,7 @@ impl Tables {
     fn add_message(&mut self, notice: NoticeId, new: &NewMessage, brake: Brake, hand: &Hand<'_>) {
         let id = MessageId(draw(&mut self.next.message));
         let (state, reason) = start(new, brake);
+        let climbed = self.is_climbed(notice);
         self.messages.insert(
             id,
             MessageRow {
@@ -57,7 +58,10 @@ impl Tables {
                 sender: new.sender.clone(),
                 size: size(new),
                 not_before: new.not_before,
+                hours: new.hours,
+                open_until: new.open_until,
                 give_up_at: new.give_up_at,
+                last_try: new.last_try,
                 fence: 0,
                 attempts: 0,
                 lease_until: None,
@@ -73,6 +77,7 @@ impl Tables {
                 may_be_out: false,
                 accepted: false,
                 possible_duplicate: false,
+                climbed,
                 machines: 0,
                 machine_at: None,
                 attempt_ids: Vec::new(),
@@ -89,6 +94,17 @@ impl Tables {
         }
         self.batch_changed(notice);
         self.write_history(Some(id), notice, hand, "opened", (None, Some(state)), "");
+    }
+
+    /// Whether a rung that is opened now takes over from one that was tried. Rungs that open together
+    /// do not: each of them is meant.
+    fn is_climbed(&self, notice: NoticeId) -> bool {
+        let row = self.notices.get(&notice);
+        let mut rungs = row.into_iter().flat_map(|n| &n.messages);
+        rungs.any(|rung| {
+            let message = self.messages.get(rung);
+            message.is_some_and(|m| m.attempts > 0 || m.state == MessageState::Failed)
+        })
     }
 
     fn write_person(&mut self, id: MessageId, new: &NewMessage) {
@@ -115,7 +131,10 @@ impl Tables {
         row.sender = new.sender.clone();
         row.size = size(new);
         row.not_before = new.not_before;
+        row.hours = new.hours;
+        row.open_until = new.open_until;
         row.give_up_at = new.give_up_at;
+        row.last_try = new.last_try;
         let (state, braked, notice) = (row.state, row.is_braked(), row.notice);
         let stopped = row.is_stopped();
         if state == MessageState::Ready {
@@ -126,6 +145,10 @@ impl Tables {
         self.touched.messages.insert(id);
         self.batch_changed(notice);
         let (to, reason) = start(new, brake);
+        let climbed = self.is_climbed(notice);
+        if dropped && let Some(row) = self.messages.get_mut(&id) {
+            row.climbed = climbed;
+        }
         if dropped {
             self.put(id, to, reason, hand, "reopened", "");
         } else if brake == Brake::Shut && stopped {

@@ -28,8 +28,9 @@ use super::postgres::{self, Server};
 use super::sqlite::File;
 use super::{
     Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
-    Ledger, Marks, MustBePhoned, Outbox, Record, Recorded, Report, ReportEffect, Settlement,
-    StandingHold, StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
+    Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect, Settled,
+    Settlement, StandingHold, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+    Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
@@ -183,13 +184,13 @@ impl Ledger for Database {
         .await
     }
 
-    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.read(move |c| Box::pin(ledger::released(c, limit)))
+    async fn released(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.read(move |c| Box::pin(ledger::released(c, page)))
             .await
     }
 
-    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.read(move |c| Box::pin(ledger::climbable(c, limit)))
+    async fn climbable(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.read(move |c| Box::pin(ledger::climbable(c, page)))
             .await
     }
 
@@ -215,7 +216,7 @@ impl Outbox for Database {
         .await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
+    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<Settled>> {
         self.write(outbox::Settle(settlements.to_vec())).await
     }
 

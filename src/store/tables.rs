@@ -1,6 +1,6 @@
 //! The rows at hand, and the one way a message moves.
 //!
-//! Every backend shares this module and its neighbours `life`, `reporting`, `recording` and `deeds`: it brings
+//! Every backend shares this module and its neighbours `life`, `due`, `reporting`, `recording` and `deeds`: it brings
 //! the rows an operation concerns (the model holds all of them, a database loads them), lets them
 //! change here, and writes back what was touched. Nothing here does I/O or reads a clock, and no
 //! transition is known here that `domain::message` does not know.
@@ -13,9 +13,9 @@ use super::rows::{
     AppointmentId, AppointmentRow, AttemptRow, BatchRow, Hand, HistoryRow, MessagePerson,
     MessageRow, NextIds, NoticeRow, ReportRow,
 };
-use super::{AttemptId, BatchId, Known, StandingHold};
+use super::{AttemptId, BatchId, Cursor, Known, StandingHold};
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
-use crate::domain::contact::{Contact, Unusable};
+use crate::domain::contact::Contact;
 use crate::domain::message::{self, Event, MessageBrief, MessageId, MessageState, Next, Reason};
 use crate::domain::notice::{NoticeBrief, NoticeId};
 use crate::domain::recipient::Recipient;
@@ -49,6 +49,9 @@ pub(crate) struct Tables {
     /// The operator holds that stand, oldest first; a sweep needs them.
     pub(crate) holds: Vec<StandingHold>,
     pub(crate) history: Vec<HistoryRow>,
+    /// Messages that are not at hand although they were asked for, since a row of their notice cannot
+    /// be understood; and what is wrong.
+    pub(crate) set_aside: BTreeMap<MessageId, String>,
     pub(crate) next: NextIds,
     pub(crate) touched: Touched,
 }
@@ -62,6 +65,7 @@ impl Tables {
             notice.is_some_and(|notice| notice.reference.is_some())
         });
         Some(Known {
+            cursor: Cursor(id.0),
             appointment: Appointment {
                 source: row.source.clone(),
                 key: row.key.clone(),
@@ -96,6 +100,18 @@ impl Tables {
                 .filter_map(|id| Some(self.messages.get(id)?.brief(*id)))
                 .collect(),
         })
+    }
+
+    /// Takes a notice out with all that hangs on it, so that nothing of it is written.
+    pub(crate) fn take_out(&mut self, id: NoticeId) {
+        self.notices.remove(&id);
+        self.references.retain(|_, notice| *notice != id);
+        for appointment in self.appointments.values_mut() {
+            appointment.notices.retain(|notice| *notice != id);
+        }
+        self.messages.retain(|_, message| message.notice != id);
+        let (messages, attempts) = (&self.messages, &mut self.attempts);
+        attempts.retain(|_, attempt| messages.contains_key(&attempt.message));
     }
 
     /// Whether a newer revision of the notice's appointment was recorded.
@@ -241,9 +257,8 @@ fn in_flight(messages: &[MessageBrief]) -> bool {
 /// Whether `domain::ladder` would open a rung. Which one depends on the contact, whether one does
 /// not: the phone is always left.
 fn next_rung_is_due(brief: &NoticeBrief) -> bool {
-    let nobody = Contact {
-        phone: Err(Unusable::Missing),
-        email: Err(Unusable::Missing),
-    };
-    brief.ladder.climb(&brief.messages, &nobody).is_some()
+    brief
+        .ladder
+        .climb(&brief.messages, &Contact::none())
+        .is_some()
 }

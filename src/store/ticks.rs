@@ -12,7 +12,7 @@ use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 
 /// What the history says of messages that a call made needless.
-const TOLD_BY_PHONE: &str = "told by phone";
+pub(super) const TOLD_BY_PHONE: &str = "told by phone";
 
 impl Tables {
     /// The notices whose phone rung is open.

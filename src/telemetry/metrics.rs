@@ -62,6 +62,7 @@ pub struct Metrics {
     messages: Family<OfMessage, Counter>,
     reports: Family<OfReport, Counter>,
     reports_let_go: Counter,
+    set_aside: Counter,
     unknowns: Family<OfUnknown, Counter>,
     paused: Family<OfGateway, Gauge>,
     faults: Family<OfSource, Counter>,
@@ -83,6 +84,7 @@ impl Default for Metrics {
             messages: Family::default(),
             reports: Family::default(),
             reports_let_go: Counter::default(),
+            set_aside: Counter::default(),
             unknowns: Family::default(),
             paused: Family::default(),
             faults: Family::default(),
@@ -149,6 +151,11 @@ impl Metrics {
             "reports_let_go",
             "Reports whose attempt never came to light",
             self.reports_let_go.clone(),
+        );
+        registry.register(
+            "set_aside",
+            "Times that a message was left as it is, because a row of it cannot be understood",
+            self.set_aside.clone(),
         );
         registry.register(
             "unknowns_resolved",
@@ -229,6 +236,11 @@ impl Metrics {
         self.reports_let_go.inc_by(count);
     }
 
+    /// Messages were left as they are, because a row of them cannot be understood.
+    pub fn set_aside(&self, count: u64) {
+        self.set_aside.inc_by(count);
+    }
+
     /// Unknowns were resolved so: the gateway was asked (`known`, `not_known`), or they are handed
     /// over again where the gateway takes them only once (`repeated`), or at the risk of a second
     /// one (`retried`), or not (`held`).
@@ -283,6 +295,7 @@ mod tests {
         metrics.outcome(Channel::Sms, "accepted");
         metrics.report(Channel::Email, "forged");
         metrics.reports_let_go(2);
+        metrics.set_aside(4);
         metrics.resolved("known", 1);
         metrics.gateway_paused("sms", true);
         let text = metrics.text();
@@ -298,6 +311,7 @@ mod tests {
             "varsel_messages_total{channel=\"sms\",outcome=\"accepted\"} 1",
             "varsel_reports_total{channel=\"email\",result=\"forged\"} 1",
             "varsel_reports_let_go_total 2",
+            "varsel_set_aside_total 4",
             "varsel_unknowns_resolved_total{resolved=\"known\"} 1",
             "varsel_gateway_paused{gateway=\"sms\"} 1",
             "varsel_build_info{version=\"0.1.0\"} 1",

@@ -23,6 +23,7 @@ mod kill_nine;
 mod ladder;
 mod moved;
 mod no_contact;
+mod office_gone;
 mod on_postgres;
 mod personal_data;
 mod reports;

@@ -43,6 +43,7 @@ mod power_cut;
 mod reading;
 mod recording;
 mod reports;
+mod rungs;
 mod sending;
 mod sqlite;
 mod ticks;

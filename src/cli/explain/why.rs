@@ -49,6 +49,9 @@ fn on_the_call_list(reason: Option<Reason>) -> String {
     let why = match reason {
         Some(Reason::NoContact) => "the source gives neither number nor address",
         Some(Reason::UnusableContact) => "the number or address that is there cannot be used",
+        Some(Reason::NotWritable) => {
+            "nothing could be written, because the directory or the texts lack its office, service or wording"
+        }
         _ => "every other channel ended without telling the person",
     };
     format!("somebody must phone: {why}")

@@ -1,9 +1,13 @@
 //! Civil time: examples on the nights when the clock changes, and laws.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use chrono_tz::{Africa, Europe};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::send_hours::{SendHours, Slot};
 
 fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -18,6 +22,20 @@ fn daily(from: &str, to: &str) -> SendWindow {
         from: from.parse().unwrap(),
         to: to.parse().unwrap(),
     }
+}
+
+/// When what could leave at `now` leaves.
+fn slot(
+    window: SendWindow,
+    zone: Tz,
+    now: DateTime<Utc>,
+    due_by: DateTime<Utc>,
+    reserve: Duration,
+) -> Slot {
+    let hours = SendHours::of(window, zone);
+    hours.map_or(Slot::any_hour(now), |hours| {
+        hours.slot(now, (due_by, None), reserve)
+    })
 }
 
 #[test]
@@ -127,9 +145,13 @@ fn quiet_hours_yield_when_the_deadline_is_near() {
     let window = daily("08:00:00", "21:00:00");
     let reserve = Duration::from_secs(2 * 3600);
     let night = utc("2021-03-16T23:00:00Z");
-    let send = |due_by| send_time(window, Europe::Oslo, night, utc(due_by), reserve);
-    assert_eq!(send("2021-03-17T09:00:00Z"), utc("2021-03-17T07:00:00Z"));
-    assert_eq!(send("2021-03-17T08:59:59Z"), night);
+    let send = |due_by| slot(window, Europe::Oslo, night, utc(due_by), reserve);
+    let day = Slot {
+        from: utc("2021-03-17T07:00:00Z"),
+        until: Some(utc("2021-03-17T20:00:00Z")),
+    };
+    assert_eq!(send("2021-03-17T09:00:00Z"), day);
+    assert_eq!(send("2021-03-17T08:59:59Z"), Slot::any_hour(night));
 }
 
 #[test]
@@ -303,11 +325,23 @@ proptest! {
         window in windows(), zone in zones(), now in instants(), left in -1000i64..10_000, reserve in 0u64..500,
     ) {
         let due_by = now + TimeDelta::minutes(left);
-        let at = send_time(window, zone, now, due_by, Duration::from_secs(reserve * 60));
+        let Slot { from: at, until } = slot(window, zone, now, due_by, Duration::from_secs(reserve * 60));
         let reserve = TimeDelta::minutes(i64::try_from(reserve).unwrap());
         prop_assert!(at >= now);
         prop_assert!(at == now || due_by - at >= reserve);
         prop_assert!(at == now || next_open(window, zone, now) == at);
+        if let Some(until) = until {
+            let last = until - TimeDelta::milliseconds(1);
+            prop_assert_eq!(next_open(window, zone, at), at, "it leaves while it is open");
+            prop_assert!(at <= last && next_open(window, zone, last) == last, "to the very end");
+        }
+    }
+
+    #[test]
+    fn hours_are_kept_as_they_are_written(window in windows(), zone in zones()) {
+        if let Some(hours) = SendHours::of(window, zone) {
+            prop_assert_eq!(hours.to_string().parse(), Ok(hours));
+        }
     }
 }
 

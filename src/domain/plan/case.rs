@@ -15,6 +15,7 @@ use crate::domain::language::LanguagePair;
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
 use crate::domain::recipient::Recipient;
+use crate::domain::send_hours::{SendHours, Slot};
 
 /// The case.
 pub(super) struct Case<'a> {
@@ -160,26 +161,32 @@ impl<'a> Case<'a> {
 
     pub(super) fn message(&self, rung: Rung, due_by: DateTime<Utc>) -> PlannedMessage {
         let rules = self.around.rules;
-        let time = &rules.rung_time;
-        let now = self.around.now;
-        let call_by = timing::call_by(self.office, self.service.kind, now, due_by);
-        let not_before = match rung.channel {
+        let (now, time) = (self.around.now, &rules.rung_time);
+        let last_try = match rung.channel {
             // The call list shows a person at once; when to call is the caller's to see.
-            Channel::Phone => now,
+            Channel::Phone => None,
             Channel::Sms | Channel::Email => {
-                let window = rules.windows.of(rung.channel);
-                let zone = self.office.zone;
-                let open = calendar::send_time(window, zone, now, due_by, rules.quiet_reserve);
-                timing::unless_too_late(open, now, call_by, time)
+                timing::last_try(self.office, self.service.kind, (now, due_by), time)
             }
         };
+        let hours = match rung.channel {
+            Channel::Phone => None,
+            Channel::Sms | Channel::Email => {
+                SendHours::of(rules.windows.of(rung.channel), self.office.zone)
+            }
+        };
+        let slot = hours.map(|hours| hours.slot(now, (due_by, last_try), rules.quiet_reserve));
+        let slot = slot.unwrap_or(Slot::any_hour(now));
         PlannedMessage {
             rung: rung.number,
             channel: rung.channel,
             address: self.recipient.contact.address(rung.channel),
             reason: rung.reason,
-            not_before,
-            give_up_at: timing::give_up_at(not_before, due_by, call_by, time),
+            not_before: slot.from,
+            hours,
+            open_until: slot.until,
+            give_up_at: time.give_up_at(slot.from, (due_by, last_try)),
+            last_try,
         }
     }
 }

@@ -57,8 +57,8 @@ impl Asking {
     }
 }
 
-/// What the gateway, asked, says of every attempt that is unclear: they had the same key, so its
-/// answer is about all of them.
+/// What the gateway, asked, says of every attempt through it that is unclear: they had the same key,
+/// so its answer is about all of them, and about no attempt through another gateway.
 pub(super) async fn answers(
     shared: &Shared,
     gateway: &Gateway,
@@ -81,10 +81,10 @@ pub(super) async fn answers(
         jitter: shared.chance.jitter(),
     };
     let decision = after_attempt(&outcome, &facts, &shared.retry);
-    let of = |attempt| Settlement {
+    let of = |(attempt, fence)| Settlement {
         message: asked.message,
         attempt,
-        fence: asked.fence,
+        fence,
         outcome: outcome.clone(),
         decision: decision.clone(),
         at: now,

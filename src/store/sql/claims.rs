@@ -19,6 +19,7 @@ const PICK: &str = concat!(
 SELECT m.id FROM message m {index message_claim} {join} notice n ON n.id = m.notice
   {join} appointment a ON a.id = n.appointment
 WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
+  AND (m.open_until IS NULL OR m.open_until > $2)
   AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = $4 AND m.dedup_until >= $5))
   AND NOT EXISTS (
     SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
@@ -35,10 +36,12 @@ ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}"
 const TAKE: &str = "
 UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
   node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
-  gateway = $5, quarantine = $6, lookup = $7,
+  gateway = $5, quarantine = $6,
+  lookup = CASE WHEN may_be_out = 1 AND lookup > $7 THEN lookup ELSE $7 END,
   dedup_until = CASE WHEN may_be_out = 1 AND gateway = $5 THEN dedup_until ELSE $8 END
 WHERE id IN (SELECT j.value FROM {ints 1})
   AND state = 'ready' AND not_before <= $4 AND not_after > $4
+  AND (open_until IS NULL OR open_until > $4)
   AND (repeat = 0 OR (gateway = $5 AND dedup_until >= $3))
   AND NOT EXISTS (
     SELECT 1 FROM notice n JOIN notice o ON o.appointment = n.appointment AND o.role = n.role
@@ -107,7 +110,10 @@ impl Write for ClaimAsk {
         let line = conn.query(WRITE_CLAIMS).bind(&taken).bind(at);
         line.bind(&self.gateway).run().await?;
         let claims = conn.query(READ_CLAIMS).bind(&taken).rows().await?;
-        claims.iter().map(|row| claim(Cells(row))).collect()
+        Ok(claims
+            .iter()
+            .filter_map(|row| understood(Cells(row)))
+            .collect())
     }
 }
 
@@ -185,6 +191,17 @@ impl Write for ForgetClaims {
         old.run().await?;
         Ok(())
     }
+}
+
+/// A claim whose row cannot be understood is not sent; its lease ends, and it is unknown like any other
+/// of which nobody can tell.
+fn understood(cells: Cells<'_>) -> Option<Claim> {
+    let claim = claim(cells);
+    if let Err(problem) = &claim {
+        let message = cells.int("id").unwrap_or_default();
+        tracing::error!(message, "not sent, its row cannot be understood: {problem}");
+    }
+    claim.ok()
 }
 
 fn claim(cells: Cells<'_>) -> StoreResult<Claim> {

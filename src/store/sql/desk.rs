@@ -224,7 +224,9 @@ pub(super) async fn explain(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<
     let mut stories = Vec::new();
     for id in find(conn, name).await? {
         let mut tables = load::by_appointments(conn, &[id]).await?;
-        load::attempts(conn, &mut tables).await?;
+        let mut aside = load::Aside::default();
+        load::attempts(conn, &mut tables, &mut aside).await?;
+        aside.none()?;
         let lines = lines(conn, id).await?;
         stories.extend(tables.story(AppointmentId(id), lines));
     }

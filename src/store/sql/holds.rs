@@ -12,7 +12,8 @@ macro_rules! covered {
         "EXISTS (SELECT 1 FROM hold h WHERE h.lifted_at IS NULL AND (h.kind = 'all'
            OR (h.kind = 'office' AND h.name = n.office)
            OR (h.kind = 'channel' AND h.name = m.channel)
-           OR (h.kind = 'batch' AND h.name = CAST(n.batch AS TEXT))))"
+           OR (h.kind = 'batch' AND (h.name = CAST(n.batch AS TEXT)
+             OR n.was_in LIKE '%,' || h.name || ',%'))))"
     };
 }
 pub(super) use covered;
@@ -52,7 +53,8 @@ async fn kept_by(conn: &mut Conn<'_>, id: HoldId) -> StoreResult<u32> {
                AND (h.kind = 'all'
                  OR (h.kind = 'office' AND h.name = n.office)
                  OR (h.kind = 'channel' AND h.name = m.channel)
-                 OR (h.kind = 'batch' AND h.name = CAST(n.batch AS TEXT)))";
+                 OR (h.kind = 'batch' AND (h.name = CAST(n.batch AS TEXT)
+             OR n.was_in LIKE '%,' || h.name || ',%')))";
     let kept = conn.query(sql).bind(id.0).number().await?;
     Ok(u32::try_from(kept).unwrap_or(u32::MAX))
 }

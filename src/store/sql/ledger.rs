@@ -20,7 +20,7 @@ use crate::domain::language::{Language, Texts};
 use crate::domain::message::MessageId;
 use crate::domain::notice::NoticeId;
 use crate::store::tables::Tables;
-use crate::store::{Known, Marks, NewFault, Record, Recorded, StoreResult};
+use crate::store::{Known, Marks, NewFault, Page, Record, Recorded, StoreResult};
 
 /// The marks of a source's bookings from `now` on, and what was found in the hour before.
 pub(super) async fn marks(
@@ -92,20 +92,23 @@ pub(super) async fn ids_of(
 }
 
 /// Bookings whose batch is being released and of which the brake still holds messages.
-pub(super) async fn released(conn: &mut Conn<'_>, limit: u32) -> StoreResult<Vec<Known>> {
+pub(super) async fn released(conn: &mut Conn<'_>, page: Page) -> StoreResult<Vec<Known>> {
     let sql = "SELECT DISTINCT n.appointment FROM batch b
                JOIN notice n ON n.batch = b.id
                JOIN message m ON m.notice = n.id AND m.state = 'held' AND m.reason = 'brake'
-               WHERE b.state = 'releasing' ORDER BY n.appointment LIMIT $1";
-    let ids = conn.query(sql).bind(limit).numbers().await?;
+               WHERE b.state = 'releasing' AND n.appointment > $2
+               ORDER BY n.appointment LIMIT $1";
+    let query = conn.query(sql).bind(page.limit).bind(page.after.0);
+    let ids = query.numbers().await?;
     known(conn, &ids).await
 }
 
 /// Bookings with a notice whose next rung is due.
-pub(super) async fn climbable(conn: &mut Conn<'_>, limit: u32) -> StoreResult<Vec<Known>> {
-    let sql = "SELECT DISTINCT appointment FROM notice WHERE climb = 1
+pub(super) async fn climbable(conn: &mut Conn<'_>, page: Page) -> StoreResult<Vec<Known>> {
+    let sql = "SELECT DISTINCT appointment FROM notice WHERE climb = 1 AND appointment > $2
                ORDER BY appointment LIMIT $1";
-    let ids = conn.query(sql).bind(limit).numbers().await?;
+    let query = conn.query(sql).bind(page.limit).bind(page.after.0);
+    let ids = query.numbers().await?;
     known(conn, &ids).await
 }
 

@@ -1,7 +1,7 @@
 //! Brings the rows that an operation concerns into `Tables`: a handful of set-based reads, however
 //! many rows there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::{Cells, corrupt, read_ladder};
 use super::conn::{Conn, Row};
@@ -19,24 +19,27 @@ use crate::store::rows::{
     ReportRow, Size,
 };
 use crate::store::tables::Tables;
-use crate::store::{AttemptId, BatchId, ReportState, StoreResult};
+use crate::store::{AttemptId, BatchId, ReportState, StoreError, StoreResult};
 
 /// Loads appointments with all their notices and messages, but no personal data. Who writes has
-/// locked them.
+/// locked them. A row that cannot be understood fails it: what is decided on must be whole.
 pub(super) async fn by_appointments(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
-    let mut tables = Tables::default();
+    let (mut tables, mut aside) = (Tables::default(), Aside::default());
     appointments(conn, &mut tables, ids).await?;
     let sql = "SELECT n.* FROM {ints 1} {join} notice n ON n.appointment = j.value ORDER BY n.id";
-    notices(&mut tables, &conn.query(sql).bind(ids).rows().await?)?;
-    messages(conn, &mut tables).await?;
+    let rows = conn.query(sql).bind(ids).rows().await?;
+    notices(&mut tables, &mut aside, &rows)?;
+    messages(conn, &mut tables, &mut aside).await?;
     batches(conn, &mut tables).await?;
+    aside.none()?;
     Ok(tables)
 }
 
 /// Locks the appointments of these notices, and loads them with all the notices' messages, attempts
-/// and reports, but no personal data.
+/// and reports, but no personal data. A notice of which a row cannot be understood is set aside
+/// whole, and spoils no other.
 pub(super) async fn by_notices(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
-    let mut tables = Tables::default();
+    let (mut tables, mut aside) = (Tables::default(), Aside::default());
     // Whose a notice is never changes, so this may be read before the lock.
     let sql = "SELECT DISTINCT n.appointment FROM {ints 1} {join} notice n ON n.id = j.value
                ORDER BY n.appointment";
@@ -44,12 +47,36 @@ pub(super) async fn by_notices(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<
     conn.lock_appointments(&owners).await?;
     appointments(conn, &mut tables, &owners).await?;
     let sql = "SELECT n.* FROM {ints 1} {join} notice n ON n.id = j.value ORDER BY n.id";
-    notices(&mut tables, &conn.query(sql).bind(ids).rows().await?)?;
-    messages(conn, &mut tables).await?;
+    let rows = conn.query(sql).bind(ids).rows().await?;
+    notices(&mut tables, &mut aside, &rows)?;
+    messages(conn, &mut tables, &mut aside).await?;
     conn.lock_batches(&batch_ids(&tables)).await?;
     batches(conn, &mut tables).await?;
-    attempts(conn, &mut tables).await?;
+    attempts(conn, &mut tables, &mut aside).await?;
+    if !aside.is_empty() {
+        set_aside(conn, &mut tables, &aside).await?;
+    }
     Ok(tables)
+}
+
+/// Takes the notices out of which a row could not be understood, and remembers their messages.
+async fn set_aside(conn: &mut Conn<'_>, tables: &mut Tables, aside: &Aside) -> StoreResult<()> {
+    let notices: Vec<i64> = aside.0.keys().map(|id| id.0).collect();
+    let sql = "SELECT m.id, m.notice FROM {ints 1} {join} message m ON m.notice = j.value";
+    for row in &conn.query(sql).bind(notices).rows().await? {
+        let (message, notice) = (Cells(row).int("id")?, Cells(row).int("notice")?);
+        if let Some(problem) = aside.0.get(&NoticeId(notice)) {
+            tables.set_aside.insert(MessageId(message), problem.clone());
+        }
+    }
+    for (id, problem) in &aside.0 {
+        tracing::error!(
+            notice = id.0,
+            "left as it is, a row cannot be understood: {problem}"
+        );
+        tables.take_out(*id);
+    }
+    Ok(())
 }
 
 /// Loads what [`by_notices`] loads, for the notices of these messages.
@@ -57,6 +84,37 @@ pub(super) async fn by_messages(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult
     let sql = "SELECT DISTINCT m.notice FROM {ints 1} {join} message m ON m.id = j.value";
     let notices = conn.query(sql).bind(ids).numbers().await?;
     by_notices(conn, &notices).await
+}
+
+/// The notices of which a row cannot be understood, each with what is wrong.
+#[derive(Default)]
+pub(super) struct Aside(BTreeMap<NoticeId, String>);
+
+impl Aside {
+    /// What a row says; `None`, and the notice is set aside, where it cannot be understood.
+    fn read<T>(&mut self, notice: NoticeId, read: StoreResult<T>) -> StoreResult<Option<T>> {
+        match read {
+            Ok(value) => Ok(Some(value)),
+            Err(StoreError::Corrupt(problem)) => {
+                self.0.entry(notice).or_insert(problem);
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Nothing was set aside.
+    pub(super) fn none(&self) -> StoreResult<()> {
+        let first = self.0.first_key_value();
+        first.map_or(Ok(()), |(notice, problem)| {
+            let of = format!("notice {}: {problem}", notice.0);
+            Err(StoreError::Corrupt(of))
+        })
+    }
 }
 
 async fn appointments(conn: &mut Conn<'_>, tables: &mut Tables, ids: &[i64]) -> StoreResult<()> {
@@ -121,11 +179,13 @@ fn recipient(cells: Cells<'_>) -> StoreResult<Recipient> {
     })
 }
 
-pub(super) fn notices(tables: &mut Tables, rows: &[Row]) -> StoreResult<()> {
+pub(super) fn notices(tables: &mut Tables, aside: &mut Aside, rows: &[Row]) -> StoreResult<()> {
     for row in rows {
         let cells = Cells(row);
         let id = NoticeId(cells.int("id")?);
-        let notice = notice(cells)?;
+        let Some(notice) = aside.read(id, notice(cells))? else {
+            continue;
+        };
         if let Some(appointment) = tables.appointments.get_mut(&notice.appointment) {
             appointment.notices.push(id);
         }
@@ -156,22 +216,37 @@ fn notice(cells: Cells<'_>) -> StoreResult<NoticeRow> {
         climb: cells.flag("climb")?,
         ended_at: cells.maybe_time("ended_at")?,
         batch: cells.maybe_int("batch")?.map(BatchId),
+        was_in: batches_of(&cells.text("was_in")?)?,
         messages: Vec::new(),
     })
 }
 
-async fn messages(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+/// The batches that a notice was in, as its row lists them: each between two commas.
+fn batches_of(list: &str) -> StoreResult<Vec<BatchId>> {
+    let ids = list.split(',').filter(|id| !id.is_empty());
+    let read = |id: &str| id.parse().map(BatchId).map_err(|_| corrupt("was_in", list));
+    ids.map(read).collect()
+}
+
+async fn messages(conn: &mut Conn<'_>, tables: &mut Tables, aside: &mut Aside) -> StoreResult<()> {
     let sql = "SELECT m.* FROM {ints 1} {join} message m ON m.notice = j.value
                ORDER BY m.notice, m.rung";
     let ids: Vec<i64> = tables.notices.keys().map(|id| id.0).collect();
-    take_messages(tables, &conn.query(sql).bind(ids).rows().await?)
+    let rows = conn.query(sql).bind(ids).rows().await?;
+    take_messages(tables, aside, &rows)
 }
 
-pub(super) fn take_messages(tables: &mut Tables, rows: &[Row]) -> StoreResult<()> {
+pub(super) fn take_messages(
+    tables: &mut Tables,
+    aside: &mut Aside,
+    rows: &[Row],
+) -> StoreResult<()> {
     for row in rows {
         let cells = Cells(row);
-        let id = MessageId(cells.int("id")?);
-        let message = message(cells)?;
+        let (id, notice) = (MessageId(cells.int("id")?), NoticeId(cells.int("notice")?));
+        let Some(message) = aside.read(notice, message(cells))? else {
+            continue;
+        };
         if let Some(notice) = tables.notices.get_mut(&message.notice) {
             notice.messages.push(id);
         }
@@ -199,7 +274,10 @@ fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
             parts: parts.unwrap_or_default(),
         }),
         not_before: cells.time("not_before")?,
+        hours: cells.maybe_parsed("send_hours")?,
+        open_until: cells.maybe_time("open_until")?,
         give_up_at: cells.time("give_up_at")?,
+        last_try: cells.maybe_time("last_try")?,
         fence: cells.int("fence")?,
         attempts: cells.count("attempts")?,
         lease_until: cells.maybe_int("lease_until")?.map(DbTime),
@@ -215,6 +293,7 @@ fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
         may_be_out: cells.flag("may_be_out")?,
         accepted: cells.flag("accepted")?,
         possible_duplicate: cells.flag("possible_duplicate")?,
+        climbed: cells.flag("climbed")?,
         machines: cells.count("machines")?,
         machine_at: cells.maybe_time("machine_at")?,
         attempt_ids: Vec::new(),
@@ -263,51 +342,78 @@ pub(super) async fn add_batches(
 }
 
 /// Adds the attempts of the messages at hand, with every report about them.
-pub(super) async fn attempts(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+pub(super) async fn attempts(
+    conn: &mut Conn<'_>,
+    tables: &mut Tables,
+    aside: &mut Aside,
+) -> StoreResult<()> {
     let sql = "SELECT a.* FROM {ints 1} {join} attempt a ON a.message = j.value
                ORDER BY a.message, a.no";
     let ids: Vec<i64> = tables.messages.keys().map(|id| id.0).collect();
     for row in &conn.query(sql).bind(ids).rows().await? {
         let cells = Cells(row);
-        let id = AttemptId(cells.int("id")?);
-        let message = MessageId(cells.int("message")?);
-        let attempt = AttemptRow {
-            message,
-            nonce: cells.count("nonce")?,
-            outcome: cells.maybe_word("outcome", words::read_came)?,
-            cause: cells.maybe_text("cause")?,
-            gateway_id: cells.maybe_text("gateway_id")?,
-            settled_at: cells.maybe_time("settled_at")?,
+        let (id, message) = (
+            AttemptId(cells.int("id")?),
+            MessageId(cells.int("message")?),
+        );
+        let Some(row) = tables.messages.get_mut(&message) else {
+            continue;
         };
-        if let Some(row) = tables.messages.get_mut(&message) {
+        if let Some(attempt) = aside.read(row.notice, attempt(message, cells))? {
             row.attempt_ids.push(id);
+            tables.attempts.insert(id, attempt);
         }
-        tables.attempts.insert(id, attempt);
     }
     let ids: Vec<i64> = tables.attempts.keys().map(|id| id.0).collect();
-    reports(conn, tables, &ids).await
+    reports(conn, tables, aside, &ids).await
 }
 
-/// Adds every report about these attempts.
+fn attempt(message: MessageId, cells: Cells<'_>) -> StoreResult<AttemptRow> {
+    Ok(AttemptRow {
+        message,
+        fence: cells.int("fence")?,
+        gateway: cells.text("gateway")?,
+        nonce: cells.count("nonce")?,
+        outcome: cells.maybe_word("outcome", words::read_came)?,
+        cause: cells.maybe_text("cause")?,
+        gateway_id: cells.maybe_text("gateway_id")?,
+        settled_at: cells.maybe_time("settled_at")?,
+    })
+}
+
+/// Adds every report about these attempts. One that cannot be understood sets its message's notice
+/// aside, if that is at hand.
 pub(super) async fn reports(
     conn: &mut Conn<'_>,
     tables: &mut Tables,
+    aside: &mut Aside,
     attempts: &[i64],
 ) -> StoreResult<()> {
     let sql = "SELECT r.* FROM {ints 1} {join} report r ON r.attempt = j.value";
     for row in &conn.query(sql).bind(attempts).rows().await? {
         let cells = Cells(row);
-        let report = ReportRow {
-            attempt: AttemptId(cells.int("attempt")?),
-            nonce: cells.count("nonce")?,
-            state: cells.word("state", ReportState::from_word)?,
-            detail: cells.text("detail")?,
-            at: cells.time("at")?,
-            standing: cells.word("standing", words::read_report_standing)?,
+        let attempt = tables.attempts.get(&AttemptId(cells.int("attempt")?));
+        let message = attempt.and_then(|a| tables.messages.get(&a.message));
+        let report = match message.map(|m| m.notice) {
+            Some(notice) => aside.read(notice, report(cells))?,
+            None => Some(report(cells)?),
         };
-        tables.reports.insert(cells.int("id")?, report);
+        if let Some(report) = report {
+            tables.reports.insert(cells.int("id")?, report);
+        }
     }
     Ok(())
+}
+
+fn report(cells: Cells<'_>) -> StoreResult<ReportRow> {
+    Ok(ReportRow {
+        attempt: AttemptId(cells.int("attempt")?),
+        nonce: cells.count("nonce")?,
+        state: cells.word("state", ReportState::from_word)?,
+        detail: cells.text("detail")?,
+        at: cells.time("at")?,
+        standing: cells.word("standing", words::read_report_standing)?,
+    })
 }
 
 /// Reads the numbers that the next rows get. Nobody else creates rows while this transaction lives:

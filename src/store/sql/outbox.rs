@@ -11,20 +11,20 @@ use super::save::save;
 use crate::domain::brake::Canary;
 use crate::domain::message::{Channel, MessageId};
 use crate::domain::notice::NoticeId;
-use crate::store::life::{Due, SweepTimes};
+use crate::store::due::{Due, SweepTimes};
 use crate::store::rows::Hand;
 use crate::store::tables::Tables;
 use crate::store::{
-    BatchId, Report, ReportEffect, Settlement, StoreResult, SweepLimits, Swept, Unresolved,
+    BatchId, Report, ReportEffect, Settled, Settlement, StoreResult, SweepLimits, Swept, Unresolved,
 };
 
 /// Settlements as one write.
 pub(super) struct Settle(pub(super) Vec<Settlement>);
 
 impl Write for Settle {
-    type Answer = Vec<bool>;
+    type Answer = Vec<Settled>;
 
-    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<bool>> {
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Settled>> {
         let ids: Vec<_> = self.0.iter().map(|s| s.message.0).collect();
         let mut tables = load::by_messages(conn, &ids).await?;
         let moved = self.0.iter().map(|s| tables.settle(s)).collect();
@@ -45,7 +45,9 @@ impl Write for TakeReports {
         let mut tables = by_attempts(conn, &attempts).await?;
         load::next_ids(conn, &mut tables).await?;
         // Reports about attempts that are not known stand in the table too, parked.
-        load::reports(conn, &mut tables, &attempts).await?;
+        let mut aside = load::Aside::default();
+        load::reports(conn, &mut tables, &mut aside, &attempts).await?;
+        aside.none()?;
         let effects = self.0.iter().map(|r| tables.report(r)).collect();
         save(conn, &tables).await?;
         Ok(effects)
@@ -75,6 +77,20 @@ fn due_messages(due: Due) -> &'static str {
             "SELECT id FROM message WHERE state IN ('ready', 'held') AND not_after <= $1
              ORDER BY not_after, id LIMIT $2"
         }
+        Due::GiveUp => concat!(
+            "SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
+             WHERE m.state = 'ready' AND m.channel <> 'phone' AND m.give_up_at <= $1
+               AND m.not_before <= $1 AND (m.due_by <= $3 OR m.last_try <= $1)
+               AND (m.open_until IS NULL OR m.open_until > $1) AND NOT ",
+            covered!(),
+            " ORDER BY m.give_up_at, m.id LIMIT $2"
+        ),
+        Due::Closed => concat!(
+            "SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
+             WHERE m.state = 'ready' AND m.open_until <= $1 AND NOT ",
+            covered!(),
+            " ORDER BY m.open_until, m.id LIMIT $2"
+        ),
         Due::WindowEnd => {
             "SELECT id FROM message WHERE state = 'ready' AND repeat = 1 AND dedup_until <= $1
              ORDER BY dedup_until, id LIMIT $2"
@@ -108,10 +124,7 @@ impl Write for Sweep {
     type Answer = Swept;
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Swept> {
-        let times = SweepTimes {
-            now: self.now,
-            db_now: conn.now().await?,
-        };
+        let times = SweepTimes::new(self.now, conn.now().await?, &self.limits);
         let holds = standing(conn).await?;
         let mut ids: Vec<i64> = Vec::new();
         for due in Due::ALL {
@@ -122,11 +135,18 @@ impl Write for Sweep {
             let found = conn
                 .query(due_messages(due))
                 .bind(match due {
-                    Due::Expiry | Due::ReportDeadline => self.now.timestamp_millis(),
+                    Due::Expiry | Due::GiveUp | Due::Closed | Due::ReportDeadline => {
+                        self.now.timestamp_millis()
+                    }
                     Due::LeaseEnd | Due::WindowEnd | Due::Resolution => times.db_now.0,
                     Due::Stop | Due::Free => 0,
                 })
                 .bind(self.limits.batch);
+            let found = match (due, times.over_by) {
+                (Due::GiveUp, None) => continue,
+                (Due::GiveUp, Some(by)) => found.bind(by.timestamp_millis()),
+                _ => found,
+            };
             ids.extend(found.numbers().await?);
         }
         if ids.is_empty() {
@@ -135,7 +155,9 @@ impl Write for Sweep {
         let mut tables = load::by_messages(conn, &ids).await?;
         tables.holds = holds;
         let ids: Vec<_> = ids.into_iter().map(MessageId).collect();
-        let swept = tables.sweep(&ids, &times);
+        let mut swept = tables.sweep(&ids, &times);
+        let aside = ids.iter().filter(|id| tables.set_aside.contains_key(id));
+        swept.set_aside = u32::try_from(aside.count()).unwrap_or(u32::MAX);
         save(conn, &tables).await?;
         Ok(swept)
     }
@@ -261,10 +283,11 @@ pub(super) async fn to_ask(
     limit: u32,
 ) -> StoreResult<Vec<Unresolved>> {
     let db_now = conn.now().await?;
-    let sql = "SELECT id FROM message
-               WHERE gateway = $1 AND state = 'unknown' AND lookup > 0
-                 AND lease_until + quarantine <= $2
-               ORDER BY lease_until + quarantine, id LIMIT $3";
+    let sql = "SELECT m.id FROM message m
+               WHERE m.state = 'unknown' AND m.lookup > 0 AND m.lease_until + m.quarantine <= $2
+                 AND EXISTS (SELECT 1 FROM attempt a WHERE a.message = m.id AND a.gateway = $1
+                   AND (a.outcome IS NULL OR a.outcome = 'unknown'))
+               ORDER BY m.lease_until + m.quarantine, m.id LIMIT $3";
     let ids = conn.query(sql).bind(gateway).bind(db_now.0).bind(limit);
     let ids = ids.numbers().await?;
     let tables = load::by_messages(conn, &ids).await?;

@@ -184,7 +184,7 @@ async fn notices(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
         "text kind, text old_standing, int old_start_at, text old_office, text new_standing, \
          int new_start_at, text new_office, text district, text office, text ladder, \
          text on_unknown, text reference, int due_by, int not_after, int superseded, \
-         int climb, int ended_at, int batch",
+         int climb, int ended_at, int batch, text was_in",
     );
     write(conn, &sql, &rows).await
 }
@@ -216,7 +216,11 @@ fn notice_row(id: i64, n: &NoticeRow) -> Value {
         i64::from(n.superseded),
         i64::from(n.climb),
         maybe_ms(n.ended_at),
-        n.batch.map(|b| b.0)
+        n.batch.map(|b| b.0),
+        n.was_in
+            .iter()
+            .map(|b| format!(",{},", b.0))
+            .collect::<String>()
     ])
 }
 
@@ -238,8 +242,8 @@ async fn messages(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
          int first_attempt_at",
         "text channel, text state, text reason, text told_on, text gateway_key, text sender, \
          text encoding, int units, int parts, int due_by, int not_after, int not_before, \
-         int give_up_at, int report_by, int told_at, int may_be_out, int accepted, \
-         int possible_duplicate, int repeat, int machines, int machine_at",
+         text send_hours, int open_until, int give_up_at, int last_try, int report_by, int told_at, int may_be_out, int accepted, \
+         int possible_duplicate, int repeat, int climbed, int machines, int machine_at",
     );
     write(conn, &sql, &rows).await?;
     let people = tables.message_people.iter();
@@ -279,13 +283,17 @@ fn message_row(id: MessageId, m: &MessageRow, notice: &NoticeRow) -> Value {
         ms(notice.due_by),
         ms(notice.not_after),
         ms(m.not_before),
+        m.hours.map(|hours| hours.to_string()),
+        maybe_ms(m.open_until),
         ms(m.give_up_at),
+        maybe_ms(m.last_try),
         maybe_ms(m.report_by),
         maybe_ms(m.told_at),
         i64::from(m.may_be_out),
         i64::from(m.accepted),
         i64::from(m.possible_duplicate),
         i64::from(m.repeat),
+        i64::from(m.climbed),
         m.machines,
         maybe_ms(m.machine_at)
     ])

@@ -10,8 +10,8 @@ use varsel::domain::closing::Announced;
 use varsel::domain::message::Channel;
 use varsel::store::model::Model;
 use varsel::store::{
-    Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Record, Recorded, Report, ReportEffect,
-    Settlement, StoreError, StoreResult, SweepLimits, Swept, Unresolved,
+    Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Page, Record, Recorded, Report,
+    ReportEffect, Settled, Settlement, StoreError, StoreResult, SweepLimits, Swept, Unresolved,
 };
 
 use super::gates::{Door, Point, Word};
@@ -108,12 +108,12 @@ impl Ledger for Gated {
         self.read("known", self.model.known(source, keys)).await
     }
 
-    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.model.released(limit).await
+    async fn released(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.model.released(page).await
     }
 
-    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.model.climbable(limit).await
+    async fn climbable(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.model.climbable(page).await
     }
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
@@ -172,7 +172,7 @@ impl Outbox for Gated {
         self.write("disown", disowning, |taken| *taken > 0).await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<bool>> {
+    async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<Settled>> {
         let settling = async {
             let moved = self.model.settle(settlements).await?;
             let mut happened = self.truth.lock();

@@ -98,6 +98,9 @@ pub(super) fn shared(node: &str, seed: u64, secret: [u8; 32]) -> Arc<Shared> {
             batch: 100,
             parked: Duration::from_secs(7 * 24 * 3600),
             canary_wait: Duration::from_secs(600),
+            rung_time: house.rules.rung_time,
+            quiet_reserve: house.rules.quiet_reserve,
+            tried_since: None,
         },
         told_on: ToldOnByChannel {
             sms: ToldOn::Delivered,

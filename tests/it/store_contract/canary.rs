@@ -53,7 +53,7 @@ async fn first_out<S: Store>(store: &S) -> BatchId {
 
 /// Writes anew what is being released, as upkeep does; how many bookings that were.
 async fn write_anew<S: Store>(store: &S) -> usize {
-    let released = store.released(100).await.unwrap();
+    let released = store.released(page(100)).await.unwrap();
     let count = released.len();
     for known in released {
         let n = known.appointment.key.0[1..].parse().unwrap();
@@ -90,7 +90,7 @@ async fn the_earliest_go_first_and_the_rest_stays_held<S: Store>(store: S) {
     assert_eq!(first.released_at, now() + TimeDelta::minutes(10));
     assert_eq!(first.canary, Canary::Waits);
     assert_eq!(batch(&store, first.batch).await, None, "it has ended");
-    assert_eq!(store.released(10).await.unwrap().len(), 0);
+    assert_eq!(store.released(page(10)).await.unwrap().len(), 0);
     assert_eq!(store.gauges(now()).await.unwrap().held_batches, 1);
 }
 

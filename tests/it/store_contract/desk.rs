@@ -56,7 +56,7 @@ async fn the_brake_holds_a_batch<S: Store>(store: S) {
     assert_eq!(store.next_due(Channel::Sms).await.unwrap(), None);
     let tally = store.tally(now()).await.unwrap();
     assert_eq!((tally.waiting, tally.held), (3, 3));
-    assert_eq!(store.released(10).await.unwrap().len(), 0);
+    assert_eq!(store.released(page(10)).await.unwrap().len(), 0);
     assert_eq!(store.gauges(now()).await.unwrap().held_batches, 1);
 }
 
@@ -93,9 +93,9 @@ async fn a_release_plans_anew_and_lets_go<S: Store>(store: S) {
         .unwrap();
     assert!(store.batches().await.unwrap()[0].releasing);
     assert_eq!(store.claim(&ask(Channel::Sms)).await.unwrap().len(), 0);
-    let first = store.released(1).await.unwrap();
+    let first = store.released(page(1)).await.unwrap();
     assert_eq!(first.len(), 1);
-    for known in store.released(10).await.unwrap() {
+    for known in store.released(page(10)).await.unwrap() {
         let n = if known.appointment.key == key(1) {
             1
         } else {
@@ -107,7 +107,7 @@ async fn a_release_plans_anew_and_lets_go<S: Store>(store: S) {
         entry.release = true;
         store.record(record(vec![entry])).await.unwrap();
     }
-    assert_eq!(store.released(10).await.unwrap().len(), 0);
+    assert_eq!(store.released(page(10)).await.unwrap().len(), 0);
     let claims = store.claim(&ask(Channel::Sms)).await.unwrap();
     assert_eq!(claims[0].body, b"planned anew 1");
     assert_eq!(claims.len(), 2);
@@ -203,10 +203,10 @@ async fn the_five_words_add_up<S: Store>(store: S) {
 
 async fn the_next_rung_is_opened_once<S: Store>(store: S) {
     cancel(&store, 1).await;
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
     let claim = claim_one(&store, &ask(Channel::Sms)).await;
     assert!(settle_one(&store, &claim, refused()).await);
-    let climbable = store.climbable(10).await.unwrap();
+    let climbable = store.climbable(page(10)).await.unwrap();
     assert_eq!(climbable.len(), 1);
     assert_eq!(climbable[0].appointment, cancelled(1));
     let next = NewNotice {
@@ -215,7 +215,7 @@ async fn the_next_rung_is_opened_once<S: Store>(store: S) {
     };
     let entry = again(&climbable[0], vec![next]);
     store.record(record(vec![entry])).await.unwrap();
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
     let states: Vec<_> = known(&store, 1).await.notices[0]
         .messages
         .iter()
@@ -237,11 +237,11 @@ async fn a_phone_rung_is_not_climbed<S: Store>(store: S) {
     };
     let entry = again(&known(&store, 1).await, vec![called]);
     store.record(record(vec![entry])).await.unwrap();
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
     let notices = known(&store, 1).await.notices;
     assert_eq!(verdict::word(&notices[0], now()), Word::MustBePhoned);
     store.sweep(start(1), limits()).await.unwrap();
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 async fn a_story_is_told_from_the_history<S: Store>(store: S) {

@@ -13,7 +13,7 @@ use varsel::store::model::Model;
 use varsel::store::{Access, Database};
 use varsel::store::{
     ActError, BatchId, Claim, ClaimAsk, Deed, Entry, HoldOn, NewMessage, NewNotice, Record,
-    ReportState, Store, UnknownRule,
+    ReportState, Store, SweepLimits, UnknownRule,
 };
 
 use super::fixtures::*;
@@ -175,7 +175,11 @@ impl<S: Store> Life<S> {
             Step::Settle { which, outcome } => self.settle(*which, *outcome).await,
             Step::Report { which, state } => self.report(*which, *state).await,
             Step::Sweep => {
-                let swept = self.store.sweep(self.now, limits()).await;
+                let limits = SweepLimits {
+                    tried_since: Some(now()),
+                    ..limits()
+                };
+                let swept = self.store.sweep(self.now, limits).await;
                 format!("{:?}", swept.unwrap())
             }
             Step::Ask => {
@@ -381,7 +385,10 @@ impl<S: Store> Life<S> {
             "\n{due:?}\n{:?}",
             store.marks(&source(), now()).await.unwrap()
         );
-        for known in [store.climbable(2).await, store.released(2).await] {
+        for known in [
+            store.climbable(page(2)).await,
+            store.released(page(2)).await,
+        ] {
             let keys = known.unwrap().into_iter().map(|k| k.appointment.key);
             said += &format!("\n{:?}", keys.collect::<Vec<_>>());
         }

@@ -13,12 +13,14 @@ use varsel::domain::language::Language;
 use varsel::domain::message::{Channel, Event, MessageState, ToldOn};
 use varsel::domain::notice::{OnUnknown, Purpose};
 use varsel::domain::outcome::{Decision, Outcome};
+use varsel::domain::plan::RungTime;
 use varsel::domain::recipient::{Recipient, Role};
 use varsel::domain::reference::Reference;
 use varsel::domain::segments::segments;
 use varsel::store::{
-    Act, Claim, ClaimAsk, Deed, Entry, Known, NewBatch, NewMessage, NewNotice, Record, Recorded,
-    Report, ReportState, Settlement, SnapshotMark, Store, SweepLimits, UnknownRule,
+    Act, Claim, ClaimAsk, Cursor, Deed, Entry, Known, NewBatch, NewMessage, NewNotice, Page,
+    Record, Recorded, Report, ReportState, Settled, Settlement, SnapshotMark, Store, SweepLimits,
+    UnknownRule,
 };
 
 /// The moment at which every law begins: 16 March 2021, 13:00 UTC.
@@ -92,7 +94,10 @@ pub(crate) fn message(n: u32, rung: u8) -> NewMessage {
         },
         reason: None,
         not_before: now(),
+        hours: None,
+        open_until: None,
         give_up_at: now() + hours(6),
+        last_try: None,
     }
 }
 
@@ -323,7 +328,8 @@ pub(crate) fn unclear() -> Outcome {
 
 /// Settles one claim and says whether the message moved.
 pub(crate) async fn settle_one<S: Store>(store: &S, claim: &Claim, outcome: Outcome) -> bool {
-    store.settle(&[settle(claim, outcome)]).await.unwrap()[0]
+    let settled = store.settle(&[settle(claim, outcome)]).await.unwrap();
+    settled == [Settled::Moved]
 }
 
 pub(crate) fn report(claim: &Claim, state: ReportState) -> Report {
@@ -336,12 +342,27 @@ pub(crate) fn report(claim: &Claim, state: ReportState) -> Report {
     }
 }
 
+/// The first bookings.
+pub(crate) fn page(limit: u32) -> Page {
+    Page {
+        after: Cursor::default(),
+        limit,
+    }
+}
+
 /// The bounds of a sweep.
 pub(crate) fn limits() -> SweepLimits {
     SweepLimits {
         batch: 100,
         parked: Duration::from_secs(48 * 3600),
         canary_wait: Duration::from_secs(600),
+        rung_time: RungTime {
+            share: 0.25,
+            least: Duration::from_secs(600),
+            most: Duration::from_secs(24 * 3600),
+        },
+        quiet_reserve: Duration::from_secs(3 * 3600),
+        tried_since: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! something else holds.
 
 use varsel::domain::message::{Channel, MessageState, Reason};
-use varsel::store::{ActError, BatchId, Deed, HoldId, HoldOn, NewNotice, SeenBatch, Store};
+use varsel::store::{ActError, BatchId, Deed, HoldId, HoldOn, NewNotice, Record, SeenBatch, Store};
 
 use super::fixtures::*;
 
@@ -13,6 +13,8 @@ laws! {
     no_release_frees_another_reason,
     what_is_out_is_settled_and_then_stopped,
     a_hold_needs_something_to_hold,
+    a_batchs_hold_covers_what_another_batch_takes_over,
+    lifting_a_hold_does_not_free_what_the_brake_keeps,
 }
 
 async fn hold<S: Store>(store: &S, on: HoldOn) -> HoldId {
@@ -167,4 +169,76 @@ async fn a_hold_needs_something_to_hold<S: Store>(store: S) {
     let refused = store.act(&act("a", nothing)).await;
     assert!(matches!(refused, Err(ActError::NoBatch(_))), "{refused:?}");
     assert_eq!(store.holds().await.unwrap(), []);
+}
+
+/// The notice of booking 1 was in batch 1, which was released; a later poll puts it into batch 2.
+async fn taken_over<S: Store>(store: &S, on: HoldOn) -> HoldId {
+    baseline(store, 1).await;
+    cancel_with(store, vec![(1, notice(1))], brake(1)).await;
+    let seen = store.batches().await.unwrap()[0].seen();
+    let release = act("release", Deed::Release(seen));
+    store.act(&release).await.unwrap();
+    let mut entry = again(&known(store, 1).await, vec![notice(1)]);
+    entry.release = true;
+    store.record(record(vec![entry])).await.unwrap();
+    sweep(store).await;
+    let id = hold(store, on).await;
+    sweep(store).await;
+    let entry = again(&known(store, 1).await, vec![notice(1)]);
+    let braked = Record {
+        batch: brake(1),
+        ..record(vec![entry])
+    };
+    let recorded = store.record(braked).await.unwrap();
+    assert_eq!(recorded.batch, Some(BatchId(2)));
+    id
+}
+
+async fn reason<S: Store>(store: &S) -> (MessageState, Option<Reason>) {
+    let brief = known(store, 1).await.notices[0].messages[0].clone();
+    (brief.state, brief.reason)
+}
+
+async fn a_batchs_hold_covers_what_another_batch_takes_over<S: Store>(store: S) {
+    let id = taken_over(&store, HoldOn::Batch(BatchId(1))).await;
+    let seen = store.batches().await.unwrap()[0].seen();
+    let release = act("release 2", Deed::Release(seen));
+    store.act(&release).await.unwrap();
+    let mut entry = again(&known(&store, 1).await, vec![notice(1)]);
+    entry.release = true;
+    store.record(record(vec![entry])).await.unwrap();
+    assert_eq!(
+        claimed(&store, Channel::Sms).await,
+        0,
+        "a person stopped it with batch 1"
+    );
+    assert_eq!(store.holds().await.unwrap()[0].messages, 1);
+    sweep(&store).await;
+    assert_eq!(
+        reason(&store).await,
+        (MessageState::Held, Some(Reason::Operator))
+    );
+    lift(&store, id).await;
+    sweep(&store).await;
+    assert_eq!(claimed(&store, Channel::Sms).await, 1);
+}
+
+async fn lifting_a_hold_does_not_free_what_the_brake_keeps<S: Store>(store: S) {
+    let id = taken_over(&store, HoldOn::All).await;
+    assert_eq!(
+        reason(&store).await,
+        (MessageState::Held, Some(Reason::Brake))
+    );
+    assert_eq!(
+        store.batches().await.unwrap()[0].people,
+        1,
+        "the person sees whom it holds"
+    );
+    lift(&store, id).await;
+    sweep(&store).await;
+    assert_eq!(
+        reason(&store).await,
+        (MessageState::Held, Some(Reason::Brake))
+    );
+    assert_eq!(claimed(&store, Channel::Sms).await, 0);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 use varsel::domain::message::{Channel, MessageState};
 use varsel::store::{
-    Access, Claim, Cluster, Database, Desk, Outbox, Place, StoreError, postgres::Address,
+    Access, Claim, Cluster, Database, Desk, Outbox, Place, Settled, StoreError, postgres::Address,
 };
 
 use super::fixtures::*;
@@ -143,7 +143,7 @@ async fn drain(store: &Database, node: &str) -> Vec<varsel::domain::message::Mes
         taken.extend(claims.iter().map(|c| c.message));
         let settlements: Vec<_> = claims.iter().map(|c| settle(c, accepted())).collect();
         let moved = store.settle(&settlements).await.unwrap();
-        assert!(moved.iter().all(|m| *m));
+        assert!(moved.iter().all(|m| *m == Settled::Moved));
     }
 }
 

@@ -79,7 +79,7 @@ async fn a_failure_waits_for_the_answer<S: Store>(store: S) {
     assert_eq!(state(&store, 1).await, MessageState::Sending);
     assert!(settle_one(&store, &claim, accepted()).await);
     assert_eq!(state(&store, 1).await, MessageState::Undelivered);
-    assert_eq!(store.climbable(10).await.unwrap().len(), 1);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 1);
 }
 
 async fn a_failure_says_nothing_of_what_was_not_sent<S: Store>(store: S) {
@@ -135,7 +135,7 @@ async fn a_delivery_is_never_taken_back<S: Store>(store: S) {
     let effect = store.report(&[contrary]).await.unwrap()[0];
     assert_eq!(effect, ReportEffect::Recorded);
     assert_eq!(state(&store, 1).await, MessageState::Delivered);
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 async fn a_delivery_stops_the_second_hand_over<S: Store>(store: S) {
@@ -183,7 +183,7 @@ async fn silence_ends_at_its_deadline<S: Store>(store: S) {
     let swept = store.sweep(deadline, limits()).await.unwrap();
     assert_eq!(swept.unconfirmed, 1);
     assert_eq!(state(&store, 1).await, MessageState::Unconfirmed);
-    assert_eq!(store.climbable(10).await.unwrap().len(), 1);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 1);
 }
 
 async fn what_tells_by_acceptance_waits_for_no_report<S: Store>(store: S) {
@@ -200,7 +200,7 @@ async fn what_tells_by_acceptance_waits_for_no_report<S: Store>(store: S) {
     assert_eq!(effect, ReportEffect::Applied);
     let bounced = store.tally(now()).await.unwrap();
     assert_eq!((bounced.told, bounced.waiting), (0, 1));
-    assert_eq!(store.climbable(10).await.unwrap().len(), 1);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 1);
 }
 
 async fn a_failure_overtaken_supersedes_its_notice<S: Store>(store: S) {
@@ -215,7 +215,7 @@ async fn a_failure_overtaken_supersedes_its_notice<S: Store>(store: S) {
     reported(&store, &claim, ReportState::Undelivered).await;
     let notices = known(&store, 1).await.notices;
     assert!(notices[0].superseded && notices[0].may_have_told());
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 /// A store restored from a backup gives out a number once more: the old report names another claim.
@@ -297,7 +297,7 @@ async fn any_order_of_contradictions_ends_in_the_delivery<S: Store>(store: S) {
     for n in 1..=bookings {
         assert_eq!(state(&store, n).await, MessageState::Delivered, "{n}");
     }
-    assert_eq!(store.climbable(100).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(100)).await.unwrap().len(), 0);
 }
 
 async fn a_failure_of_an_unknown_ends_it<S: Store>(store: S) {
@@ -307,7 +307,7 @@ async fn a_failure_of_an_unknown_ends_it<S: Store>(store: S) {
     let effect = reported(&store, &claim, ReportState::Undelivered).await;
     assert_eq!(effect, ReportEffect::Applied);
     assert_eq!(state(&store, 1).await, MessageState::Undelivered);
-    assert_eq!(store.climbable(10).await.unwrap().len(), 1);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 1);
 }
 
 async fn a_report_may_still_improve_what_was_unconfirmed<S: Store>(store: S) {
@@ -317,7 +317,7 @@ async fn a_report_may_still_improve_what_was_unconfirmed<S: Store>(store: S) {
     let effect = reported(&store, &claim, ReportState::Delivered).await;
     assert_eq!(effect, ReportEffect::Applied);
     assert_eq!(state(&store, 1).await, MessageState::Delivered);
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 async fn a_failure_says_nothing_of_what_was_withheld<S: Store>(store: S) {

@@ -8,7 +8,7 @@ use varsel::domain::message::{Channel, Event, MessageState, Reason};
 use varsel::domain::notice::OnUnknown;
 use varsel::domain::outcome::Outcome;
 use varsel::domain::verdict::{self, Verdict};
-use varsel::store::{ClaimAsk, Store, Swept};
+use varsel::store::{ClaimAsk, Settled, Store, Swept};
 
 use super::fixtures::*;
 
@@ -172,7 +172,7 @@ async fn a_lease_that_ends_makes_an_unknown_and_one_more_attempt<S: Store>(store
     );
     assert!(brief.may_be_out);
     assert!(!sweep(&store).await.any());
-    assert_eq!(store.climbable(10).await.unwrap().len(), 1);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 1);
 }
 
 async fn an_unknown_may_also_be_held<S: Store>(store: S) {
@@ -231,10 +231,11 @@ async fn a_late_acceptance_resolves_what_was_held_or_waits_again<S: Store>(store
     assert_eq!(state(&store, 1).await, MessageState::Held);
     assert_eq!(state(&store, 2).await, MessageState::Ready);
     let late: Vec<_> = claims.iter().map(|c| settle(c, accepted())).collect();
-    assert_eq!(store.settle(&late).await.unwrap(), [true, true]);
+    let settled = store.settle(&late).await.unwrap();
+    assert_eq!(settled, [Settled::Moved, Settled::Moved]);
     assert_eq!(state(&store, 1).await, MessageState::Accepted);
     assert_eq!(state(&store, 2).await, MessageState::Accepted);
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 async fn a_failure_cannot_undo_an_older_acceptance<S: Store>(store: S) {
@@ -306,7 +307,7 @@ async fn trial_mode_withholds_for_good<S: Store>(store: S) {
     assert!(!brief.may_be_out);
     let tally = store.tally(now()).await.unwrap();
     assert_eq!((tally.trial, tally.left_out, tally.sms), (1, 1, 0));
-    assert_eq!(store.climbable(10).await.unwrap().len(), 0);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 async fn a_node_that_joins_ends_its_own_leases<S: Store>(store: S) {
@@ -338,7 +339,7 @@ async fn strangers_settle_nothing<S: Store>(store: S) {
     given_up.decision.event = Event::GaveUp;
     given_up.decision.reason = Some(Reason::Unreachable);
     let moved = store.settle(&[crossed, unheard, given_up]).await.unwrap();
-    assert_eq!(moved, [false, false, true]);
+    assert_eq!(moved, [Settled::Stayed, Settled::Stayed, Settled::Moved]);
     assert_eq!(state(&store, 1).await, MessageState::Sending);
     assert_eq!(state(&store, 2).await, MessageState::Failed);
 }

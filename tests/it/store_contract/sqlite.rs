@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use varsel::domain::message::{Channel, MessageState};
-use varsel::store::{Access, Database};
+use varsel::store::{Access, Database, Settled};
 use varsel::store::{Cluster, Desk, Ledger, Outbox, ReportState, StoreError};
 
 use super::fixtures::*;
@@ -295,4 +295,34 @@ async fn personal_data_stands_in_its_own_tables_and_can_be_erased() {
         let left = bytes.windows(canary.len()).any(|w| w == canary.as_bytes());
         assert!(!left, "{canary} is left in the free pages of the file");
     }
+}
+
+/// A cell that nobody understands, written behind our back: its neighbours' outcomes are written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_nobody_understands_spoils_no_neighbours() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("varsel.db");
+    let store = Database::sqlite(&path, Access::Daemon).await.unwrap();
+    cancel(&store, 3).await;
+    let claims = store.claim(&ask_briefly()).await.unwrap();
+    let spoil = "UPDATE message SET told_on = 'maybe' WHERE gateway_key = 'gk-2-0'";
+    let mut conn = raw(&path).await;
+    sqlx::query(spoil).execute(&mut conn).await.unwrap();
+    let settlements: Vec<_> = claims.iter().map(|c| settle(c, accepted())).collect();
+    let settled = store.settle(&settlements).await.unwrap();
+    assert_eq!(
+        (&settled[0], &settled[2]),
+        (&Settled::Moved, &Settled::Moved)
+    );
+    assert!(
+        matches!(&settled[1], Settled::SetAside(why) if why.contains("told_on")),
+        "{settled:?}"
+    );
+    assert_eq!(state(&store, 1).await, MessageState::Accepted);
+    let swept = store.sweep(now(), limits()).await.unwrap();
+    assert_eq!((swept.set_aside, swept.leases_ended), (1, 0));
+    let mend = "UPDATE message SET told_on = 'delivered' WHERE gateway_key = 'gk-2-0'";
+    sqlx::query(mend).execute(&mut conn).await.unwrap();
+    let settled = store.settle(&settlements[1..2]).await.unwrap();
+    assert_eq!(settled, [Settled::Moved]);
 }

@@ -12,6 +12,7 @@ use super::fixtures::*;
 
 laws! {
     the_gateway_is_asked_before_the_rule_decides,
+    each_gateway_is_asked_about_its_own_attempts,
     only_its_own_gateway_is_asked_and_only_after_the_quarantine,
     what_the_gateway_knows_is_accepted,
     what_the_gateway_does_not_know_is_ready_and_no_duplicate,
@@ -59,9 +60,9 @@ async fn the_gateway_is_asked_before_the_rule_decides<S: Store>(store: S) {
     let asked = store.to_ask("sandbox", 10).await.unwrap();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].message, claim.message);
-    assert_eq!(asked[0].unclear, [claim.attempt]);
+    assert_eq!(asked[0].unclear, [(claim.attempt, claim.fence)]);
     assert_eq!(asked[0].gateway_key, claim.gateway_key);
-    assert_eq!((asked[0].fence, asked[0].attempts), (claim.fence, 1));
+    assert_eq!(asked[0].attempts, 1);
 }
 
 async fn only_its_own_gateway_is_asked_and_only_after_the_quarantine<S: Store>(store: S) {
@@ -221,4 +222,34 @@ async fn what_waits_to_be_repeated_when_the_window_closes_is_unknown_again() {
     assert_eq!(state(&store, 1).await, MessageState::Unknown);
     assert_eq!(store.sweep(now(), limits()).await.unwrap().retried, 1);
     assert_eq!(claim_one(&store, &ask).await.attempts, 2);
+}
+
+/// Two attempts are unclear, each through a gateway of its own.
+async fn each_gateway_is_asked_about_its_own_attempts<S: Store>(store: S) {
+    let claim = |gateway: &str, lookup| ClaimAsk {
+        gateway: gateway.to_owned(),
+        unknowns: UnknownRule {
+            lookup,
+            ..UnknownRule::default()
+        },
+        ..ask_briefly()
+    };
+    let first = unknown(&store, &claim("north", Duration::ZERO)).await;
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().retried, 1);
+    let second = claim_one(&store, &claim("south", DAY)).await;
+    assert!(settle_one(&store, &second, unclear()).await);
+    let north = store.to_ask("north", 10).await.unwrap();
+    let south = store.to_ask("south", 10).await.unwrap();
+    assert_eq!(north[0].unclear, [(first.attempt, first.fence)]);
+    assert_eq!(south[0].unclear, [(second.attempt, second.fence)]);
+    assert_eq!(store.to_ask("west", 10).await.unwrap(), []);
+    assert!(!settle_one(&store, &first, not_sent()).await);
+    assert_eq!(
+        state(&store, 1).await,
+        MessageState::Unknown,
+        "the other may be out"
+    );
+    assert_eq!(store.to_ask("north", 10).await.unwrap(), []);
+    assert!(settle_one(&store, &second, not_sent()).await);
+    assert_eq!(state(&store, 1).await, MessageState::Ready);
 }

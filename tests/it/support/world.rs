@@ -16,11 +16,13 @@ use varsel::channel::email::{self, BounceAddress, Smtp};
 use varsel::channel::report_token::{Named, token};
 use varsel::channel::sms::{Profile, Sms};
 use varsel::clock::Clock;
+use varsel::clock::simulated::Dial;
 use varsel::config::Config;
 use varsel::config::directory;
 use varsel::domain::appointment::SourceName;
 use varsel::domain::brake::BrakeLimits;
 use varsel::domain::closing::{Closing, ClosingKind, NextStep};
+use varsel::domain::directory::Directory;
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::{Channel, ToldOn};
 use varsel::domain::retry::RetryPolicy;
@@ -100,6 +102,7 @@ pub struct World {
     pub sms: Gateway,
     pub mail: Mailbox,
     pub reports: Arc<Reports<Database>>,
+    dial: &'static Dial,
     register: SqliteConnection,
     intake: Intake<AnySource, Database>,
     watched: Settings,
@@ -137,7 +140,8 @@ impl World {
         let store = Database::sqlite(&folder.path().join("varsel.db"), Access::Daemon)
             .await
             .unwrap();
-        let shared = shared(&store).await;
+        let dial = Dial::new();
+        let shared = shared(&store, offices(), dial).await;
         let ways = vec![
             sms_way(&sms, mode.clone(), ""),
             email_way(mail.address, mode),
@@ -147,17 +151,13 @@ impl World {
             .await
             .unwrap();
         let every = Duration::from_secs(30);
-        let retention = Retention {
-            schedule: Schedule::new("30 3 * * *", chrono_tz::Europe::Oslo).unwrap(),
-            keep: TimeDelta::days(30),
-        };
         let profile = Arc::new(Profile::built_in("sandbox").unwrap());
         let profiles = BTreeMap::from([("sandbox".to_owned(), profile)]);
         let mut world = Self {
             now: announced(),
             intake: Intake::new(Arc::clone(&shared), source, store.clone(), every),
             watched,
-            upkeep: Upkeep::new(Arc::clone(&shared), store.clone(), retention),
+            upkeep: Upkeep::new(Arc::clone(&shared), store.clone(), retention()),
             reports: Arc::new(Reports::new(
                 Arc::clone(&shared),
                 store.clone(),
@@ -166,6 +166,7 @@ impl World {
             )),
             lines: lines(&shared, &store, &ways),
             ways,
+            dial,
             register,
             store,
             shared,
@@ -194,8 +195,25 @@ impl World {
         self.lines = lines(&self.shared, &self.store, &self.ways);
     }
 
+    /// The directory loses an office; the lines start anew without it.
+    pub async fn forget_office(&mut self, id: &str) {
+        let mut directory = Directory::clone(&self.shared.directory);
+        directory.offices.remove(&id.into()).unwrap();
+        self.shared = shared(&self.store, directory, self.dial).await;
+        let (shared, store) = (Arc::clone(&self.shared), self.store.clone());
+        self.upkeep = Upkeep::new(shared, store, retention());
+        self.lines = lines(&self.shared, &self.store, &self.ways);
+    }
+
     pub fn at(&mut self, now: &str) {
         self.now = now.parse().unwrap();
+        self.dial.set(self.now);
+    }
+
+    /// One message at a time from now on.
+    pub fn narrow(&mut self) {
+        self.ways[0].connections = 1;
+        self.lines = lines(&self.shared, &self.store, &self.ways);
     }
 
     /// From now on another booking system is watched, and its baseline is complete.
@@ -281,10 +299,12 @@ impl World {
     // ── the lines ───────────────────────────────────────────────────────────────────────────────
 
     pub async fn look(&mut self) -> IntakeStep {
+        self.dial.set(self.now);
         self.intake.step(self.now).await.unwrap()
     }
 
     pub async fn tend(&mut self) -> UpkeepStep {
+        self.dial.set(self.now);
         self.upkeep.step(self.now).await.unwrap()
     }
 
@@ -306,6 +326,7 @@ impl World {
 
     /// Lets the lines look once more; how many unknowns the gateway was asked about.
     pub async fn ask(&mut self) -> usize {
+        self.dial.set(self.now);
         let mut asked = 0;
         for line in &mut self.lines {
             asked += line.step(self.now).await.unwrap().asked;
@@ -328,6 +349,7 @@ impl World {
 
     /// Lets everything fly that may leave now; does not wait for it to land.
     pub async fn start_sending(&mut self) {
+        self.dial.set(self.now);
         for line in &mut self.lines {
             line.step(self.now).await.unwrap();
         }
@@ -335,6 +357,7 @@ impl World {
 
     /// Hands over everything that may leave now, and settles it.
     pub async fn send(&mut self) {
+        self.dial.set(self.now);
         for line in &mut self.lines {
             line.land().await.unwrap();
             while line.step(self.now).await.unwrap().claimed > 0 {
@@ -480,17 +503,28 @@ fn lines(shared: &Arc<Shared>, store: &Database, ways: &[Way]) -> Vec<Dispatch<D
     ways.iter().map(line).collect()
 }
 
-async fn shared(store: &Database) -> Arc<Shared> {
+fn retention() -> Retention {
+    Retention {
+        schedule: Schedule::new("30 3 * * *", chrono_tz::Europe::Oslo).unwrap(),
+        keep: TimeDelta::days(30),
+    }
+}
+
+fn offices() -> Directory {
     let directory = include_str!("../../../config/offices.toml");
-    let directory = directory::parse(directory, Path::new("offices.toml")).unwrap();
+    directory::parse(directory, Path::new("offices.toml")).unwrap()
+}
+
+async fn shared(store: &Database, directory: Directory, dial: &'static Dial) -> Arc<Shared> {
+    let rules = Config::load(None).unwrap().rules();
     Arc::new(Shared {
         node: "node-1".to_owned(),
-        clock: Clock::starting_at(announced()),
+        clock: Clock::showing(dial),
         chance: Chance::system(),
         sources: vec![SourceName("register".to_owned())],
         directory: Arc::new(directory),
         templates: Arc::new(Templates::load(None).unwrap()),
-        rules: Config::load(None).unwrap().rules(),
+        rules: rules.clone(),
         brake: BrakeLimits {
             max_changes: 10,
             max_share: 0.9,
@@ -507,6 +541,9 @@ async fn shared(store: &Database) -> Arc<Shared> {
             batch: 100,
             parked: Duration::from_secs(3600),
             canary_wait: Duration::from_secs(600),
+            rung_time: rules.rung_time,
+            quiet_reserve: rules.quiet_reserve,
+            tried_since: None,
         },
         told_on: ToldOnByChannel {
             sms: ToldOn::Delivered,
