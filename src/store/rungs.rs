@@ -17,10 +17,11 @@ impl Tables {
         release: bool,
         writing: &mut Writing<'_>,
     ) {
-        // Only a person opens the brake: a record may do so once the batch is being released.
+        // Only a person opens the brake: a record may do so once the batch is being released. A notice
+        // that was freed stays free, though others of its batch still wait for their turn.
         let brake = match self.batch_of(notice) {
             Some(BatchState::Held) => Brake::Shut,
-            Some(BatchState::Releasing) if !release => Brake::Kept,
+            Some(BatchState::Releasing) if !release && self.is_braked(notice) => Brake::Kept,
             Some(_) | None => Brake::Open,
         };
         for message in &new.messages {
@@ -39,6 +40,13 @@ impl Tables {
                 self.supersede(id, writing);
             }
         }
+    }
+
+    /// Whether the brake keeps a message of this notice.
+    fn is_braked(&self, notice: NoticeId) -> bool {
+        let messages = self.notices.get(&notice).map(|row| &row.messages);
+        let mut messages = messages.into_iter().flatten();
+        messages.any(|id| self.messages.get(id).is_some_and(MessageRow::is_braked))
     }
 
     fn add_message(&mut self, notice: NoticeId, new: &NewMessage, brake: Brake, hand: &Hand<'_>) {

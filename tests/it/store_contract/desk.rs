@@ -15,6 +15,8 @@ laws! {
     the_brake_holds_a_batch,
     a_release_names_what_was_seen,
     a_release_plans_anew_and_lets_go,
+    a_climb_out_of_a_batch_that_is_being_released_may_leave,
+    a_rung_that_was_withdrawn_hides_nobody,
     a_refresh_does_not_open_the_brake,
     a_discarded_batch_stays_away,
     a_batch_that_runs_empty_dissolves,
@@ -113,6 +115,45 @@ async fn a_release_plans_anew_and_lets_go<S: Store>(store: S) {
     assert_eq!(claims.len(), 2);
     store.sweep(now(), limits()).await.unwrap();
     assert_eq!(store.batches().await.unwrap(), []);
+}
+
+async fn a_climb_out_of_a_batch_that_is_being_released_may_leave<S: Store>(store: S) {
+    let batch = braked(&store, 2).await;
+    let release = act("a", Deed::Release(batch.seen()));
+    store.act(&release).await.unwrap();
+    let first = store.released(page(1)).await.unwrap().remove(0);
+    let mut entry = again(&first, vec![notice(1)]);
+    entry.release = true;
+    store.record(record(vec![entry])).await.unwrap();
+    let claim = claim_one(&store, &ask(Channel::Sms)).await;
+    assert!(settle_one(&store, &claim, refused()).await);
+    assert!(store.batches().await.unwrap()[0].releasing, "2 still waits");
+    let next = NewNotice {
+        messages: vec![message(1, 1)],
+        ..notice(1)
+    };
+    let climbable = store.climbable(page(10)).await.unwrap().remove(0);
+    let entry = again(&climbable, vec![next]);
+    store.record(record(vec![entry])).await.unwrap();
+    let left = store.released(page(10)).await.unwrap();
+    assert_eq!(left.len(), 1, "who was freed is not written anew");
+    assert_eq!(left[0].appointment.key, key(2));
+    assert_eq!(store.claim(&ask(Channel::Email)).await.unwrap().len(), 1);
+}
+
+async fn a_rung_that_was_withdrawn_hides_nobody<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let by_email = NewNotice {
+        messages: vec![message(1, 1)],
+        ..notice(1)
+    };
+    let entry = again(&known(&store, 1).await, vec![by_email]);
+    store.record(record(vec![entry])).await.unwrap();
+    let withdrawn = &known(&store, 1).await.notices[0].messages[0];
+    assert_eq!(withdrawn.state, MessageState::Superseded);
+    let claim = claim_one(&store, &ask(Channel::Email)).await;
+    assert!(settle_one(&store, &claim, refused()).await);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 1);
 }
 
 async fn a_refresh_does_not_open_the_brake<S: Store>(store: S) {
