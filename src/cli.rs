@@ -23,6 +23,7 @@ mod exit;
 mod explain;
 mod findings;
 mod hold;
+mod list;
 mod moment;
 mod names;
 mod out;
@@ -107,6 +108,9 @@ enum Verb {
     /// Announce, list or end the closing of offices
     #[command(subcommand, after_help = closing::HELP)]
     Closing(closing::Verb),
+    /// Cancel what a signed list names, whatever the booking system shows
+    #[command(subcommand, after_help = list::HELP)]
+    List(list::Verb),
     /// Show whom somebody must phone, and tick off who was told
     #[command(after_help = call_list::HELP)]
     CallList(call_list::Options),
@@ -184,6 +188,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Explain(options) => wait_for(explain::perform(everywhere, &options)),
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
         Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
+        Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),
         Verb::CallList(options) => wait_for(call_list::perform(everywhere, &options)),
     }
 }

@@ -29,6 +29,7 @@ pub mod document;
 mod error;
 pub mod file;
 mod gateway;
+mod list_key;
 mod mistakes;
 mod profile;
 mod secret;
@@ -38,6 +39,7 @@ mod words;
 pub use document::{Document, Layer};
 pub use error::{ConfigError, did_you_mean, nearest};
 pub use file::File;
+pub use list_key::ListKey;
 pub use mistakes::Mistakes;
 pub use secret::SecretFile;
 use words::LmtpPlace;
@@ -164,6 +166,19 @@ impl Config {
             look_again: file.upkeep.every.0,
             drain_limit: file.drain.limit.0,
         })
+    }
+
+    /// The keys that may sign lists.
+    #[must_use]
+    pub fn list_keys(&self) -> Vec<ListKey> {
+        let keys = self.file.list_key.iter();
+        keys.filter_map(|key| {
+            Some(ListKey {
+                name: key.name.clone(),
+                key: list_key::read(&key.public_key)?,
+            })
+        })
+        .collect()
     }
 
     /// Where the store is, with its password read from its file.

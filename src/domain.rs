@@ -8,6 +8,7 @@
     reason = "a new state must not compile until every decision has an answer for it"
 )]
 
+pub mod about;
 pub mod appointment;
 pub mod brake;
 pub mod calendar;
@@ -21,6 +22,7 @@ pub mod hours;
 pub mod ladder;
 pub mod language;
 pub mod links;
+pub mod list;
 pub mod message;
 pub mod notice;
 pub mod outcome;

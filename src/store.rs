@@ -31,7 +31,7 @@ mod ticks;
 pub use self::cluster::Cluster;
 pub use self::desk::{
     Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, FirstOut, Gauges, HeldIn,
-    MustBePhoned, Sample, SeenBatch, Story, StoryLine, Tally, ToPhone,
+    MustBePhoned, NewList, Sample, SeenBatch, StandingList, Story, StoryLine, Tally, ToPhone,
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{

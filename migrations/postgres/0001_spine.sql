@@ -68,6 +68,7 @@ CREATE INDEX appointment_start ON appointment (source, start_at);
 CREATE INDEX appointment_by_key ON appointment (key);
 CREATE INDEX appointment_to_erase ON appointment (start_at) WHERE fingerprint IS NOT NULL;
 
+-- about: what is said of the appointment beside its state, in words; the same in each of its rows.
 -- Of phone and phone_unusable exactly one is set; likewise for email.
 CREATE TABLE appointment_person (
   appointment bigint NOT NULL REFERENCES appointment (id),
@@ -78,6 +79,7 @@ CREATE TABLE appointment_person (
   email text,
   email_unusable text,
   language text,
+  about text NOT NULL DEFAULT '',
   key_id bigint,
   PRIMARY KEY (appointment, place),
   CHECK ((phone IS NULL) <> (phone_unusable IS NULL)),
@@ -300,6 +302,25 @@ CREATE TABLE hold (
   lifted_at bigint
 );
 CREATE INDEX hold_standing ON hold (id) WHERE lifted_at IS NULL;
+
+-- Signed lists: what they name is cancelled until they are lifted. digest: of the file's content.
+CREATE TABLE list (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  file text NOT NULL,
+  digest text NOT NULL,
+  signed_by text NOT NULL,
+  actor text NOT NULL,
+  reason text NOT NULL,
+  added_at bigint NOT NULL,
+  lifted_at bigint
+);
+
+CREATE TABLE list_entry (
+  list bigint NOT NULL REFERENCES list (id),
+  source text NOT NULL,
+  key text NOT NULL,
+  PRIMARY KEY (source, key, list)
+);
 
 -- One row per transition and per human act. request is the act's idempotency key.
 CREATE TABLE history (

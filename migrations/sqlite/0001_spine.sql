@@ -67,6 +67,7 @@ CREATE INDEX appointment_start ON appointment (source, start_at);
 CREATE INDEX appointment_by_key ON appointment (key);
 CREATE INDEX appointment_to_erase ON appointment (start_at) WHERE fingerprint IS NOT NULL;
 
+-- about: what is said of the appointment beside its state, in words; the same in each of its rows.
 -- Of phone and phone_unusable exactly one is set; likewise for email.
 CREATE TABLE appointment_person (
   appointment INTEGER NOT NULL REFERENCES appointment (id),
@@ -77,6 +78,7 @@ CREATE TABLE appointment_person (
   email TEXT,
   email_unusable TEXT,
   language TEXT,
+  about TEXT NOT NULL DEFAULT '',
   key_id INTEGER,
   PRIMARY KEY (appointment, place),
   CHECK ((phone IS NULL) <> (phone_unusable IS NULL)),
@@ -299,6 +301,25 @@ CREATE TABLE hold (
   lifted_at INTEGER
 ) STRICT;
 CREATE INDEX hold_standing ON hold (id) WHERE lifted_at IS NULL;
+
+-- Signed lists: what they name is cancelled until they are lifted. digest: of the file's content.
+CREATE TABLE list (
+  id INTEGER PRIMARY KEY,
+  file TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  signed_by TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  added_at INTEGER NOT NULL,
+  lifted_at INTEGER
+) STRICT;
+
+CREATE TABLE list_entry (
+  list INTEGER NOT NULL REFERENCES list (id),
+  source TEXT NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (source, key, list)
+) STRICT, WITHOUT ROWID;
 
 -- One row per transition and per human act. request is the act's idempotency key.
 CREATE TABLE history (

@@ -105,6 +105,7 @@ impl From<ActError> for Failure {
             ActError::NotHeld(_) | ActError::NoHold(_) | ActError::NoBatch(_) => {
                 "`varsel hold list` shows what is held"
             }
+            ActError::NoList(_) => "`varsel list list` shows those that stand",
             ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
             ActError::NotOnCallList(_) => "`varsel call-list` shows who is",
             ActError::Store(_) => "",

@@ -2,11 +2,12 @@
 //!
 //! Every mistake is told, each at its key; what follows from another mistake is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Document;
 use super::error::ConfigError;
 use super::file::File;
+use super::list_key;
 use super::source;
 use super::words::Length;
 use crate::store::postgres;
@@ -28,6 +29,7 @@ pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
     let retry = (file.retry.base, file.retry.cap);
     let help = "retry.base is above zero and at most retry.cap";
     check.ordered(&["retry", "base"], retry, help);
+    check.list_keys_are_keys(file);
     check.bounces_have_a_place(file);
     check.store_is_reached(file);
     source::check(file, &mut check);
@@ -59,6 +61,27 @@ impl Check<'_> {
     fn ordered(&mut self, keys: &[&str], (least, most): (Length, Length), help: &str) {
         if most < least || least.0.is_zero() {
             self.wrong(keys, format!("{least} does not fit {most}"), help);
+        }
+    }
+
+    /// Keys that can be read, each of a name of its own.
+    fn list_keys_are_keys(&mut self, file: &File) {
+        let mut names = BTreeSet::new();
+        for (place, key) in file.list_key.iter().enumerate() {
+            let place = place.to_string();
+            if list_key::read(&key.public_key).is_none() {
+                let help = "give what `openssl pkey -in KEY.pem -pubout` prints between its lines";
+                let keys = ["list_key", &place, "public_key"];
+                self.wrong(&keys, "this is no Ed25519 public key", help);
+            }
+            if !names.insert(&key.name) {
+                let problem = format!("\"{}\" has a key already", key.name);
+                self.wrong(
+                    &["list_key", &place, "name"],
+                    problem,
+                    "give each key its own name",
+                );
+            }
         }
     }
 

@@ -38,6 +38,7 @@ purpose = "change"
 ladder = []
 on_unknown = "hold"
 channel = "sms"
+public_key = ""
 "#;
 
 /// The whole document.
@@ -77,9 +78,22 @@ pub struct File {
     /// The booking systems.
     #[serde(default)]
     pub source: Vec<Source>,
+    /// Who may sign lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub list_key: Vec<ListKey>,
     /// What takes messages from us, by name.
     #[serde(default)]
     pub gateway: BTreeMap<String, Gateway>,
+}
+
+/// `[[list_key]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListKey {
+    /// Whose it is.
+    pub name: String,
+    /// An Ed25519 public key in base64, as `openssl pkey -pubout` prints it between its lines.
+    pub public_key: String,
 }
 
 /// `[node]`

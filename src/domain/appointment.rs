@@ -9,6 +9,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::about::About;
 use super::directory::{OfficeId, ServiceId};
 use super::recipient::Recipient;
 
@@ -65,6 +66,8 @@ pub struct Appointment {
     pub service: ServiceId,
     /// Whom to tell: at least one, by role.
     pub recipients: Vec<Recipient>,
+    /// What else is said of it.
+    pub about: About,
 }
 
 impl Appointment {
@@ -91,6 +94,7 @@ impl Appointment {
             part(recipient.language.map_or("", |language| language.tag()));
             part(&recipient.contact.fingerprint_text());
         }
+        part(&self.about.words());
         Fingerprint(hash.digest128())
     }
 }

@@ -124,6 +124,10 @@ pub enum Reason {
     RungsEnded,
     /// Phone: the directory, the rules or the texts have no answer for it, so it cannot be written.
     NotWritable,
+    /// Phone: the person's address is protected, so nothing is written.
+    Protected,
+    /// Phone: the person is not to be written to.
+    DoNotContact,
     /// Failed: the gateway refused it.
     Refused,
     /// Failed: the gateway could not be reached while there was time.
@@ -205,6 +209,8 @@ words!(Reason {
     Trial => "trial",
     Discarded => "discarded",
     NoContact => "no_contact",
+    Protected => "protected",
+    DoNotContact => "do_not_contact",
     UnusableContact => "unusable_contact",
     RungsEnded => "rungs_ended",
     NotWritable => "not_writable",

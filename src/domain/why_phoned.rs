@@ -30,11 +30,21 @@ pub enum WhyPhoned {
     NotWritable,
     /// The rules name no other channel, or none was tried.
     OnlyByPhone,
+    /// The person's address is protected.
+    Protected,
+    /// The person is not to be written to.
+    DoNotContact,
 }
 
 /// The reasons why this notice stands on the call list, in the order of its ladder; never none.
 #[must_use]
 pub fn why_phoned(notice: &NoticeBrief, contact: &Contact) -> Vec<WhyPhoned> {
+    let call = notice.messages.iter().find(|m| m.channel == Channel::Phone);
+    match call.and_then(|call| call.reason) {
+        Some(Reason::Protected) => return vec![WhyPhoned::Protected],
+        Some(Reason::DoNotContact) => return vec![WhyPhoned::DoNotContact],
+        _ => {}
+    }
     let channels = notice.ladder.channels().iter().copied();
     let written = channels.filter(|channel| *channel != Channel::Phone);
     let mut why: Vec<WhyPhoned> = written
@@ -92,6 +102,11 @@ impl WhyPhoned {
                 "Could not be written: its office, service or text is missing from the set-up",
             ),
             Self::OnlyByPhone => ("Skal ringes", "To be told by phone"),
+            Self::Protected => (
+                "Adressen er sperret: ikke skriv",
+                "The address is protected: do not write",
+            ),
+            Self::DoNotContact => ("Vil ikke ha meldinger: ikke skriv", "Not to be written to"),
         };
         match language {
             Language::Nb | Language::Nn | Language::Se => norwegian,

@@ -61,6 +61,8 @@ pub struct Intake<S, L> {
     watch: Watch,
     /// The changes that do not count yet. After a restart they are found again, and wait again.
     settling: Settling,
+    /// What lists cancel, whatever the source shows.
+    listed: BTreeSet<BookingKey>,
     /// What rows that are past stand in for.
     earlier: BTreeMap<BookingKey, Option<BookingKey>>,
 }
@@ -97,6 +99,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             last: SnapshotMark { rows: 0, faults: 0 },
             watch: Watch::default(),
             settling: Settling::default(),
+            listed: BTreeSet::new(),
             earlier: BTreeMap::new(),
         }
     }
@@ -145,6 +148,13 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     }
 
     async fn look(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
+        let listed = self.ledger.listed(self.source.name()).await?;
+        if listed != self.listed {
+            // The same rows mean something else now, even if the source stays silent.
+            self.listed = listed;
+            self.source.forget();
+            self.unsettled = true;
+        }
         let look = self.source.snapshot(now).await?;
         if look == Look::Unchanged && !self.unsettled {
             let recorded = self.ledger.record(self.empty(now)).await?;

@@ -116,6 +116,9 @@ impl<'a> Replan<'a> {
         let Some(rung) = notice.ladder.climb(&notice.messages, contact) else {
             return Ok(None);
         };
+        // Whoever came to be protected since is not written to on a later rung either.
+        let silent = known.appointment.about.only_by_phone();
+        let rung = silent.map_or(rung, |why| notice.ladder.phone(why));
         let nobody = || Undecided::NoRecipient(notice.role.clone());
         let recipient = recipient.ok_or_else(nobody)?;
         self.rung(known, recipient, notice, rung).map(Some)

@@ -16,11 +16,13 @@ use super::start::{naive, unreadable_start, with_offset};
 use super::{Meaning, Snapshot, SourceError, StartFormat, Words};
 use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use crate::domain::calendar;
-use crate::domain::contact::{Contact, Regions};
 use crate::domain::directory::{Directory, Office, OfficeId, ServiceId};
 use crate::domain::language::Language;
 use crate::domain::links::{Linked, Who};
-use crate::domain::recipient::{Recipient, Role};
+
+use self::optional::truth;
+
+mod optional;
 
 /// The configuration's words with the directory they lead to.
 pub(super) struct Mapping {
@@ -175,15 +177,7 @@ impl Mapping {
     /// What the row says beside the appointment.
     fn linked(raw: &Raw, key: &BookingKey) -> Result<Linked, Fault> {
         let replaces = raw.given(Column::Replaces)?;
-        let word = raw.text(Column::Rescheduled)?.to_ascii_lowercase();
-        let rescheduled = match word.as_str() {
-            "" | "0" | "f" | "false" | "n" | "no" => false,
-            "1" | "t" | "true" | "y" | "yes" => true,
-            other => {
-                let problem = format!("{} is neither true nor false", shown(other));
-                return Err(Fault::new(Column::Rescheduled, problem));
-            }
-        };
+        let rescheduled = truth(raw, Column::Rescheduled)?;
         let who = match raw.text(Column::ChangedBy)? {
             "" | "unknown" => Who::Unknown,
             "agency" => Who::Agency,
@@ -202,23 +196,6 @@ impl Mapping {
         })
     }
 
-    fn contact(&self, raw: &Raw, office: &Office) -> Contact {
-        let regions = Regions {
-            default: match office.region.as_str() {
-                "" => &self.words.region,
-                region => region,
-            },
-            plausible: &office.plausible_regions,
-        };
-        // Bytes that are no text are an address nobody can use, not an address that is missing.
-        let text = |column| raw.text(column).unwrap_or("\u{fffd}");
-        Contact::read(
-            Some(text(Column::Phone)),
-            Some(text(Column::Email)),
-            regions,
-        )
-    }
-
     fn appointment(
         &self,
         key: &BookingKey,
@@ -227,20 +204,18 @@ impl Mapping {
         language: Option<Language>,
     ) -> Result<Appointment, Fault> {
         let (office_id, office) = self.office(raw)?;
+        let start = self.start(raw, office)?;
         Ok(Appointment {
             source: self.name.clone(),
             key: key.clone(),
             state: BookingState {
                 standing,
-                start: self.start(raw, office)?,
+                start,
                 office: office_id,
             },
             service: self.service(raw)?,
-            recipients: vec![Recipient {
-                role: Role::Applicant,
-                contact: self.contact(raw, office),
-                language,
-            }],
+            recipients: self.recipients(raw, office, start, language)?,
+            about: Self::about(raw, standing)?,
         })
     }
 }

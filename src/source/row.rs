@@ -20,10 +20,21 @@ pub(super) enum Column {
     Replaces,
     Rescheduled,
     ChangedBy,
+    Role,
+    Born,
+    DoNotContact,
+    Protected,
+    Obstacle,
+    GuardianPhone,
+    GuardianEmail,
+    Guardian2Phone,
+    Guardian2Email,
+    InterpreterPhone,
+    InterpreterEmail,
 }
 
 impl Column {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 23] = [
         Self::Id,
         Self::Status,
         Self::Start,
@@ -36,6 +47,17 @@ impl Column {
         Self::Replaces,
         Self::Rescheduled,
         Self::ChangedBy,
+        Self::Role,
+        Self::Born,
+        Self::DoNotContact,
+        Self::Protected,
+        Self::Obstacle,
+        Self::GuardianPhone,
+        Self::GuardianEmail,
+        Self::Guardian2Phone,
+        Self::Guardian2Email,
+        Self::InterpreterPhone,
+        Self::InterpreterEmail,
     ];
 
     /// How many of them, from the first, every query must name.
@@ -55,6 +77,17 @@ impl Column {
             Self::Replaces => "replaces",
             Self::Rescheduled => "rescheduled",
             Self::ChangedBy => "changed_by",
+            Self::Role => "role",
+            Self::Born => "born",
+            Self::DoNotContact => "do_not_contact",
+            Self::Protected => "protected",
+            Self::Obstacle => "obstacle",
+            Self::GuardianPhone => "guardian_phone",
+            Self::GuardianEmail => "guardian_email",
+            Self::Guardian2Phone => "guardian2_phone",
+            Self::Guardian2Email => "guardian2_email",
+            Self::InterpreterPhone => "interpreter_phone",
+            Self::InterpreterEmail => "interpreter_email",
         }
     }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::rows::{AppointmentId, BatchRow, BatchState, Hand, HistoryRow, MessageRow, draw};
 use super::tables::Tables;
-use super::{Act, ActError, Acted, BatchId, Deed, FirstOut, Sample, SeenBatch, Tally};
+use super::{Act, ActError, Acted, BatchId, Deed, FirstOut, NewList, Sample, SeenBatch, Tally};
 use crate::domain::brake::{Canary, canary};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;
@@ -23,6 +23,8 @@ impl Deed {
             }
             Self::AddClosing(_)
             | Self::EndClosing(_)
+            | Self::AddList(_)
+            | Self::LiftList(_)
             | Self::Tick(_)
             | Self::AnsweringMachine(_)
             | Self::AddHold(_)
@@ -54,6 +56,14 @@ impl Deed {
             Self::Discard(batch) => seen("discard", batch),
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
             Self::EndClosing(closing) => format!("end closing {}", closing.0),
+            Self::AddList(list) => {
+                let NewList { file, digest, .. } = list;
+                format!(
+                    "add list {file}, {digest}, {} appointments",
+                    list.named.len()
+                )
+            }
+            Self::LiftList(list) => format!("lift list {}", list.0),
             Self::Tick(reference) => format!("tick {reference}"),
             Self::AddHold(on) => {
                 let (kind, name) = on.words();
@@ -74,6 +84,8 @@ impl Tables {
             Deed::Discard(seen) => (seen, false, 0),
             Deed::AddClosing(_)
             | Deed::EndClosing(_)
+            | Deed::AddList(_)
+            | Deed::LiftList(_)
             | Deed::Tick(_)
             | Deed::AnsweringMachine(_)
             | Deed::AddHold(_)

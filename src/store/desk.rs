@@ -14,6 +14,7 @@ use crate::domain::closing::{Closing, ClosingId};
 use crate::domain::contact::Phone;
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::language::Language;
+use crate::domain::list::{ListId, Named};
 use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
 use crate::domain::recipient::Role;
@@ -44,6 +45,9 @@ pub trait Desk: Send + Sync {
 
     /// The operator holds that stand, oldest first.
     fn holds(&self) -> impl Future<Output = StoreResult<Vec<StandingHold>>> + Send;
+
+    /// The lists that stand, oldest first.
+    fn lists(&self) -> impl Future<Output = StoreResult<Vec<StandingList>>> + Send;
 
     /// The batches held by the brake or being released, oldest first.
     fn batches(&self) -> impl Future<Output = StoreResult<Vec<Batch>>> + Send;
@@ -84,6 +88,11 @@ pub enum Deed {
     Discard(SeenBatch),
     /// Announces a closing.
     AddClosing(Closing),
+    /// Cancels what a list names, until it is lifted. The same list is added once; the count is that
+    /// of the appointments it names.
+    AddList(NewList),
+    /// Lifts a list: what the booking system shows counts again.
+    LiftList(ListId),
     /// Takes an announcement back: it explains and admits nothing from now on.
     EndClosing(ClosingId),
     /// Ticks a notice off the call list: the person was told by phone.
@@ -95,6 +104,40 @@ pub enum Deed {
     AddHold(HoldOn),
     /// Lifts an operator's hold. It frees nothing that is held for another reason.
     LiftHold(HoldId),
+}
+
+/// A list whose signature was found good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewList {
+    /// What its file is called.
+    pub file: String,
+    /// What identifies its content.
+    pub digest: String,
+    /// Whose key signed it.
+    pub signed_by: String,
+    /// What it names.
+    pub named: Named,
+}
+
+/// A list that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingList {
+    /// Its number.
+    pub id: ListId,
+    /// What its file was called.
+    pub file: String,
+    /// What identifies its content.
+    pub digest: String,
+    /// Whose key signed it.
+    pub signed_by: String,
+    /// Who added it.
+    pub actor: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// Since when, in domain time.
+    pub since: DateTime<Utc>,
+    /// Appointments it names.
+    pub appointments: u32,
 }
 
 /// A batch as the person saw it; if it has changed since, the act is refused.
@@ -134,6 +177,9 @@ pub enum ActError {
     /// There is no such closing, or it has ended.
     #[error("closing {} does not stand", .0.0)]
     NoClosing(ClosingId),
+    /// There is no such list, or it was lifted.
+    #[error("list {} does not stand", .0.0)]
+    NoList(ListId),
     /// There is no such hold, or it was lifted.
     #[error("hold h{} does not stand", .0.0)]
     NoHold(HoldId),

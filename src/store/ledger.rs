@@ -1,6 +1,6 @@
 //! For intake: what is known, and one write that records what was decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
@@ -45,6 +45,12 @@ pub trait Ledger: Send + Sync {
     /// Bookings with a notice whose open rungs have all ended without telling the person, a page at a
     /// time: to be climbed.
     fn climbable(&self, page: Page) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+
+    /// What lists cancel of a source, whatever it shows.
+    fn listed(
+        &self,
+        source: &SourceName,
+    ) -> impl Future<Output = StoreResult<BTreeSet<BookingKey>>> + Send;
 
     /// The closings in force or to come at `now`.
     fn closings(

@@ -25,9 +25,9 @@ use super::rows::{
 };
 use super::tables::Tables;
 use super::{
-    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Page, Record,
-    Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StoreError, StoreResult,
-    SweepLimits, Swept, Unresolved,
+    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Ledger, Marks, NewList, Outbox, Page,
+    Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList,
+    StoreError, StoreResult, SweepLimits, Swept, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
@@ -48,6 +48,8 @@ struct State {
     acts: BTreeMap<String, u32>,
     faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
     found: Vec<Found>,
+    lists: Vec<(StandingList, NewList)>,
+    next_list: i64,
     next_attempt: i64,
     next_hold: i64,
     db_now: DbTime,
@@ -122,6 +124,13 @@ impl Ledger for Model {
         let notices = state.tables.notices.values().filter(|n| n.climb);
         let ids = notices.map(|n| n.appointment).collect();
         Ok(state.page(ids, page))
+    }
+
+    async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
+        let state = self.state();
+        let named = state.lists.iter().flat_map(|(_, list)| &list.named);
+        let of_it = named.filter(|(of, _)| of == source);
+        Ok(of_it.map(|(_, key)| key.clone()).collect())
     }
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {

@@ -160,6 +160,7 @@ impl Tables {
         let key = (appointment.source.clone(), appointment.key.clone());
         self.keys.insert(key, id);
         self.people.insert(id, appointment.recipients.clone());
+        self.abouts.insert(id, appointment.about.clone());
         self.touched.appointments.insert(id);
         id
     }

@@ -10,6 +10,7 @@ mod conn;
 mod desk;
 mod holds;
 mod ledger;
+mod lists;
 mod load;
 mod nodes;
 mod outbox;
@@ -17,6 +18,7 @@ mod save;
 mod tally;
 mod words;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -29,8 +31,8 @@ use super::sqlite::File;
 use super::{
     Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
     Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect, Settled,
-    Settlement, StandingHold, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
-    Unresolved,
+    Settlement, StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept,
+    Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
@@ -194,6 +196,12 @@ impl Ledger for Database {
             .await
     }
 
+    async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
+        let source = source.clone();
+        self.read(move |c| Box::pin(async move { lists::listed(c, &source).await }))
+            .await
+    }
+
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
         self.read(move |c| Box::pin(ledger::closings(c, now))).await
     }
@@ -282,6 +290,10 @@ impl Desk for Database {
 
     async fn holds(&self) -> StoreResult<Vec<StandingHold>> {
         self.read(move |c| Box::pin(holds::holds(c))).await
+    }
+
+    async fn lists(&self) -> StoreResult<Vec<StandingList>> {
+        self.read(move |c| Box::pin(lists::lists(c))).await
     }
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {

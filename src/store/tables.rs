@@ -14,6 +14,7 @@ use super::rows::{
     MessageRow, NextIds, NoticeRow, ReportRow,
 };
 use super::{AttemptId, BatchId, Cursor, Known, StandingHold};
+use crate::domain::about::About;
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
 use crate::domain::contact::Contact;
 use crate::domain::message::{self, Event, MessageBrief, MessageId, MessageState, Next, Reason};
@@ -38,6 +39,7 @@ pub(crate) struct Tables {
     pub(crate) keys: BTreeMap<(SourceName, BookingKey), AppointmentId>,
     pub(crate) appointments: BTreeMap<AppointmentId, AppointmentRow>,
     pub(crate) people: BTreeMap<AppointmentId, Vec<Recipient>>,
+    pub(crate) abouts: BTreeMap<AppointmentId, About>,
     pub(crate) notices: BTreeMap<NoticeId, NoticeRow>,
     pub(crate) references: BTreeMap<Reference, NoticeId>,
     pub(crate) messages: BTreeMap<MessageId, MessageRow>,
@@ -72,6 +74,7 @@ impl Tables {
                 state: row.state.clone(),
                 service: row.service.clone(),
                 recipients: self.people.get(&id).cloned().unwrap_or_default(),
+                about: self.abouts.get(&id).cloned().unwrap_or_default(),
             },
             revision: row.revision,
             base: row.base.clone(),

@@ -9,11 +9,12 @@ use varsel::telemetry::Metrics;
 
 use crate::support::house::{House, code, stdout};
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/OPERATIONS.md",
+    "docs/SOURCES.md",
     "docs/STATES.md",
 ];
 
@@ -117,6 +118,7 @@ fn every_metric_that_operators_shall_watch_exists() {
     let source = SourceName("oslo".to_owned());
     metrics.snapshot_age(&source, 1.0);
     metrics.fault(&source);
+    metrics.release_by([(source.clone(), 1.0)]);
     metrics.outcome(Channel::Sms, "accepted");
     metrics.report(Channel::Email, "applied");
     metrics.resolved("known", 1);

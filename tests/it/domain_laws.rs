@@ -3,6 +3,7 @@
 
 mod belief;
 mod braking;
+mod histories;
 mod linking;
 mod made;
 mod message_life;

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::Tried;
 use super::expectation::{Case, Expected, Given, GivenClosing, Happens};
 use crate::config::{ConfigError, did_you_mean};
+use crate::domain::about::About;
 use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use crate::domain::calendar;
 use crate::domain::change::{Change, ChangeKind};
@@ -204,6 +205,7 @@ fn staged(
         state: change.new.clone(),
         service,
         recipients: vec![recipient.clone()],
+        about: About::default(),
     };
     Ok((appointment, recipient, change, now))
 }

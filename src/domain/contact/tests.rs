@@ -178,6 +178,7 @@ fn nothing_that_holds_a_contact_prints_it() {
         },
         service: "p".into(),
         recipients: vec![recipient.clone()],
+        about: crate::domain::about::About::default(),
     };
     let printed = [
         format!("{contact:?} {contact:#?}"),

@@ -121,7 +121,20 @@ impl<'a> Case<'a> {
             beside_email: false,
             languages: self.languages(),
             decided_at: self.around.now,
-            particulars: Particulars::default(),
+            particulars: self.particulars(),
+        }
+    }
+
+    fn particulars(&self) -> Particulars {
+        let about = &self.appointment.about;
+        let cancelled = self.change.kind == ChangeKind::Cancelled;
+        Particulars {
+            neutral: about.protected,
+            canceller_unknown: cancelled && about.canceller_unknown,
+            obstacle: about.obstacle,
+            still_visible: cancelled && about.listed,
+            born: about.born,
+            ..Particulars::default()
         }
     }
 
@@ -144,7 +157,10 @@ impl<'a> Case<'a> {
         due_by: DateTime<Utc>,
         not_after: DateTime<Utc>,
     ) -> PlannedNotice {
-        let rungs = rule.ladder.first(&self.recipient.contact, rule.together);
+        let rungs = match self.appointment.about.only_by_phone() {
+            Some(reason) => vec![rule.ladder.phone(reason)],
+            None => rule.ladder.first(&self.recipient.contact, rule.together),
+        };
         telling.beside_email = rungs.iter().any(|rung| rung.channel == Channel::Email);
         PlannedNotice {
             telling,

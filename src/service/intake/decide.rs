@@ -146,6 +146,17 @@ fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
     if row.state.standing == Standing::Active {
         return row;
     }
+    let old = &known.appointment;
+    // Whoever was not to be written to still is not, whatever was erased.
+    row.about.protected |= old.about.protected;
+    row.about.do_not_contact |= old.about.do_not_contact;
+    if row
+        .recipients
+        .iter()
+        .all(|person| person.contact.is_empty())
+    {
+        row.recipients.clone_from(&old.recipients);
+    }
     for recipient in &mut row.recipients {
         let old = known
             .appointment

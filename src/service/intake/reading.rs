@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Intake, IntakeError, MOST_EARLIER, count};
-use crate::domain::appointment::BookingKey;
+use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::diff::{Diff, diff};
 use crate::domain::links::{Folded, MOST_LINKS, Rows, Who};
 use crate::source::{RowFault, Snapshot, Source};
@@ -26,9 +26,10 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     /// The appointments of a snapshot, against what is known: rows that are one appointment are one.
     pub(super) async fn read(
         &mut self,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         marks: &Marks,
     ) -> Result<(Diff, Read), IntakeError> {
+        self.cancel_listed(&mut snapshot);
         self.last = mark(&snapshot);
         let is_known = |key: &BookingKey| marks.marks.contains_key(key);
         let mut rows = Rows {
@@ -68,6 +69,21 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         Ok((diff(&marks.marks, appointments, &unreadable), read))
     }
 
+    /// What a list names is cancelled by the agency, whatever the source shows of it.
+    fn cancel_listed(&self, shown: &mut Snapshot) {
+        let stands = |row: &&mut Appointment| row.state.standing == Standing::Active;
+        for row in shown.rows.iter_mut().filter(stands) {
+            if self.listed.contains(&row.key) {
+                row.state.standing = Standing::Cancelled;
+                row.about.listed = true;
+                row.about.canceller_unknown = false;
+                if let Some(linked) = shown.linked.get_mut(&row.key) {
+                    linked.who = Who::Agency;
+                }
+            }
+        }
+    }
+
     /// Asks the source for the rows that were missing often enough. Those it finds are rows like
     /// any other; those it does not find are gone, and their keys are returned.
     pub(super) async fn look_up(
@@ -79,6 +95,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             return Ok(Vec::new());
         }
         let mut found = self.source.look_up(&diff.missing).await?;
+        self.cancel_listed(&mut found);
         read.faults.append(&mut found.faults);
         for (key, linked) in found.linked {
             if linked.rescheduled {

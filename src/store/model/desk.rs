@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::{Model, State, most};
 use crate::domain::closing::{Announced, ClosingId};
+use crate::domain::list::ListId;
 use crate::store::rows::HistoryRow;
 use crate::store::{
     Act, ActError, Acted, Batch, Call, Deed, Desk, Fault, Gauges, HoldId, HoldOn, MustBePhoned,
-    StandingHold, StoreResult, Story, Tally,
+    NewList, StandingHold, StandingList, StoreResult, Story, Tally,
 };
 
 impl Desk for Model {
@@ -51,6 +52,15 @@ impl Desk for Model {
         Ok(self.state().batches())
     }
 
+    async fn lists(&self) -> StoreResult<Vec<StandingList>> {
+        Ok(self
+            .state()
+            .lists
+            .iter()
+            .map(|(list, _)| list.clone())
+            .collect())
+    }
+
     async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
         Ok(self.state().explain(name))
     }
@@ -84,6 +94,8 @@ impl State {
                 closing.ok_or(ActError::NoClosing(*id))?.1 = true;
                 "closing_ended"
             }
+            Deed::AddList(list) => return Ok(self.add_list(act, list)),
+            Deed::LiftList(id) => return self.lift_list(act, *id),
             Deed::AddHold(on) => return self.add_hold(act, on),
             Deed::LiftHold(id) => {
                 let place = self.tables.holds.iter().position(|hold| hold.id == *id);
@@ -99,6 +111,43 @@ impl State {
         };
         self.tables.history.push(HistoryRow::of_act(act, event));
         Ok(Acted { count: 1 })
+    }
+
+    fn add_list(&mut self, act: &Act, list: &NewList) -> Acted {
+        let appointments = u32::try_from(list.named.len()).unwrap_or(u32::MAX);
+        let acted = Acted {
+            count: appointments,
+        };
+        if self.lists.iter().any(|(_, old)| old.digest == list.digest) {
+            return acted;
+        }
+        self.next_list += 1;
+        let standing = StandingList {
+            id: ListId(self.next_list),
+            file: list.file.clone(),
+            digest: list.digest.clone(),
+            signed_by: list.signed_by.clone(),
+            actor: act.actor.clone(),
+            reason: act.reason.clone(),
+            since: act.at,
+            appointments,
+        };
+        self.lists.push((standing, list.clone()));
+        self.tables
+            .history
+            .push(HistoryRow::of_act(act, "list_added"));
+        acted
+    }
+
+    fn lift_list(&mut self, act: &Act, id: ListId) -> Result<Acted, ActError> {
+        let place = self.lists.iter().position(|(list, _)| list.id == id);
+        let (list, _) = self.lists.remove(place.ok_or(ActError::NoList(id))?);
+        self.tables
+            .history
+            .push(HistoryRow::of_act(act, "list_lifted"));
+        Ok(Acted {
+            count: list.appointments,
+        })
     }
 
     fn add_hold(&mut self, act: &Act, on: &HoldOn) -> Result<Acted, ActError> {

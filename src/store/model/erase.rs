@@ -42,6 +42,7 @@ impl State {
             .collect();
         for id in &past {
             self.tables.people.remove(id);
+            self.tables.abouts.remove(id);
             if let Some(row) = self.tables.appointments.get_mut(id) {
                 row.fingerprint = None;
             }

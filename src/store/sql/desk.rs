@@ -60,6 +60,8 @@ impl Write for Act {
                 Ok(Acted { count: 1 })
             }
             Deed::EndClosing(id) => Err(ActError::NoClosing(*id)),
+            Deed::AddList(list) => Ok(self.add_list(conn, list).await?),
+            Deed::LiftList(id) => self.lift_list(conn, *id).await?,
             Deed::AddHold(on) => self.add_hold(conn, on).await?,
             Deed::LiftHold(id) => self.lift_hold(conn, *id).await?,
             Deed::Tick(reference) => self.on_call(conn, *reference, false).await?,

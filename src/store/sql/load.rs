@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cells::{Cells, corrupt, read_ladder};
 use super::conn::{Conn, Row};
 use super::words;
+use crate::domain::about::About;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::contact::{Contact, Email, Phone, Unusable};
@@ -161,6 +162,9 @@ pub(super) async fn people(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreRes
         let cells = Cells(row);
         let id = AppointmentId(cells.int("appointment")?);
         tables.people.entry(id).or_default().push(recipient(cells)?);
+        let about = cells.text("about")?;
+        let read = About::from_words(&about).ok_or_else(|| corrupt("about", "unknown word"))?;
+        tables.abouts.insert(id, read);
     }
     Ok(())
 }

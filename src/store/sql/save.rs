@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::cells::{address_cells, hex, kind_word, ladder_text};
 use super::conn::Conn;
 use super::words;
+use crate::domain::about::About;
 use crate::domain::appointment::BookingState;
 use crate::domain::language::Language;
 use crate::domain::message::MessageId;
@@ -147,17 +148,24 @@ async fn appointments(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
         .iter()
         .filter_map(|id| Some((*id, tables.people.get(id)?)));
     let rows: Vec<_> = people
-        .flat_map(|(id, people)| person_rows(id, people))
+        .flat_map(|(id, people)| {
+            let about = tables.abouts.get(&id).map(About::words);
+            person_rows(id, people, about.unwrap_or_default())
+        })
         .collect();
     let sql = insert(
         "appointment_person",
         "int appointment, int place, text role, text phone, text phone_unusable, text email, \
-         text email_unusable, text language",
+         text email_unusable, text language, text about",
     );
     write(conn, &sql, &rows).await
 }
 
-fn person_rows(id: AppointmentId, people: &[Recipient]) -> impl Iterator<Item = Value> + '_ {
+fn person_rows(
+    id: AppointmentId,
+    people: &[Recipient],
+    about: String,
+) -> impl Iterator<Item = Value> + '_ {
     people.iter().enumerate().map(move |(place, person)| {
         let (phone, email) = (&person.contact.phone, &person.contact.email);
         json!([
@@ -168,7 +176,8 @@ fn person_rows(id: AppointmentId, people: &[Recipient]) -> impl Iterator<Item = 
             phone.as_ref().err().map(|why| why.word()),
             email.as_ref().ok().map(|e| e.expose()),
             email.as_ref().err().map(|why| why.word()),
-            person.language.map(Language::tag)
+            person.language.map(Language::tag),
+            about
         ])
     })
 }

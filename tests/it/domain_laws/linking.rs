@@ -21,6 +21,7 @@ fn row(text: &str, standing: Standing, day: u32) -> Appointment {
         state: booking(standing, &format!("2021-04-{day:02}T08:00:00Z"), "gronland"),
         service: "passport".into(),
         recipients: Vec::new(),
+        about: varsel::domain::about::About::default(),
     }
 }
 

@@ -43,6 +43,7 @@ impl Scene {
             state: self.change.new.clone(),
             service: self.service.into(),
             recipients: vec![recipient.clone()],
+            about: varsel::domain::about::About::default(),
         };
         let rules = Rules {
             second_language: self.second,

@@ -22,6 +22,7 @@ fn row(key: u8, minute: u8) -> Appointment {
         },
         service: "passport".into(),
         recipients: Vec::new(),
+        about: varsel::domain::about::About::default(),
     }
 }
 

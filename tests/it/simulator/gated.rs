@@ -1,6 +1,7 @@
 //! The model store behind gates: each call waits before it happens and, if it wrote, once more
 //! before its caller learns of it (a crash after a call that wrote nothing is one before it). Calls may fail, or leave it in doubt whether they happened.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -114,6 +115,10 @@ impl Ledger for Gated {
 
     async fn climbable(&self, page: Page) -> StoreResult<Vec<Known>> {
         self.model.climbable(page).await
+    }
+
+    async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
+        self.model.listed(source).await
     }
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use varsel::domain::about::About;
 use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use varsel::domain::contact::{Contact, Email, Phone, Unusable};
 use varsel::domain::directory::{OfficeId, ServiceId};
@@ -90,6 +91,7 @@ pub(super) fn booking(n: u32, immigration: bool, from: DateTime<Utc>, hours: i64
                 Language::Nb
             }),
         }],
+        about: About::default(),
     };
     Row {
         appointment,

@@ -67,6 +67,7 @@ pub(crate) fn active(n: u32) -> Appointment {
         },
         service: ServiceId("passport".to_owned()),
         recipients: vec![person(n)],
+        about: varsel::domain::about::About::default(),
     }
 }
 

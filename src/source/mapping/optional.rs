@@ -1,0 +1,130 @@
+//! What few sources say of an appointment: whom to write to beside or in place of the applicant, whom
+//! not to write to, and what some texts need.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use super::Mapping;
+use crate::domain::about::About;
+use crate::domain::appointment::Standing;
+use crate::domain::contact::{Contact, Regions};
+use crate::domain::directory::Office;
+use crate::domain::language::Language;
+use crate::domain::recipient::{Recipient, Role};
+use crate::source::row::{Column, Fault, Raw, shown};
+
+/// From this birthday on a person is told themself.
+const ADULT_AGE: u32 = 18;
+
+/// No birthday is earlier.
+const FIRST_YEAR: i32 = 1900;
+
+/// The guardians of a minor, each with where they are reached.
+const GUARDIANS: [(&str, Column, Column); 2] = [
+    ("1", Column::GuardianPhone, Column::GuardianEmail),
+    ("2", Column::Guardian2Phone, Column::Guardian2Email),
+];
+
+impl Mapping {
+    /// What is said of an appointment beside its state.
+    pub(super) fn about(raw: &Raw, standing: Standing) -> Result<About, Fault> {
+        let cancelled = standing == Standing::Cancelled;
+        Ok(About {
+            protected: truth(raw, Column::Protected)?,
+            do_not_contact: truth(raw, Column::DoNotContact)?,
+            obstacle: truth(raw, Column::Obstacle)?,
+            canceller_unknown: cancelled && raw.text(Column::ChangedBy)? == "unknown",
+            listed: false,
+            born: born(raw)?,
+        })
+    }
+
+    /// Whom to tell: the person the row names, or the guardians where they are a minor; and the
+    /// interpreter, who need not come either.
+    pub(super) fn recipients(
+        &self,
+        raw: &Raw,
+        office: &Office,
+        start: DateTime<Utc>,
+        language: Option<Language>,
+    ) -> Result<Vec<Recipient>, Fault> {
+        let of = |role, phone, email, language| Recipient {
+            role,
+            contact: self.contact(raw, office, phone, email),
+            language,
+        };
+        let reached = |person: &Recipient| !person.contact.is_empty();
+        let day = start.with_timezone(&office.zone).date_naive();
+        let is_adult = born(raw)?
+            .is_some_and(|born| day.years_since(born).is_some_and(|age| age >= ADULT_AGE));
+        let guardians = GUARDIANS.into_iter().map(|(key, phone, email)| {
+            let role = Role::Guardian(key.to_owned());
+            of(role, phone, email, language)
+        });
+        let mut people: Vec<Recipient> = guardians
+            .filter(|guardian| !is_adult && reached(guardian))
+            .collect();
+        if people.is_empty() {
+            let role = role(raw)?;
+            people.push(of(role, Column::Phone, Column::Email, language));
+        }
+        let (phone, email) = (Column::InterpreterPhone, Column::InterpreterEmail);
+        let interpreter = of(Role::Interpreter, phone, email, None);
+        if reached(&interpreter) && people.iter().all(|p| p.role != Role::Interpreter) {
+            people.push(interpreter);
+        }
+        Ok(people)
+    }
+
+    fn contact(&self, raw: &Raw, office: &Office, phone: Column, email: Column) -> Contact {
+        let regions = Regions {
+            default: match office.region.as_str() {
+                "" => &self.words.region,
+                region => region,
+            },
+            plausible: &office.plausible_regions,
+        };
+        // Bytes that are no text are an address nobody can use, not an address that is missing.
+        let text = |column| raw.text(column).unwrap_or("\u{fffd}");
+        Contact::read(Some(text(phone)), Some(text(email)), regions)
+    }
+}
+
+/// The role of the person whom the row names.
+fn role(raw: &Raw) -> Result<Role, Fault> {
+    let Some(word) = raw.given(Column::Role)? else {
+        return Ok(Role::Applicant);
+    };
+    Role::from_str(word).map_err(|_| {
+        let roles = "applicant, guardian:KEY, representative and interpreter";
+        Fault::new(Column::Role, format!("{} is none of {roles}", shown(word)))
+    })
+}
+
+/// A birthday. It is never repeated in a fault.
+fn born(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
+    let Some(text) = raw.given(Column::Born)? else {
+        return Ok(None);
+    };
+    let day = text.get(..10).and_then(|day| NaiveDate::from_str(day).ok());
+    match day.filter(|day| day.year() >= FIRST_YEAR) {
+        Some(day) => Ok(Some(day)),
+        None => {
+            let problem = "the value is no day; days are written like 2014-05-01";
+            Err(Fault::new(Column::Born, problem.to_owned()))
+        }
+    }
+}
+
+/// Whether a column that says yes or no says yes; nothing means no.
+pub(super) fn truth(raw: &Raw, column: Column) -> Result<bool, Fault> {
+    match raw.text(column)?.to_ascii_lowercase().as_str() {
+        "" | "0" | "f" | "false" | "n" | "no" => Ok(false),
+        "1" | "t" | "true" | "y" | "yes" => Ok(true),
+        other => {
+            let problem = format!("{} is neither true nor false", shown(other));
+            Err(Fault::new(column, problem))
+        }
+    }
+}

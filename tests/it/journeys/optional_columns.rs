@@ -1,0 +1,170 @@
+//! What few sources say: whom not to write to, who stands in for a minor, and who cancelled.
+
+use varsel::domain::message::Reason;
+use varsel::domain::recipient::Role;
+use varsel::domain::why_phoned::WhyPhoned;
+use varsel::store::Desk;
+
+use crate::support::world::{Booking, World, passport};
+
+/// A world whose source says this of booking `b1` too; `b2` is an ordinary one.
+async fn saying(columns: &str) -> World {
+    saying_of(columns, &passport("b1")).await
+}
+
+async fn saying_of(columns: &str, booking: &Booking) -> World {
+    let mut world = World::with(&[booking.clone(), passport("b2")]).await;
+    let query =
+        format!("SELECT * FROM bookings LEFT JOIN (SELECT 'b1' AS one, {columns}) ON one = id");
+    world.map_otherwise(|settings| settings.query = query).await;
+    world.look().await;
+    world
+}
+
+async fn cancelled(world: &mut World) {
+    for id in ["b1", "b2"] {
+        world.set(id, "status", "cancelled").await;
+    }
+    world.look().await;
+    world.send().await;
+}
+
+async fn why(world: &World) -> Vec<WhyPhoned> {
+    let calls = world.store.calls().await.unwrap();
+    assert_eq!(calls.len(), 1, "one person is called");
+    assert_eq!(calls[0].person.key.0, "b1");
+    calls[0].person.why.clone()
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_protected_person() {
+    let mut world = saying("1 AS protected").await;
+    cancelled(&mut world).await;
+    assert_eq!(world.sms.taken().len(), 1, "only the other one");
+    assert!(world.mail.taken().is_empty());
+    assert_eq!(why(&world).await, [WhyPhoned::Protected]);
+    assert_eq!(world.word("b1").await, "must_be_phoned");
+    assert_eq!(world.reason("b1").await, Reason::Protected.word());
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_who_is_not_to_be_contacted_not_even_on_a_later_rung() {
+    let mut world = saying("'yes' AS do_not_contact").await;
+    cancelled(&mut world).await;
+    world.tend().await;
+    world.send().await;
+    assert_eq!(world.sms.taken().len(), 1);
+    assert!(world.mail.taken().is_empty());
+    assert_eq!(why(&world).await, [WhyPhoned::DoNotContact]);
+}
+
+#[tokio::test]
+async fn who_becomes_protected_while_the_message_waits_is_called() {
+    let mut world = World::with(&[passport("b1"), passport("b2")]).await;
+    world.set("b1", "status", "cancelled").await;
+    world.look().await;
+    let query = "SELECT *, id = 'b1' AS protected FROM bookings".to_owned();
+    world.map_otherwise(|settings| settings.query = query).await;
+    world.look().await;
+    world.send().await;
+    assert!(world.sms.taken().is_empty());
+    assert_eq!(why(&world).await, [WhyPhoned::Protected]);
+}
+
+#[tokio::test]
+async fn protection_is_not_lost_with_the_data_that_a_cancellation_erases() {
+    let mut world =
+        saying("status <> 'cancelled' AS protected FROM bookings WHERE id = 'b1'").await;
+    world.set("b1", "phone", "").await;
+    cancelled(&mut world).await;
+    assert_eq!(world.sms.taken().len(), 1, "only the other one");
+    assert_eq!(why(&world).await, [WhyPhoned::Protected]);
+}
+
+#[tokio::test]
+async fn each_guardian_of_a_minor_is_told_for_themself() {
+    let mut world = saying(
+        "'2014-05-01' AS born, '40 00 00 07' AS guardian_phone, '40 00 00 08' AS guardian2_phone",
+    )
+    .await;
+    cancelled(&mut world).await;
+    let mut to: Vec<_> = world.sms.taken().iter().map(|sms| sms.to.clone()).collect();
+    to.sort();
+    assert_eq!(to, ["+4740000001", "+4740000007", "+4740000008"]);
+    let story = world.story("b1").await;
+    let roles: Vec<_> = story
+        .notices
+        .iter()
+        .map(|notice| notice.role.clone())
+        .collect();
+    let guardian = |key: &str| Role::Guardian(key.to_owned());
+    assert_eq!(roles, [guardian("1"), guardian("2")]);
+    let references: Vec<_> = story
+        .notices
+        .iter()
+        .map(|notice| notice.reference)
+        .collect();
+    assert_ne!(
+        references[0], references[1],
+        "each has a notice of their own"
+    );
+    assert_eq!(world.tally().await.people(), 3);
+}
+
+#[tokio::test]
+async fn an_adult_is_told_themself_whatever_guardians_are_there() {
+    let mut world = saying("'2003-03-24' AS born, '40 00 00 07' AS guardian_phone").await;
+    cancelled(&mut world).await;
+    let known = world.story("b1").await;
+    assert_eq!(
+        known.notices[0].role,
+        Role::Applicant,
+        "18 on the day of the appointment"
+    );
+}
+
+#[tokio::test]
+async fn an_interpreter_is_told_beside_the_applicant_and_a_role_is_kept() {
+    let mut world = saying("'representative' AS role, '40 00 00 09' AS interpreter_phone").await;
+    cancelled(&mut world).await;
+    let story = world.story("b1").await;
+    let roles: Vec<_> = story
+        .notices
+        .iter()
+        .map(|notice| notice.role.clone())
+        .collect();
+    assert_eq!(roles, [Role::Representative, Role::Interpreter]);
+}
+
+#[tokio::test]
+async fn where_nobody_knows_who_cancelled_the_text_says_so() {
+    let mut world = saying("'unknown' AS changed_by").await;
+    cancelled(&mut world).await;
+    let taken = world.sms.taken();
+    let asks = taken
+        .iter()
+        .filter(|sms| sms.text.contains("Avbestilte du selv?"));
+    assert_eq!(asks.count(), 1, "{taken:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_understood_keeps_the_old_state_and_is_not_repeated() {
+    for columns in [
+        "'14.05.01' AS born",
+        "'maybe' AS protected",
+        "'perhaps' AS obstacle",
+        "'mother' AS role",
+    ] {
+        let mut world = saying(columns).await;
+        world.set("b1", "status", "cancelled").await;
+        let step = world.look().await;
+        assert_eq!(step.faults.len(), 1, "{columns}");
+        assert!(
+            !step.faults[0].problem.contains("14.05"),
+            "{}",
+            step.faults[0]
+        );
+        world.send().await;
+        assert!(world.sms.taken().is_empty(), "{columns}");
+    }
+}
