@@ -24,11 +24,13 @@ pub enum Guard {
     Belief,
     /// Every commit is synced, and the setting is read back.
     Durability,
+    /// An outcome whose COMMIT reported an error is written again, and its message never sent again.
+    CommitError,
 }
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Fence,
         Self::LeaseEnd,
         Self::Unknown,
@@ -37,6 +39,7 @@ impl Guard {
         Self::Brake,
         Self::Belief,
         Self::Durability,
+        Self::CommitError,
     ];
 
     /// Its word.
@@ -51,6 +54,7 @@ impl Guard {
             Self::Brake => "brake",
             Self::Belief => "belief",
             Self::Durability => "durability",
+            Self::CommitError => "commit_error",
         }
     }
 }

@@ -215,7 +215,11 @@ impl<O: Outbox> Dispatch<O> {
         let settled = self.landed.len();
         if settled > 0 {
             sabotage::point("dispatch.before_settle");
-            let written = self.outbox.settle(&self.landed).await?;
+            let written = self.outbox.settle(&self.landed).await;
+            if written.is_err() && sabotage::is_off(Guard::CommitError) {
+                self.landed.iter_mut().for_each(take_for_not_sent);
+            }
+            let written = written?;
             sabotage::point("dispatch.after_settle");
             self.note_set_aside(&written);
             self.after_settling();
@@ -401,19 +405,11 @@ async fn hand_over(
         return Outcome::Withheld(Reason::Trial);
     }
     let Ok(_permit) = wire.acquire().await else {
-        return Outcome::NotSent {
-            cause: "stopping".into(),
-            retry_after: None,
-            pause: false,
-        };
+        return not_sent("stopping".to_owned());
     };
     let left = (claim.not_after - shared.clock.now()).to_std();
     let Some(left) = left.ok().filter(|left| !left.is_zero()) else {
-        return Outcome::NotSent {
-            cause: "it was useless before the wire was free".into(),
-            retry_after: None,
-            pause: false,
-        };
+        return not_sent("it was useless before the wire was free".to_owned());
     };
     let validity = left.max(LEAST_VALIDITY);
     let named = Named {
@@ -436,13 +432,24 @@ async fn hand_over(
     })
 }
 
+/// What a dispatch without its guard makes of an outcome that could not be written.
+fn take_for_not_sent(settlement: &mut Settlement) {
+    settlement.outcome = not_sent("its outcome could not be written".to_owned());
+    settlement.decision.event = Event::NotSent;
+    settlement.decision.not_before = None;
+}
+
+fn not_sent(cause: String) -> Outcome {
+    Outcome::NotSent {
+        cause,
+        retry_after: None,
+        pause: false,
+    }
+}
+
 fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcome) -> Settlement {
     let outcome = match outcome {
-        Outcome::Unknown { cause } if sabotage::is_off(Guard::Unknown) => Outcome::NotSent {
-            cause,
-            retry_after: None,
-            pause: false,
-        },
+        Outcome::Unknown { cause } if sabotage::is_off(Guard::Unknown) => not_sent(cause),
         outcome => outcome,
     };
     let now = shared.clock.now();

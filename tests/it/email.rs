@@ -3,6 +3,7 @@
 pub(crate) mod bounces;
 pub(crate) mod compose;
 mod connections;
+mod cut_requests;
 mod faults;
 
 use std::time::Duration;

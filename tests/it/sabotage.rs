@@ -21,6 +21,7 @@ fn caught_by(guard: Guard) -> (&'static str, &'static str) {
             "sms::faults::a_connection_broken_at_any_byte_of_the_request_is_unknown_and_not_repeated",
             "panicked",
         ),
+        Guard::CommitError => (SIMULATOR, "honest words"),
         Guard::Brake => (SIMULATOR, "recorded unbraked"),
         Guard::Belief => (SIMULATOR, "broke a law"),
         Guard::Durability => (

@@ -11,6 +11,7 @@ use varsel::domain::contact::Address;
 use varsel::domain::outcome::Outcome;
 
 use super::{ACCEPT, JSON, class, open, outgoing, send_one, small, sms};
+use crate::support::campaign::rounds;
 use crate::support::http_fault::{Fault, HttpFault, answer};
 
 #[tokio::test]
@@ -312,6 +313,20 @@ async fn an_idle_connection_is_kept_only_where_the_profile_says_so() {
         assert_eq!(class(&kept.send(&outgoing("Hei")).await), "accepted");
     }
     assert_eq!(server.connections(), 4);
+}
+
+/// A gateway that closes each connection when it has answered, or while it rests: as often as one
+/// likes, nothing of that is an unknown.
+#[tokio::test]
+async fn a_gateway_that_closes_idle_connections_makes_nothing_unknown() {
+    let server = HttpFault::start(Fault::Close(answer(200, "", ""))).await;
+    let profile = Profile::parse("small", &small(JSON, ACCEPT)).unwrap();
+    let each = open(profile.at_url(&server.url()).unwrap());
+    let sends = rounds(200, 2_000) as usize;
+    for _ in 0..sends {
+        assert_eq!(class(&each.send(&outgoing("Hei")).await), "accepted");
+    }
+    assert_eq!((server.connections(), server.take().len()), (sends, sends));
 }
 
 #[tokio::test]

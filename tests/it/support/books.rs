@@ -177,6 +177,11 @@ impl Books {
         standing.filter(moving).count()
     }
 
+    /// The number of the newest attempt.
+    pub(crate) fn newest_attempt(&self) -> i64 {
+        self.attempts.keys().next_back().copied().unwrap_or(0)
+    }
+
     /// Messages that a node has yet to do something about.
     pub(crate) fn under_way(&self) -> usize {
         let moving = |m: &&Message| match m.state.as_str() {
@@ -262,7 +267,7 @@ impl Books {
 }
 
 /// The attempt and the nonce that the token of a callback names.
-fn named(sms: &Sms) -> (i64, i64) {
+pub(crate) fn named(sms: &Sms) -> (i64, i64) {
     let token = sms.callback_url.rsplit('/').next().unwrap();
     let (number, rest) = token.split_once('-').unwrap();
     let read = |hex| i64::from_str_radix(hex, 16).unwrap();

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// processor from those who are to answer it.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 
+/// The profile of the sandbox's gateway.
+pub const SANDBOX: &str = include_str!("../../../config/gateways/sandbox.toml");
+
 /// A folder with a register, a store and a configuration, and the daemon that works on them.
 pub struct Daemon {
     folder: tempfile::TempDir,
@@ -41,13 +44,16 @@ impl Daemon {
         };
         let mut register = daemon.register().await;
         sqlx::query(REGISTER).execute(&mut register).await.unwrap();
+        let mut filling = register.begin().await.unwrap();
         for number in 0..people {
+            let phone = 40_000_000 + number;
             let insert = AssertSqlSafe(format!(
                 "INSERT INTO bookings VALUES ('b{number}', 'booked', '2031-03-24 09:20', \
-                 'gronland', 'passport', '4000{number:04}', NULL, 'nb')"
+                 'gronland', 'passport', '{phone}', NULL, 'nb')"
             ));
-            sqlx::query(insert).execute(&mut register).await.unwrap();
+            sqlx::query(insert).execute(&mut *filling).await.unwrap();
         }
+        filling.commit().await.unwrap();
         std::fs::write(daemon.path("key"), "open sesame").unwrap();
         let config = daemon.config(gateway, more);
         std::fs::write(daemon.path("varsel.toml"), config).unwrap();
@@ -155,11 +161,7 @@ cancelled = ["cancelled"]
 
     /// Lets the hand-overs take less time, so that leases and quarantines are over soon.
     pub fn hurry(&self, timeout_seconds: u32, lease: &str) {
-        let profile = include_str!("../../../config/gateways/sandbox.toml");
-        let timeout = format!("\ntimeout_seconds = {timeout_seconds}");
-        let profile = profile.replace("\ntimeout_seconds = 10", &timeout);
-        let profile = profile.replace("connect_timeout_seconds = 2", "connect_timeout_seconds = 1");
-        self.speak(&profile);
+        self.speak(SANDBOX, timeout_seconds);
         self.configure("lease = \"15s\"", &format!("lease = \"{lease}\""));
         self.configure(
             "[upkeep]",
@@ -167,10 +169,15 @@ cancelled = ["cancelled"]
         );
     }
 
-    /// From the next start on the SMS gateway is spoken to by this profile.
-    pub fn speak(&self, profile: &str) {
+    /// From the next start on the SMS gateway is spoken to by this profile, in so little time.
+    pub fn speak(&self, profile: &str, timeout_seconds: u32) {
+        let timeout = format!("\ntimeout_seconds = {timeout_seconds}");
+        let profile = profile.replace("\ntimeout_seconds = 10", &timeout);
+        let profile = profile.replace("connect_timeout_seconds = 2", "connect_timeout_seconds = 1");
         std::fs::write(self.path("own.toml"), profile).unwrap();
-        self.configure("profile = \"sandbox\"", "profile = \"own.toml\"");
+        let config = std::fs::read_to_string(self.path("varsel.toml")).unwrap();
+        let config = config.replace("profile = \"sandbox\"", "profile = \"own.toml\"");
+        std::fs::write(self.path("varsel.toml"), config).unwrap();
     }
 
     /// Sets the status of the bookings with these numbers.
@@ -254,7 +261,8 @@ cancelled = ["cancelled"]
         self.wait()
     }
 
-    async fn is_ready(&self) -> bool {
+    /// Whether it is ready at this moment.
+    pub async fn is_ready(&self) -> bool {
         self.get("/readyz").await.starts_with("HTTP/1.1 200")
     }
 

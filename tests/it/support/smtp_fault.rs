@@ -344,7 +344,9 @@ impl<'a> Connection<'a> {
 
     async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = self.stream.read_line(&mut line).await.ok()?;
-        (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
+        self.stream.read_line(&mut line).await.ok()?;
+        // What ends without its line's end was cut off, and says nothing.
+        let whole = line.strip_suffix('\n')?;
+        Some(whole.trim_end_matches('\r').to_owned())
     }
 }
