@@ -75,6 +75,7 @@ impl Write for ClaimAsk {
     type Answer = Vec<Claim>;
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Claim>> {
+        conn.keep_holds_off().await?;
         let at = self.now.timestamp_millis();
         let db_now = conn.now().await?;
         let lease_until = db_now.plus(Millis::of(self.lease));

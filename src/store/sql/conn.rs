@@ -129,6 +129,26 @@ impl<'c> Conn<'c> {
         Ok(())
     }
 
+    /// Keeps holds from being added until this transaction ends: those it reads are all there are.
+    pub(crate) async fn keep_holds_off(&mut self) -> StoreResult<()> {
+        if self.locks() {
+            let sql = "SELECT pg_advisory_xact_lock_shared($1)";
+            self.query(sql).bind(HOLDS).run().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the claims under way, so that a hold which stands is seen by every later one. A
+    /// node that stopped in the middle of a claim is cut off by the server before this gives up.
+    pub(crate) async fn await_claims(&mut self) -> StoreResult<()> {
+        if self.locks() {
+            self.query("SET LOCAL lock_timeout = '18s'").run().await?;
+            let sql = "SELECT pg_advisory_xact_lock($1)";
+            self.query(sql).bind(HOLDS).run().await?;
+        }
+        Ok(())
+    }
+
     /// Makes this transaction the only one that changes these appointments, and everything that
     /// hangs on them, until it ends. They are locked once per transaction and by number, so that no
     /// two transactions wait for each other.
@@ -155,6 +175,9 @@ impl<'c> Conn<'c> {
 
 /// The advisory lock of those who create rows ("vars" in ASCII, then 1).
 const CREATION: i64 = 0x7661_7273_0000_0001;
+
+/// The advisory lock between claims, which share it, and holds ("vars" in ASCII, then 3).
+const HOLDS: i64 = 0x7661_7273_0000_0003;
 
 impl Query<'_, '_> {
     /// Gives the next parameter its value.

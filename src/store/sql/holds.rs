@@ -72,6 +72,7 @@ impl Act {
                 return Ok(Err(ActError::NoBatch(*batch)));
             }
         }
+        conn.await_claims().await?;
         let (kind, name) = on.words();
         let sql = "INSERT INTO hold (kind, name, reason, actor, added_at)
                    VALUES ($1, $2, $3, $4, $5) RETURNING id";
