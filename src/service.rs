@@ -25,6 +25,7 @@ use crate::template::Templates;
 use self::chance::Chance;
 
 pub mod announce;
+pub mod beats;
 pub mod chance;
 pub mod dispatch;
 pub mod intake;
@@ -72,6 +73,8 @@ pub struct Shared {
     pub wakes: Wakes,
     /// Shows that the lines move.
     pub pulse: Pulse,
+    /// Until when this node may begin to send.
+    pub trust: Trust,
     /// The longest any line sleeps before it looks by itself: wake-ups may get lost, and must never
     /// set the throughput.
     pub look_again: Duration,
@@ -211,6 +214,37 @@ impl Pulse {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Mono> {
         self.dispatch
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Until when this node may begin to send: as long as its name is certainly its own.
+#[derive(Debug, Default)]
+pub struct Trust {
+    /// `None`: nobody else can take its name while it lives.
+    until: std::sync::Mutex<Option<Mono>>,
+}
+
+impl Trust {
+    /// The store was asked at `asked` and trusts the node for so long.
+    pub fn renew(&self, asked: Mono, trust: Option<Duration>) {
+        *self.lock() = trust.map(|trust| asked.plus(trust));
+    }
+
+    /// Somebody else has the name.
+    pub fn end(&self) {
+        *self.lock() = Some(Mono::now());
+    }
+
+    /// `by`, or earlier where that ends before.
+    #[must_use]
+    pub fn at_most(&self, by: Mono) -> Mono {
+        self.lock().map_or(by, |until| until.min(by))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Mono>> {
+        self.until
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }

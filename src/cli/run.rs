@@ -86,6 +86,11 @@ pub(super) fn ending(ended: Ended) -> Result<Exit, Failure> {
             "what was on its way will be found as unknown at the next start; [drain] limit is longer \
              than the slowest gateway in a good configuration",
         )),
+        Ended::NameLost => Err(Failure::new(
+            Exit::Unavailable,
+            "another process has taken this node's name on the database",
+            "give one of them another [node] name; what was on its way is resolved by the store",
+        )),
         Ended::LineBroke => Err(Failure::new(
             Exit::TryAgain,
             "a part of the daemon stopped by a fault of its own",

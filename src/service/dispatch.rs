@@ -423,7 +423,7 @@ async fn hand_over(
         report_token: token(&shared.report_secret, named),
         validity,
         sender: claim.sender.clone(),
-        start_before,
+        start_before: shared.trust.at_most(start_before),
     };
     // A hand-over that takes longer than its time is cut off: what it came to is not known.
     let sent = tokio::time::timeout(gateway.longest_send, gateway.gate.send(&outgoing)).await;

@@ -15,11 +15,12 @@ use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
 use super::supervise::{self, Ended, Parts};
 use super::upkeep::Retention;
 use super::vital::Health;
-use super::{Gateway, Pulse, Shared, ToldOnByChannel, Wakes, announce};
+use super::{Gateway, Pulse, Shared, ToldOnByChannel, Trust, Wakes, announce, beats};
 use crate::channel::email::{self, BounceAddress, Smtp};
 use crate::channel::sms::{Profile, ProfileFault, Sms};
 use crate::domain::directory::Directory;
 use crate::domain::message::{Channel, ToldOn};
+use crate::domain::plan::Rules;
 use crate::inbound::http::{self, Limits};
 use crate::inbound::lmtp;
 use crate::inbound::routes;
@@ -115,7 +116,7 @@ pub async fn start<S: Store>(
     let gateways = settings.gateways.into_iter();
     let gateways = gateways.map(|g| gateway(g, &base, margin));
     let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
-    let (rung_time, quiet_reserve) = (settings.rules.rung_time, settings.rules.quiet_reserve);
+    let sweep = sweep_limits(&settings.rules, settings.canary_wait);
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
@@ -130,22 +131,17 @@ pub async fn start<S: Store>(
         rules: settings.rules,
         brake: settings.brake,
         retry: settings.retry,
-        sweep: SweepLimits {
-            batch: SWEEP_BATCH,
-            parked: PARKED,
-            canary_wait: settings.canary_wait,
-            rung_time,
-            quiet_reserve,
-            tried_since: None,
-        },
+        sweep,
         told_on,
         mail_secret: secrets.0,
         report_secret: secrets.1,
         metrics: Metrics::default(),
         wakes: Wakes::default(),
         pulse: Pulse::default(),
+        trust: Trust::default(),
         look_again: settings.look_again,
     });
+    beats::beat(&shared, &store).await?;
     let reports = Reports::new(Arc::clone(&shared), store.clone(), profiles, bounces);
     let reports = Arc::new(reports);
     let health = Arc::new(Health::new(Arc::clone(&shared), store.clone()));
@@ -256,6 +252,17 @@ async fn open_sources(
         sources.push((open, source.every, watch));
     }
     Ok(sources)
+}
+
+fn sweep_limits(rules: &Rules, canary_wait: Duration) -> SweepLimits {
+    SweepLimits {
+        batch: SWEEP_BATCH,
+        parked: PARKED,
+        canary_wait,
+        rung_time: rules.rung_time,
+        quiet_reserve: rules.quiet_reserve,
+        tried_since: None,
+    }
 }
 
 /// At most so many messages of each kind are swept at once.

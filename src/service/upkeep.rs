@@ -14,7 +14,7 @@ use super::schedule::Schedule;
 use crate::domain::appointment::SourceName;
 use crate::sabotage;
 use crate::store::{
-    Cluster, Cursor, Entry, Known, Ledger, Outbox, Page, Record, StoreError, SweepLimits, Swept,
+    Cursor, Entry, Known, Ledger, Outbox, Page, Record, StoreError, SweepLimits, Swept,
 };
 
 /// How many appointments one step climbs, releases or erases at most.
@@ -67,7 +67,7 @@ pub struct UpkeepStep {
     pub erased: u32,
 }
 
-impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
+impl<S: Ledger + Outbox> Upkeep<S> {
     /// The line over `store`.
     pub fn new(shared: Arc<Shared>, store: S, retention: Retention) -> Self {
         Self {
@@ -107,7 +107,6 @@ impl<S: Ledger + Outbox + Cluster> Upkeep<S> {
     /// # Errors
     /// When the store fails; everything is found again.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<UpkeepStep, StoreError> {
-        self.store.beat(&self.shared.node).await?;
         let limits = self.limits(now);
         let mut swept = self.store.sweep(now, limits).await?;
         self.swept = limits.tried_since.map(|since| (now, since));

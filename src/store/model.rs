@@ -441,8 +441,8 @@ impl Cluster for Model {
         Ok(ended)
     }
 
-    async fn beat(&self, _node: &str) -> Result<(), StoreError> {
-        Ok(())
+    async fn beat(&self, _node: &str) -> StoreResult<Option<Duration>> {
+        Ok(None)
     }
 
     async fn woken(&self) {

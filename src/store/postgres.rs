@@ -8,6 +8,7 @@
 mod connections;
 mod fitness;
 mod hearing;
+mod name;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,8 @@ use sqlx::postgres::PgConnectOptions;
 
 use self::connections::Connections;
 use self::hearing::Hearing;
+use self::name::Name;
+pub(super) use self::name::TRUST;
 use super::sql::{Access, Conn, Read, Write};
 use super::{StoreError, StoreResult};
 
@@ -109,8 +112,7 @@ pub(super) struct Server {
     writers: Arc<Connections>,
     readers: Arc<Connections>,
     hearing: Option<Arc<Hearing>>,
-    /// The session that holds the node's name.
-    name: Arc<tokio::sync::Mutex<Option<PgConnection>>>,
+    name: Arc<tokio::sync::Mutex<Option<Name>>>,
     read_only: bool,
 }
 
@@ -194,34 +196,6 @@ impl Server {
         });
         let ended = task.await;
         ended.map_err(|e| StoreError::Unavailable(format!("a read ended early: {e}")))?
-    }
-
-    /// Takes a node's name, as long as this process lives: who has it may end the leases that an
-    /// earlier process of that name left behind.
-    pub(super) async fn take_name(&self, node: &str) -> StoreResult<()> {
-        let mut held = self.name.lock().await;
-        if held.is_some() {
-            return Ok(());
-        }
-        let taking = async {
-            let mut conn = self.writers.connect().await?;
-            let sql = "SELECT pg_try_advisory_lock(hashtextextended('varsel node ' || $1, 0))";
-            let taken: bool = sqlx::query_scalar(sql)
-                .bind(node)
-                .fetch_one(&mut conn)
-                .await?;
-            Ok((taken, conn))
-        };
-        let limit = self.writers.patience();
-        let taken = tokio::time::timeout(limit, taking).await;
-        let (taken, conn) = taken.unwrap_or_else(|_| Err(no_answer(limit)))?;
-        if !taken {
-            return Err(StoreError::Taken(format!(
-                "a node named \"{node}\" runs on this database; give this one another [node] name"
-            )));
-        }
-        *held = Some(conn);
-        Ok(())
     }
 
     /// Waits until another node has written something that may concern this one.

@@ -12,7 +12,7 @@ mod holds;
 mod ledger;
 mod lists;
 mod load;
-mod nodes;
+pub(super) mod nodes;
 mod outbox;
 mod save;
 mod tally;
@@ -23,6 +23,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub(super) use self::conn::Conn;
@@ -313,14 +314,25 @@ impl Desk for Database {
 
 impl Cluster for Database {
     async fn join(&self, node: &str) -> StoreResult<u32> {
-        if let Engine::Postgres(server) = &self.engine {
-            server.take_name(node).await?;
-        }
-        self.write(nodes::Join(node.to_owned())).await
+        let trust = match &self.engine {
+            Engine::Postgres(server) if server.take_name(node).await? => postgres::TRUST,
+            Engine::Postgres(_) | Engine::Sqlite(_) => Duration::ZERO,
+        };
+        let node = node.to_owned();
+        self.write(nodes::Join { node, trust }).await
     }
 
-    async fn beat(&self, node: &str) -> StoreResult<()> {
-        self.write(nodes::Beat(node.to_owned())).await
+    async fn beat(&self, node: &str) -> StoreResult<Option<Duration>> {
+        match &self.engine {
+            Engine::Sqlite(file) => {
+                file.write(nodes::Beat(node.to_owned())).await?;
+                Ok(None)
+            }
+            Engine::Postgres(server) => {
+                server.beat(node).await?;
+                Ok(Some(postgres::TRUST))
+            }
+        }
     }
 
     async fn woken(&self) {

@@ -1,34 +1,45 @@
 //! What a node tells of itself, and the secrets of the store.
 
+use std::time::Duration;
+
 use super::Write;
 use super::cells::{Cells, corrupt};
 use super::conn::Conn;
 use crate::store::StoreResult;
+use crate::store::rows::Millis;
 
-/// A node has just started under the exclusive lock: whatever it held before, it holds no more.
-pub(super) struct Join(pub(super) String);
+/// A node has just started: what an earlier process of its name held, it holds no more.
+pub(super) struct Join {
+    pub(super) node: String,
+    /// So long after its last beat the earlier process may still begin to send; zero where it is
+    /// certainly dead.
+    pub(super) trust: Duration,
+}
 
 impl Write for Join {
     type Answer = u32;
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
         let now = conn.now().await?.0;
+        let sql = "SELECT coalesce(max(beat_at), 0) FROM node WHERE name = $1";
+        let last_beat = conn.query(sql).bind(&self.node).number().await?;
+        let end = now.max(last_beat + Millis::of(self.trust).0);
         let sql = "INSERT INTO node (name, started_at, beat_at) VALUES ($1, $2, $2)
                    ON CONFLICT (name) DO UPDATE SET started_at = $2, beat_at = $2";
-        conn.query(sql).bind(&self.0).bind(now).run().await?;
+        conn.query(sql).bind(&self.node).bind(now).run().await?;
         let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
                    WHERE m.state = 'sending' AND m.node = $1 ORDER BY n.appointment";
-        let concerned = conn.query(sql).bind(&self.0).numbers().await?;
+        let concerned = conn.query(sql).bind(&self.node).numbers().await?;
         conn.lock_appointments(&concerned).await?;
         let sql = "UPDATE message SET lease_until = $2
                    WHERE state = 'sending' AND node = $1 AND lease_until > $2";
-        let ended = conn.query(sql).bind(&self.0).bind(now).run().await?;
+        let ended = conn.query(sql).bind(&self.node).bind(end).run().await?;
         Ok(u32::try_from(ended).unwrap_or(u32::MAX))
     }
 }
 
 /// A node is alive.
-pub(super) struct Beat(pub(super) String);
+pub(in crate::store) struct Beat(pub(in crate::store) String);
 
 impl Write for Beat {
     type Answer = ();

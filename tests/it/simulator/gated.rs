@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use varsel::domain::appointment::{BookingKey, SourceName};
@@ -234,7 +235,7 @@ impl Cluster for Gated {
         self.model.join(node).await
     }
 
-    async fn beat(&self, node: &str) -> StoreResult<()> {
+    async fn beat(&self, node: &str) -> StoreResult<Option<Duration>> {
         self.model.beat(node).await
     }
     async fn woken(&self) {

@@ -17,7 +17,7 @@ use varsel::domain::retry::RetryPolicy;
 use varsel::service::chance::Chance;
 use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::Retention;
-use varsel::service::{Pulse, Shared, ToldOnByChannel, Wakes};
+use varsel::service::{Pulse, Shared, ToldOnByChannel, Trust, Wakes};
 use varsel::store::SweepLimits;
 use varsel::telemetry::Metrics;
 use varsel::template::Templates;
@@ -111,6 +111,7 @@ pub(super) fn shared(node: &str, seed: u64, secret: [u8; 32]) -> Arc<Shared> {
         metrics: Metrics::default(),
         wakes: Wakes::default(),
         pulse: Pulse::default(),
+        trust: Trust::default(),
         look_again: Duration::from_secs(5),
     })
 }

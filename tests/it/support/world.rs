@@ -35,7 +35,7 @@ use varsel::service::intake::{Intake, IntakeStep, Watch};
 use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
-use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Wakes};
+use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Trust, Wakes};
 use varsel::source::sql::{self, Place, STATEMENT_TIMEOUT};
 use varsel::source::{AnySource, Meaning, Reads, Settings, StartFormat, Words};
 use varsel::store::{
@@ -583,6 +583,7 @@ fn sms_way(gateway: &Gateway, mode: Mode, more: &str) -> Way {
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
         unknowns,
+        trust: Trust::default(),
     }
 }
 
