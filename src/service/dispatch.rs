@@ -104,7 +104,7 @@ impl<O: Outbox> Dispatch<O> {
             }
             let now = self.shared.clock.now();
             let step = if stop.is_cancelled() {
-                self.settle().await
+                self.wind_up(now).await
             } else {
                 self.step(now).await
             };
@@ -118,7 +118,7 @@ impl<O: Outbox> Dispatch<O> {
                     Some(STORE_PAUSE)
                 }
             };
-            if stop.is_cancelled() && self.flights.is_empty() && self.landed.is_empty() {
+            if stop.is_cancelled() && self.has_nothing_open() {
                 return;
             }
             self.wait(pause, &stop).await;
@@ -175,11 +175,24 @@ impl<O: Outbox> Dispatch<O> {
         })
     }
 
-    /// Claims, once the doubt about an earlier claim is resolved. Nothing of a claim in doubt is
-    /// sent, so what it took goes back.
-    async fn claim(&mut self, ask: ClaimAsk) -> Result<Vec<Claim>, StoreError> {
+    /// Writes what has come back and resolves what is in doubt, and claims nothing.
+    ///
+    /// # Errors
+    /// As [`Dispatch::step`].
+    pub async fn wind_up(&mut self, now: DateTime<Utc>) -> Result<DispatchStep, StoreError> {
+        let step = self.settle().await?;
+        self.resolve_doubt(now).await?;
+        Ok(step)
+    }
+
+    fn has_nothing_open(&self) -> bool {
+        self.flights.is_empty() && self.landed.is_empty() && self.in_doubt.is_none()
+    }
+
+    /// Nothing of a claim in doubt is sent, so what it took goes back.
+    async fn resolve_doubt(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
         if let Some(doubtful) = &self.in_doubt {
-            let returned = self.outbox.disown(doubtful, ask.now).await?;
+            let returned = self.outbox.disown(doubtful, now).await?;
             tracing::warn!(
                 gateway = self.gateway.name,
                 messages = returned,
@@ -187,6 +200,12 @@ impl<O: Outbox> Dispatch<O> {
             );
             self.in_doubt = None;
         }
+        Ok(())
+    }
+
+    /// Claims, once the doubt about an earlier claim is resolved.
+    async fn claim(&mut self, ask: ClaimAsk) -> Result<Vec<Claim>, StoreError> {
+        self.resolve_doubt(ask.now).await?;
         let claims = self.outbox.claim(&ask).await;
         if let Err(StoreError::InDoubt(_)) = &claims {
             self.in_doubt = Some(ask);
