@@ -9,6 +9,7 @@ mod connections;
 mod fitness;
 mod hearing;
 mod name;
+mod warnings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +29,12 @@ use super::{StoreError, StoreResult};
 const WRITERS: usize = 4;
 /// Connections that read, of their own, so that no page can keep an outcome from being written.
 const READERS: usize = 4;
-/// How long a whole write or read may take, unless the address says otherwise.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long what touches few rows may take: a link that swallows replies must not stall a line for
+/// long. It is more than a wait for a lock may take (`lock_timeout`).
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How much longer a write may take that touches many rows, or a read: such as a snapshot's record.
+/// Together it is less than a drain may last by default.
+const MORE_PATIENCE: u32 = 3;
 
 /// Where a database is and how to enter it. It prints without its password.
 #[derive(Clone)]
@@ -81,7 +86,7 @@ impl Address {
         self
     }
 
-    /// The same with another limit for a whole write or read.
+    /// The same with another limit for what touches few rows.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -128,9 +133,10 @@ impl Server {
             line.keep();
             Ok::<_, StoreError>(())
         };
-        match tokio::time::timeout(address.patience, migrated).await {
+        let limit = writers.patience_with(true);
+        match tokio::time::timeout(limit, migrated).await {
             Ok(done) => done.map_err(|error| address.at(error))?,
-            Err(_) => return Err(address.at(no_answer(address.patience))),
+            Err(_) => return Err(address.at(no_answer(limit))),
         }
         let hearing = (access == Access::Daemon).then(|| Hearing::start(address));
         Ok(Self {
@@ -162,7 +168,7 @@ impl Server {
         // A task of its own runs on when the caller goes away.
         let task = tokio::spawn(async move {
             let committing = AtomicBool::new(false);
-            let limit = writers.patience();
+            let limit = writers.patience_with(work.is_large());
             let written = tokio::time::timeout(limit, transact(&writers, &work, &committing)).await;
             let result = written.unwrap_or_else(|_| Err(no_answer(limit)));
             match result {
@@ -180,7 +186,7 @@ impl Server {
     pub(super) async fn read<T: Send + 'static>(&self, work: impl Read<T>) -> StoreResult<T> {
         let readers = Arc::clone(&self.readers);
         let task = tokio::spawn(async move {
-            let limit = readers.patience();
+            let limit = readers.patience_with(true);
             let reading = async {
                 let mut line = readers.line().await?;
                 let conn = line
@@ -220,7 +226,8 @@ async fn transact<W: Write>(
         statement(conn, hearing::NOTIFY).await?;
     }
     committing.store(true, Ordering::Relaxed);
-    if let Err(error) = sqlx::raw_sql("COMMIT").execute(&mut *conn).await {
+    let (committed, warned) = warnings::heard(sqlx::raw_sql("COMMIT").execute(&mut *conn)).await;
+    if let Err(error) = committed {
         if certainly_undone(&error) {
             committing.store(false, Ordering::Relaxed);
         }
@@ -229,6 +236,10 @@ async fn transact<W: Write>(
     line.keep();
     Ok(answer)
 }
+    if warned {
+        let why = "the server ended its wait for the standby early (see its warning in its log)";
+        return Err(StoreError::Unavailable(why.to_owned()));
+    }
 
 /// Whether the server itself says that a COMMIT came to nothing: a broken constraint (23), a state
 /// that cannot be committed (25), or a rollback for the sake of others (40); SQLSTATE classes.

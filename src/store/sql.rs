@@ -22,9 +22,9 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-
 use std::time::Duration;
 use chrono::{DateTime, Utc};
+
 
 pub(super) use self::conn::Conn;
 use super::postgres::{self, Server};
@@ -93,6 +93,11 @@ pub(super) trait Write: Send + Sync + 'static {
 
     /// Whether other nodes may have something to do after it.
     fn wakes(&self) -> bool {
+    /// Whether it may touch many rows, and so take longer.
+    fn is_large(&self) -> bool {
+        false
+    }
+
         false
     }
 }

@@ -9,8 +9,11 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Address, fitness, statement};
+use super::{Address, MORE_PATIENCE, fitness, statement};
 use crate::store::{StoreError, StoreResult};
+
+/// The share of a task's time in which a connection that lay idle has to answer.
+const IDLE_SHARE: u32 = 3;
 
 /// Connections to one database, at most so many at once.
 pub(super) struct Connections {
@@ -30,9 +33,14 @@ impl Connections {
         })
     }
 
-    /// How long a whole task may take.
+    /// How long a task may take that touches few rows.
     pub(super) fn patience(&self) -> Duration {
         self.address.patience
+    }
+
+    /// How long a whole task may take, which may be one that touches many rows.
+    pub(super) fn patience_with(&self, large: bool) -> Duration {
+        self.address.patience * if large { MORE_PATIENCE } else { 1 }
     }
 
     /// Waits for a free line.
@@ -90,12 +98,15 @@ impl Line {
         Ok(self.conn.insert(conn))
     }
 
-    /// Begins a transaction. A connection that lay idle may have died with the server; then the
-    /// others died too, and a new one is made: nothing was asked of it yet.
+    /// Begins a transaction. A connection that lay idle may have died with the server, or with a
+    /// link that forgot it and says nothing; then the others died too, and a new one is made:
+    /// nothing was asked of it yet.
     pub(super) async fn begin(&mut self, sql: &'static str) -> StoreResult<&mut PgConnection> {
         let lain_idle = self.connections.idle().pop();
         if let Some(mut conn) = lain_idle {
-            if statement(&mut conn, sql).await.is_ok() {
+            let limit = self.connections.patience() / IDLE_SHARE;
+            let begun = tokio::time::timeout(limit, statement(&mut conn, sql)).await;
+            if matches!(begun, Ok(Ok(()))) {
                 return Ok(self.conn.insert(conn));
             }
             drop(self.connections.take_idle());

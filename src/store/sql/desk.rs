@@ -72,6 +72,10 @@ impl Write for Act {
         }
         Ok(acted)
     }
+
+    fn is_large(&self) -> bool {
+        true
+    }
 }
 
 impl Act {

@@ -144,6 +144,10 @@ impl Write for Record {
     }
 }
 
+    fn is_large(&self) -> bool {
+        true
+    }
+
 impl Record {
     /// Locks every booking it concerns; the answer is those of the entries.
     async fn lock(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<i64>> {

@@ -161,6 +161,10 @@ impl Write for Sweep {
         save(conn, &tables).await?;
         Ok(swept)
     }
+
+    fn is_large(&self) -> bool {
+        true
+    }
 }
 
 /// Parked reports whose attempt is known by now are tried again. A write of its own, as every other
@@ -328,6 +332,10 @@ impl Write for Erase {
         }
         Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
     }
+
+    fn is_large(&self) -> bool {
+        true
+    }
 }
 
 /// Past appointments whose notices are all erased lose their persons, and with them the fingerprint
@@ -357,6 +365,10 @@ impl Write for ErasePeople {
             conn.query(sql).bind(&past).run().await?;
         }
         Ok(u32::try_from(past.len()).unwrap_or(u32::MAX))
+    }
+
+    fn is_large(&self) -> bool {
+        true
     }
 }
 

@@ -50,9 +50,15 @@ pub(crate) struct Link {
 struct Inner {
     target: Mutex<Target>,
     fault: watch::Sender<Fault>,
-    /// Ends every connection that stands; each cut has its own.
-    standing: Mutex<CancellationToken>,
+    /// What befalls the connections that stand, and no later one.
+    standing: Mutex<Standing>,
     end: CancellationToken,
+}
+
+#[derive(Clone, Default)]
+struct Standing {
+    cut: CancellationToken,
+    forgotten: CancellationToken,
 }
 
 type Reader = Pin<Box<dyn AsyncRead + Send>>;
@@ -66,7 +72,7 @@ impl Link {
         let inner = Arc::new(Inner {
             target: Mutex::new(target),
             fault: watch::Sender::new(Fault::None),
-            standing: Mutex::new(end.child_token()),
+            standing: Mutex::default(),
             end,
         });
         let serving = Arc::clone(&inner);
@@ -95,8 +101,17 @@ impl Link {
 
     /// Resets every connection that stands.
     pub(crate) fn cut(&self) {
-        let next = self.inner.end.child_token();
-        std::mem::replace(&mut *lock(&self.inner.standing), next).cancel();
+        std::mem::take(&mut *lock(&self.inner.standing))
+            .cut
+            .cancel();
+    }
+
+    /// Loses every connection that stands, as a router does that has forgotten them: neither side
+    /// hears the other any more, and nobody is told. New ones are carried as ever.
+    pub(crate) fn forget(&self) {
+        std::mem::take(&mut *lock(&self.inner.standing))
+            .forgotten
+            .cancel();
     }
 
     /// Leads new connections elsewhere, and resets those that stand.
@@ -122,18 +137,22 @@ impl Inner {
     }
 
     /// One connection; one that is cut ends with a reset, not with a goodbye.
-    async fn carry(self: Arc<Self>, mut client: TcpStream, standing: CancellationToken) {
+    async fn carry(self: Arc<Self>, mut client: TcpStream, standing: Standing) {
         let _ = client.set_nodelay(true);
         let carried = async {
             let (from_server, to_server) = self.connect().await.ok_or(Cut)?;
             let (from_client, to_client) = client.split();
             tokio::try_join!(
-                self.pass(from_client, to_server, Way::There),
-                self.pass(from_server, to_client, Way::Back),
+                self.pass(from_client, to_server, Way::There, &standing),
+                self.pass(from_server, to_client, Way::Back, &standing),
             )
         };
-        let ended = standing.run_until_cancelled(carried).await;
-        if !matches!(ended, Some(Ok(_))) {
+        let ended = async {
+            let ended = standing.cut.run_until_cancelled(carried).await;
+            matches!(ended, Some(Ok(_)))
+        };
+        let ended = self.end.run_until_cancelled(ended).await;
+        if ended != Some(true) {
             let _ = client.set_zero_linger();
         }
     }
@@ -163,6 +182,7 @@ impl Inner {
         mut from: impl AsyncRead + Unpin,
         mut to: impl AsyncWrite + Unpin,
         way: Way,
+        standing: &Standing,
     ) -> Result<(), Cut> {
         let mut bytes = vec![0; 64 * 1024];
         let mut passed = 0;
@@ -171,14 +191,17 @@ impl Inner {
             if way == Way::There {
                 self.spring(read);
             }
-            let (arrive, cut) = self.judge(way, passed, read.len());
+            let (arrive, cut) = match standing.forgotten.is_cancelled() {
+                true => (0, false),
+                false => self.judge(way, passed, read.len()),
+            };
             to.write_all(&read[..arrive]).await.map_err(|_| Cut)?;
             passed += arrive as u64;
             if cut {
                 return Err(Cut);
             }
         }
-        if self.judge(way, 0, 1) == (0, false) {
+        if standing.forgotten.is_cancelled() || self.judge(way, 0, 1) == (0, false) {
             // A link that loses bytes loses goodbyes, too.
             std::future::pending::<()>().await;
         }

@@ -35,10 +35,22 @@ while read -r order about; do
   case $order in
     start) control -l "$dir/server.log" start ;;
     stop) control -m "$about" stop ;;
+    standby)
+      mkdir -m 700 "$dir/standby"
+      chown postgres "$dir/standby"
+      as "$bin/pg_basebackup" -h "$dir" -U varsel -D "$dir/standby/data" -R -X stream --checkpoint=fast --no-sync ||
+        echo "failed: pg_basebackup $(tail -n 20 "$log")"
+      printf '%s\n' "unix_socket_directories = '$dir/standby'" \
+        "primary_conninfo = 'host=$dir user=varsel application_name=standby'" >>"$dir/standby/data/postgresql.auto.conf"
+      as "$bin/pg_ctl" -D "$dir/standby/data" -w -t 60 -l "$dir/standby/log" start || echo "failed: $(tail -n 20 "$dir/standby/log")"
+      chmod 755 "$dir/standby" ;;
+    promote)
+      as "$bin/pg_ctl" -D "$dir/standby/data" -w -t 60 promote || echo "failed: $(tail -n 20 "$dir/standby/log")" ;;
     set) echo "$about" >>"$dir/data/postgresql.conf" ;;
   esac
   echo done
 done
+[ ! -d "$dir/standby" ] || as "$bin/pg_ctl" -D "$dir/standby/data" -m immediate stop
 control -m immediate stop
 rm -rf "$dir"
 "#;
@@ -95,6 +107,35 @@ impl Postgres {
     /// Starts what was stopped.
     pub(crate) fn start_again(&self) {
         self.order("start");
+    }
+
+    /// Starts a standby named `standby` that follows this server.
+    pub(crate) fn start_standby(&self) {
+        self.order("standby");
+    }
+
+    /// Makes the standby a server of its own.
+    pub(crate) fn promote_standby(&self) {
+        self.order("promote");
+    }
+
+    /// From now on each COMMIT waits for the standbys of this name; for nobody where it is empty.
+    pub(crate) async fn wait_for_standby(&self, name: &str) {
+        let folder = self.folder.path();
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
+        run(folder, &set).await;
+        run(folder, "SELECT pg_reload_conf()").await;
+        let mut conn = connect(folder, "postgres").await;
+        let shown = "SHOW synchronous_standby_names";
+        loop {
+            let now: String = sqlx::query_scalar(shown)
+                .fetch_one(&mut conn)
+                .await
+                .unwrap();
+            if now == name {
+                return;
+            }
+        }
     }
 
     /// Sets a line of the server's configuration, for its next start.
@@ -160,6 +201,11 @@ impl Db {
     /// A link to it that can misbehave.
     pub(crate) async fn link(&self) -> Link {
         Link::to(Target::Unix(self.folder.join(".s.PGSQL.5432"))).await
+    }
+
+    /// Where its standby is reached.
+    pub(crate) fn standby(&self) -> Target {
+        Target::Unix(self.folder.join("standby/.s.PGSQL.5432"))
     }
 
     /// Its address over a link.
