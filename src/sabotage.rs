@@ -59,7 +59,8 @@ impl Guard {
     }
 }
 
-/// Every point at which a test may end the process, by its word in `VARSEL_CRASH_AT=word:count`.
+/// Every point at which a test may end the process, by its word in `VARSEL_CRASH_AT=word:count`, or
+/// pause it, in `VARSEL_STOP_AT=word:count`.
 /// They stand around each durable boundary of the four lines.
 pub const POINTS: [&str; 10] = [
     "intake.before_record",
@@ -81,7 +82,7 @@ pub const fn is_off(_: Guard) -> bool {
     false
 }
 
-/// A point at which a test may end the process.
+/// A point at which a test may end or pause the process.
 #[cfg(not(all(feature = "sabotage", debug_assertions)))]
 pub const fn point(_: &str) {}
 
@@ -99,6 +100,7 @@ pub use self::at_work::{is_off, point, trusts_texts};
 #[cfg(all(feature = "sabotage", debug_assertions))]
 mod at_work {
     use std::env;
+    use std::process::Command;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -118,21 +120,48 @@ mod at_work {
         env::var("VARSEL_TRUST_TEXTS").is_ok()
     }
 
-    /// Ends the process at once, as a kill does, when it comes to the chosen point for the chosen
-    /// time: nothing is unwound, flushed or closed.
+    /// Ends the process at once, as a kill does, or pauses it, when it comes to the chosen point for
+    /// the chosen time: nothing is unwound, flushed or closed.
     pub fn point(name: &str) {
-        static CHOSEN: OnceLock<Option<(String, u32)>> = OnceLock::new();
-        static TIMES: AtomicU32 = AtomicU32::new(0);
-        let read = || {
-            let value = env::var("VARSEL_CRASH_AT").ok()?;
+        static CRASH: Chosen = Chosen::new("VARSEL_CRASH_AT");
+        static STOP: Chosen = Chosen::new("VARSEL_STOP_AT");
+        if CRASH.is_met(name) {
+            std::process::abort();
+        }
+        if STOP.is_met(name) {
+            let own = std::process::id().to_string();
+            // Where that is not possible, the test waits in vain and says so.
+            let _ = Command::new("kill").args(["-s", "STOP", &own]).status();
+        }
+    }
+
+    /// A point chosen by a variable, as `word:count`.
+    struct Chosen {
+        variable: &'static str,
+        chosen: OnceLock<Option<(String, u32)>>,
+        times: AtomicU32,
+    }
+
+    impl Chosen {
+        const fn new(variable: &'static str) -> Self {
+            Self {
+                variable,
+                chosen: OnceLock::new(),
+                times: AtomicU32::new(0),
+            }
+        }
+
+        fn read(&self) -> Option<(String, u32)> {
+            let value = env::var(self.variable).ok()?;
             let (name, count) = value.split_once(':')?;
             Some((name.to_owned(), count.parse().ok()?))
-        };
-        let Some((chosen, count)) = CHOSEN.get_or_init(read) else {
-            return;
-        };
-        if chosen == name && TIMES.fetch_add(1, Ordering::SeqCst) + 1 == *count {
-            std::process::abort();
+        }
+
+        fn is_met(&self, name: &str) -> bool {
+            let Some((chosen, count)) = self.chosen.get_or_init(|| self.read()) else {
+                return false;
+            };
+            chosen == name && self.times.fetch_add(1, Ordering::SeqCst) + 1 == *count
         }
     }
 }

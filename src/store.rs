@@ -35,7 +35,7 @@ pub use self::desk::{
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{
-    BatchId, Believed, Cursor, Entry, FAULTS_KEPT, Known, Ledger, Marks, NewBatch, NewFault,
+    BatchId, Believed, Cursor, Entry, FAULTS_KEPT, Known, Lease, LeaseAsk, Ledger, Marks, NewBatch, NewFault,
     NewMessage, NewNotice, Page, Record, Recorded, SnapshotMark,
 };
 pub use self::outbox::{
@@ -57,6 +57,9 @@ pub enum StoreError {
     /// Another daemon holds this store.
     #[error("another daemon uses this store: {0}")]
     Taken(String),
+    /// Another node has gone on with it since: nothing was written.
+    #[error("another node has gone on with it: {0}")]
+    Overtaken(String),
     /// The database's durability settings or schema do not allow the promise to be kept.
     #[error("the store is not fit: {0}")]
     Unfit(String),

@@ -27,13 +27,18 @@ CREATE TABLE node (
   beat_at bigint NOT NULL
 );
 
+-- reader, a process of that node told apart by life, may read it until lease_until (the database's own clock).
 CREATE TABLE source (
   name text PRIMARY KEY,
   baseline bigint NOT NULL DEFAULT 0,
   snapshot_at bigint,
   row_count bigint NOT NULL DEFAULT 0,
   faults bigint NOT NULL DEFAULT 0,
-  mapping text
+  mapping text,
+  reader text,
+  life bigint,
+  fence bigint NOT NULL DEFAULT 0,
+  lease_until bigint
 );
 
 -- What is not understood now; key is '' where the row's key cannot be read. Never personal data.

@@ -26,13 +26,18 @@ CREATE TABLE node (
   beat_at INTEGER NOT NULL
 ) STRICT;
 
+-- reader, a process of that node told apart by life, may read it until lease_until (the database's own clock).
 CREATE TABLE source (
   name TEXT PRIMARY KEY,
   baseline INTEGER NOT NULL DEFAULT 0,
   snapshot_at INTEGER,
   row_count INTEGER NOT NULL DEFAULT 0,
   faults INTEGER NOT NULL DEFAULT 0,
-  mapping TEXT
+  mapping TEXT,
+  reader TEXT,
+  life INTEGER,
+  fence INTEGER NOT NULL DEFAULT 0,
+  lease_until INTEGER
 ) STRICT;
 
 -- What is not understood now; key is '' where the row's key cannot be read. Never personal data.

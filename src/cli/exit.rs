@@ -142,6 +142,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_)
             | StoreError::InDoubt(_)
             | StoreError::Taken(_)
+            | StoreError::Overtaken(_)
             | StoreError::Corrupt(_) => Exit::Unavailable,
         };
         Self::new(exit, plainly(&error.to_string()), store_remedy(&error))
@@ -155,7 +156,9 @@ pub(super) fn store_remedy(error: &StoreError) -> &'static str {
             "look at [store] path, its folder and the disk; a damaged file is replaced by a backup"
         }
         StoreError::InDoubt(_) => "look at the disk, then start it again: it finds out",
-        StoreError::Taken(_) | StoreError::Unfit(_) => "nothing was sent, and nothing is lost",
+        StoreError::Taken(_) | StoreError::Overtaken(_) | StoreError::Unfit(_) => {
+            "nothing was sent, and nothing is lost"
+        }
     }
 }
 

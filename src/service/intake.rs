@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::domain::appointment::{Appointment, BookingKey};
+use crate::domain::appointment::{Appointment, BookingKey, SourceName};
 use crate::domain::diff::{Diff, same_again};
 use crate::domain::settle::{Settling, Waits};
 use crate::sabotage;
@@ -23,11 +23,13 @@ use crate::store::{
 use self::counting::Poll;
 use self::decide::{DECISION, Decide, quiet_entry};
 use self::reading::Read;
+use self::turn::Turn;
 
 mod admit;
 mod counting;
 mod decide;
 mod reading;
+mod turn;
 
 /// How many appointments one transaction of the baseline writes.
 const BASELINE_CHUNK: usize = 2_000;
@@ -59,6 +61,7 @@ pub struct Intake<S, L> {
     /// What the last complete snapshot showed; an unchanged source shows the same again.
     last: SnapshotMark,
     watch: Watch,
+    turn: Turn,
     /// The changes that do not count yet. After a restart they are found again, and wait again.
     settling: Settling,
     /// What lists cancel, whatever the source shows.
@@ -87,13 +90,15 @@ pub struct IntakeStep {
     pub faults: Vec<RowFault>,
 }
 
-impl<S: Source, L: Ledger> Intake<S, L> {
+impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
     /// A line that looks at `source` every `every`.
     pub fn new(shared: Arc<Shared>, source: S, ledger: L, every: Duration) -> Self {
+        let turn = Turn::new(source.name(), &shared.node, shared.chance.nonce());
         Self {
             shared,
             source,
             ledger,
+            turn,
             every,
             unsettled: true,
             last: SnapshotMark { rows: 0, faults: 0 },
@@ -126,6 +131,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
                 () = self.shared.clock.pause(self.every) => {}
             }
         }
+        self.give_up_turn().await;
     }
 
     /// Looks once, decides, and records.
@@ -148,6 +154,10 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     }
 
     async fn look(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
+        if !self.take_turn().await? {
+            return Ok(IntakeStep::default());
+        }
+        let _turn = self.keep_turn();
         let listed = self.ledger.listed(self.source.name()).await?;
         if listed != self.listed {
             // The same rows mean something else now, even if the source stays silent.
@@ -291,6 +301,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         Record {
             source: self.source.name().clone(),
             at: now,
+            lease: self.turn.lease,
             snapshot: Some(self.last),
             mapping: None,
             absent: Vec::new(),

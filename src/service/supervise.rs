@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announce;
+use super::beats;
 use super::dispatch::Dispatch;
 use super::intake::{Intake, Watch};
 use super::upkeep::{Retention, Upkeep};
@@ -41,6 +42,8 @@ pub enum Ended {
     LimitPassed,
     /// A line ended that should not have.
     LineBroke,
+    /// Another process has taken this node's name.
+    NameLost,
 }
 
 /// Runs every line until `stop`, then drains.
@@ -53,21 +56,22 @@ pub async fn run<S: Store, R: Source + 'static>(
         stop: stop.clone(),
         set: JoinSet::new(),
     };
+    let beats = beats::beat_on(Arc::clone(&parts.shared), parts.store.clone());
     lines.start_all(parts);
-    let broke = tokio::select! {
+    let why = tokio::select! {
         biased;
-        () = stop.cancelled() => false,
+        () = stop.cancelled() => Ended::Drained,
+        () = beats => Ended::NameLost,
         ended = lines.set.join_next() => {
             tracing::error!("a line ended that should not have: {ended:?}");
-            true
+            Ended::LineBroke
         }
     };
     stop.cancel();
     announce::stopping();
     let drained = async { while lines.set.join_next().await.is_some() {} };
     match tokio::time::timeout(drain_limit, drained).await {
-        Ok(()) if broke => Ended::LineBroke,
-        Ok(()) => Ended::Drained,
+        Ok(()) => why,
         Err(_) => Ended::LimitPassed,
     }
 }

@@ -182,6 +182,7 @@ impl<S: Ledger + Outbox> Upkeep<S> {
             let record = Record {
                 source,
                 at: now,
+                lease: None,
                 snapshot: None,
                 mapping: None,
                 absent: Vec::new(),

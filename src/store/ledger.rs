@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -58,9 +59,40 @@ pub trait Ledger: Send + Sync {
         now: DateTime<Utc>,
     ) -> impl Future<Output = StoreResult<Vec<Announced>>> + Send;
 
+    /// Lets one node at a time read a source: `None` while another one does. Whoever holds the
+    /// lease already keeps it, with the same fence, as long as it asks in time; a node's earlier
+    /// process is overtaken at once.
+    fn lease(&self, ask: &LeaseAsk) -> impl Future<Output = StoreResult<Option<Lease>>> + Send;
+
     /// Records one snapshot's decisions in one transaction. Inside it, each entry's belief is
     /// compared with what stands; where it differs, nothing of that appointment is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Overtaken`](super::StoreError::Overtaken) when the record carries a lease that
+    /// has run out or gone to another node: nothing was written.
     fn record(&self, record: Record) -> impl Future<Output = StoreResult<Recorded>> + Send;
+}
+
+/// A node that wants to read a source.
+#[derive(Clone, Debug)]
+pub struct LeaseAsk {
+    /// The source.
+    pub source: SourceName,
+    /// The node.
+    pub node: String,
+    /// Tells this process from an earlier one of the same name.
+    pub life: u32,
+    /// For how long, on the database's clock; zero gives it back.
+    pub length: Duration,
+}
+
+/// The right to read a source. It covers a snapshot as a whole, from the read to its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// One more with each that begins to read.
+    pub fence: i64,
+    /// How long it lasts from each time it is used.
+    pub length: Duration,
 }
 
 /// What is remembered of a source.
@@ -148,6 +180,8 @@ pub struct Record {
     pub source: SourceName,
     /// When, in domain time.
     pub at: DateTime<Utc>,
+    /// The lease under which the source was read; `None` where nothing was read for it.
+    pub lease: Option<Lease>,
     /// Set when a complete snapshot stands behind it: the source is fresh, and once the baseline
     /// was given, changes count.
     pub snapshot: Option<SnapshotMark>,

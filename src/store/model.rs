@@ -9,6 +9,7 @@ mod desk;
 mod disown;
 mod erase;
 mod faults;
+mod leases;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ use super::rows::{
 };
 use super::tables::Tables;
 use super::{
-    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Ledger, Marks, NewList, Outbox, Page,
+    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, NewList, Outbox, Page,
     Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList,
     StoreError, StoreResult, SweepLimits, Swept, Unresolved,
 };
@@ -70,6 +71,7 @@ struct Found {
 struct SourceRow {
     snapshot: Option<(SnapshotMark, DateTime<Utc>)>,
     mapping: Option<String>,
+    reader: leases::Reader,
 }
 
 impl Model {
@@ -141,8 +143,14 @@ impl Ledger for Model {
         Ok(open.map(|(announced, _)| announced.clone()).collect())
     }
 
+    async fn lease(&self, ask: &LeaseAsk) -> StoreResult<Option<Lease>> {
+        Ok(self.state().lease(ask))
+    }
+
     async fn record(&self, record: Record) -> StoreResult<Recorded> {
-        Ok(self.state().record(&record))
+        let mut state = self.state();
+        state.check_lease(&record)?;
+        Ok(state.record(&record))
     }
 }
 

@@ -100,7 +100,10 @@ impl Address {
                 StoreError::Unavailable(format!("{}: {why}", self.shown))
             }
             StoreError::Unfit(why) => StoreError::Unfit(format!("{}: {why}", self.shown)),
-            StoreError::InDoubt(_) | StoreError::Taken(_) | StoreError::Corrupt(_) => error,
+            StoreError::InDoubt(_)
+            | StoreError::Taken(_)
+            | StoreError::Overtaken(_)
+            | StoreError::Corrupt(_) => error,
         }
     }
 }
@@ -233,13 +236,13 @@ async fn transact<W: Write>(
         }
         return Err(error.into());
     }
-    line.keep();
-    Ok(answer)
-}
     if warned {
         let why = "the server ended its wait for the standby early (see its warning in its log)";
         return Err(StoreError::Unavailable(why.to_owned()));
     }
+    line.keep();
+    Ok(answer)
+}
 
 /// Whether the server itself says that a COMMIT came to nothing: a broken constraint (23), a state
 /// that cannot be committed (25), or a rollback for the sake of others (40); SQLSTATE classes.

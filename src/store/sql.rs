@@ -9,6 +9,7 @@ mod claims;
 mod conn;
 mod desk;
 mod holds;
+mod leases;
 mod ledger;
 mod lists;
 mod load;
@@ -23,14 +24,14 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
-use chrono::{DateTime, Utc};
 
+use chrono::{DateTime, Utc};
 
 pub(super) use self::conn::Conn;
 use super::postgres::{self, Server};
 use super::sqlite::File;
 use super::{
-    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known,
+    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Lease, LeaseAsk,
     Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect, Settled,
     Settlement, StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept,
     Tally, Unresolved,
@@ -91,13 +92,13 @@ pub(super) trait Write: Send + Sync + 'static {
     /// Does it.
     fn write(&self, conn: &mut Conn<'_>) -> impl Future<Output = StoreResult<Self::Answer>> + Send;
 
-    /// Whether other nodes may have something to do after it.
-    fn wakes(&self) -> bool {
     /// Whether it may touch many rows, and so take longer.
     fn is_large(&self) -> bool {
         false
     }
 
+    /// Whether other nodes may have something to do after it.
+    fn wakes(&self) -> bool {
         false
     }
 }
@@ -210,6 +211,10 @@ impl Ledger for Database {
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
         self.read(move |c| Box::pin(ledger::closings(c, now))).await
+    }
+
+    async fn lease(&self, ask: &LeaseAsk) -> StoreResult<Option<Lease>> {
+        self.write(ask.clone()).await
     }
 
     async fn record(&self, record: Record) -> StoreResult<Recorded> {

@@ -187,7 +187,10 @@ fn at(path: &Path, error: StoreError) -> StoreError {
             StoreError::Unavailable(format!("{}: {why}", path.display()))
         }
         StoreError::Unfit(why) => StoreError::Unfit(format!("{}: {why}", path.display())),
-        StoreError::InDoubt(_) | StoreError::Taken(_) | StoreError::Corrupt(_) => error,
+        StoreError::InDoubt(_)
+        | StoreError::Taken(_)
+        | StoreError::Overtaken(_)
+        | StoreError::Corrupt(_) => error,
     }
 }
 

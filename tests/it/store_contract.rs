@@ -38,6 +38,7 @@ mod differential;
 mod fixtures;
 mod holds;
 mod lately;
+mod leases;
 mod lists;
 mod postgres;
 mod power_cut;

@@ -120,6 +120,7 @@ impl Write for Record {
         if creates {
             conn.lock_creation().await?;
         }
+        self.check_lease(conn).await?;
         let ids = self.lock(conn).await?;
         let baseline = self.write_source(conn).await?;
         self.write_absences(conn).await?;
@@ -142,11 +143,11 @@ impl Write for Record {
     fn wakes(&self) -> bool {
         !self.entries.is_empty()
     }
-}
 
     fn is_large(&self) -> bool {
         true
     }
+}
 
 impl Record {
     /// Locks every booking it concerns; the answer is those of the entries.

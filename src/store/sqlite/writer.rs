@@ -193,6 +193,7 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
         StoreError::InDoubt(why) => StoreError::InDoubt(why.clone()),
         StoreError::Taken(why) => StoreError::Taken(why.clone()),
+        StoreError::Overtaken(why) => StoreError::Overtaken(why.clone()),
         StoreError::Unfit(why) => StoreError::Unfit(why.clone()),
         StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
     }

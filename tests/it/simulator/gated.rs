@@ -12,7 +12,7 @@ use varsel::domain::closing::Announced;
 use varsel::domain::message::Channel;
 use varsel::store::model::Model;
 use varsel::store::{
-    Claim, ClaimAsk, Cluster, Known, Ledger, Marks, Outbox, Page, Record, Recorded, Report,
+    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, Outbox, Page, Record, Recorded, Report,
     ReportEffect, Settled, Settlement, StoreError, StoreResult, SweepLimits, Swept, Unresolved,
 };
 
@@ -124,6 +124,10 @@ impl Ledger for Gated {
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
         self.model.closings(now).await
+    }
+
+    async fn lease(&self, ask: &LeaseAsk) -> StoreResult<Option<Lease>> {
+        self.write("lease", self.model.lease(ask), |_| false).await
     }
 
     async fn record(&self, record: Record) -> StoreResult<Recorded> {

@@ -138,6 +138,7 @@ pub(crate) fn record(entries: Vec<Entry>) -> Record {
     Record {
         source: source(),
         at: now(),
+        lease: None,
         snapshot: Some(SnapshotMark {
             rows: 10,
             faults: 0,

@@ -1,0 +1,65 @@
+//! Who may read a source: one node at a time, and what was read under an old lease is not recorded.
+
+use std::time::Duration;
+
+use varsel::domain::appointment::SourceName;
+use varsel::store::{LeaseAsk, Record, Store, StoreError};
+
+use super::fixtures::*;
+
+laws! {
+    one_node_at_a_time_reads_a_source,
+    a_record_of_an_old_lease_is_refused,
+}
+
+fn wants(node: &str, life: u32, seconds: u64) -> LeaseAsk {
+    LeaseAsk {
+        source: source(),
+        node: node.to_owned(),
+        life,
+        length: Duration::from_secs(seconds),
+    }
+}
+
+async fn one_node_at_a_time_reads_a_source<S: Store>(store: S) {
+    let (a, b) = (wants("node-a", 1, 3600), wants("node-b", 1, 3600));
+    let first = store.lease(&a).await.unwrap().unwrap();
+    assert_eq!(store.lease(&b).await.unwrap(), None);
+    assert_eq!(store.lease(&a).await.unwrap(), Some(first), "it goes on");
+    let mut other = b.clone();
+    other.source = SourceName("another register".to_owned());
+    assert!(store.lease(&other).await.unwrap().is_some());
+    let again = store.lease(&wants("node-a", 2, 3600)).await.unwrap();
+    assert!(again.unwrap().fence > first.fence, "a later life of it");
+    store.lease(&wants("node-a", 2, 0)).await.unwrap().unwrap();
+    let second = store.lease(&b).await.unwrap().unwrap();
+    assert!(second.fence > again.unwrap().fence, "it was given back");
+    assert_eq!(store.lease(&a).await.unwrap(), None);
+}
+
+async fn a_record_of_an_old_lease_is_refused<S: Store>(store: S) {
+    baseline(&store, 1).await;
+    let lease = store.lease(&wants("node-a", 1, 3600)).await.unwrap();
+    let gone = Record {
+        lease,
+        absent: vec![key(1)],
+        ..record(Vec::new())
+    };
+    store.record(gone.clone()).await.unwrap();
+    // Its time runs out, and then another node takes over.
+    store.lease(&wants("node-a", 1, 0)).await.unwrap().unwrap();
+    let late = store.record(gone.clone()).await.unwrap_err();
+    assert!(matches!(late, StoreError::Overtaken(_)), "{late}");
+    let theirs = store.lease(&wants("node-b", 1, 3600)).await.unwrap();
+    let late = store.record(gone.clone()).await.unwrap_err();
+    assert!(matches!(late, StoreError::Overtaken(_)), "{late}");
+    let marks = store.marks(&source(), now()).await.unwrap();
+    assert_eq!(marks.marks[&key(1)].absent, 1, "counted once");
+    let theirs = Record {
+        lease: theirs,
+        ..gone
+    };
+    store.record(theirs).await.unwrap();
+    let marks = store.marks(&source(), now()).await.unwrap();
+    assert_eq!(marks.marks[&key(1)].absent, 2);
+}
