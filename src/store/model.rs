@@ -26,9 +26,9 @@ use super::rows::{
 };
 use super::tables::Tables;
 use super::{
-    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, NewList, Outbox, Page,
-    Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList,
-    StoreError, StoreResult, SweepLimits, Swept, Unresolved,
+    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, NewList,
+    Outbox, Page, Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark,
+    StandingList, StoreResult, SweepLimits, Swept, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};

@@ -31,10 +31,10 @@ pub(super) use self::conn::Conn;
 use super::postgres::{self, Server};
 use super::sqlite::File;
 use super::{
-    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Lease, LeaseAsk,
-    Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect, Settled,
-    Settlement, StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept,
-    Tally, Unresolved,
+    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Lease,
+    LeaseAsk, Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect,
+    Settled, Settlement, StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits,
+    Swept, Tally, Unresolved,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;

@@ -48,5 +48,7 @@ mod reports;
 mod rungs;
 mod sending;
 mod sqlite;
+mod standby;
 mod ticks;
 mod unknowns;
+mod wakes;

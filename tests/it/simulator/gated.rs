@@ -12,8 +12,9 @@ use varsel::domain::closing::Announced;
 use varsel::domain::message::Channel;
 use varsel::store::model::Model;
 use varsel::store::{
-    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, Outbox, Page, Record, Recorded, Report,
-    ReportEffect, Settled, Settlement, StoreError, StoreResult, SweepLimits, Swept, Unresolved,
+    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, Outbox, Page, Record,
+    Recorded, Report, ReportEffect, Settled, Settlement, StoreError, StoreResult, SweepLimits,
+    Swept, Unresolved,
 };
 
 use super::gates::{Door, Point, Word};

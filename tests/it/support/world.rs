@@ -34,6 +34,7 @@ use varsel::service::dispatch::Dispatch;
 use varsel::service::intake::{Intake, IntakeStep, Watch};
 use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
+use varsel::service::supervise::Parts;
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
 use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Trust, Wakes};
 use varsel::source::sql::{self, Place, STATEMENT_TIMEOUT};
@@ -498,6 +499,38 @@ pub fn without_reference(text: &str) -> String {
     format!("{}XXXXXX", &text[..start])
 }
 
+/// What lines over any store share, at the hour at which every world begins.
+async fn shared_on(store: &Database) -> Arc<Shared> {
+    let dial = Dial::new();
+    dial.set(announced());
+    shared(store, offices(), dial).await
+}
+
+/// A line over any store that hands SMS to `gateway`.
+pub async fn sms_line(store: &Database, gateway: &Gateway) -> Dispatch<Database> {
+    let way = sms_way(gateway, Mode::Live, "");
+    Dispatch::new(shared_on(store).await, store.clone(), way)
+}
+
+/// A node over any store that reads nothing and hands SMS to `gateway`; it looks by itself so seldom.
+pub async fn sending_node(
+    store: &Database,
+    gateway: &Gateway,
+    look_again: Duration,
+) -> Parts<Database, AnySource> {
+    let mut shared = shared_on(store).await;
+    let own = Arc::get_mut(&mut shared).expect("nobody else has it yet");
+    own.look_again = look_again;
+    Parts {
+        shared,
+        store: store.clone(),
+        sources: Vec::new(),
+        gateways: vec![sms_way(gateway, Mode::Live, "")],
+        retention: retention(),
+        drain_limit: Duration::from_secs(20),
+    }
+}
+
 fn lines(shared: &Arc<Shared>, store: &Database, ways: &[Way]) -> Vec<Dispatch<Database>> {
     let line = |way: &Way| Dispatch::new(Arc::clone(shared), store.clone(), way.clone());
     ways.iter().map(line).collect()
@@ -554,6 +587,7 @@ async fn shared(store: &Database, directory: Directory, dial: &'static Dial) -> 
         metrics: Metrics::default(),
         wakes: Wakes::default(),
         pulse: Pulse::default(),
+        trust: Trust::default(),
         look_again: Duration::from_secs(1),
     })
 }
@@ -583,7 +617,6 @@ fn sms_way(gateway: &Gateway, mode: Mode, more: &str) -> Way {
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
         unknowns,
-        trust: Trust::default(),
     }
 }
 
