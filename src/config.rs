@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
+use crate::channel::sms::OpenWay;
 use crate::clock::Clock;
 use crate::domain::brake::BrakeLimits;
 use crate::domain::directory::{Directory, ServiceId};
@@ -50,6 +51,14 @@ pub const DEFAULT: &str = include_str!("../config/varsel.toml");
 /// What an error calls the embedded default.
 const DEFAULT_NAME: &str = "(embedded default) varsel.toml";
 
+/// What to do about a path given on the command line.
+const GIVEN: &str = "check the path after -c and its permissions; `varsel config init FILE` writes a \
+                     file to start from";
+
+/// What to do about a path that the configuration names.
+const NAMED: &str =
+    "check the path (relative to the configuration file that names it) and its permissions";
+
 /// No configuration file is longer, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -70,7 +79,7 @@ impl Config {
         let Some(path) = path else {
             return Self::parse(None, Path::new(""));
         };
-        let text = read("the configuration", path)?;
+        let text = read("the configuration", path, GIVEN)?;
         let layer = Layer {
             name: path.display().to_string(),
             text,
@@ -224,7 +233,7 @@ impl Config {
     /// Every fault of its file.
     pub fn directory(&self) -> Result<Arc<Directory>, DirectoryError> {
         let (path, text) = match &self.file.agency.directory {
-            Some(path) => (path.as_path(), read("the directory", path)?),
+            Some(path) => (path.as_path(), read("the directory", path, NAMED)?),
             None => (
                 Path::new("(embedded) offices.toml"),
                 directory::MODEL_CASE.to_owned(),
@@ -260,6 +269,12 @@ impl Config {
         &self,
     ) -> impl Iterator<Item = Result<GatewaySettings, Vec<ConfigError>>> {
         self.gateways().map(|entry| entry.settings())
+    }
+
+    /// The gateways to which everybody on the way could read what is sent, by name.
+    pub fn open_ways(&self) -> impl Iterator<Item = (&str, OpenWay)> {
+        self.gateways()
+            .filter_map(|entry| Some((entry.name, entry.open_way()?)))
     }
 
     fn gateways(&self) -> impl Iterator<Item = gateway::Entry<'_>> {
@@ -332,8 +347,8 @@ impl From<Vec<directory::DirectoryFault>> for DirectoryError {
     }
 }
 
-fn read(what: &str, path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |error| ConfigError::unreadable(what, path, &error);
+fn read(what: &str, path: &Path, help: &str) -> Result<String, ConfigError> {
+    let unreadable = |error| ConfigError::unreadable(what, path, &error, help);
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if MAX_FILE_BYTES < length {
         return Err(ConfigError::new(

@@ -26,11 +26,13 @@ pub enum Guard {
     Durability,
     /// An outcome whose COMMIT reported an error is written again, and its message never sent again.
     CommitError,
+    /// Every commit is synced. Off, only reading the setting back is left to notice it.
+    Synced,
 }
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fence,
         Self::LeaseEnd,
         Self::Unknown,
@@ -40,6 +42,7 @@ impl Guard {
         Self::Belief,
         Self::Durability,
         Self::CommitError,
+        Self::Synced,
     ];
 
     /// Its word.
@@ -55,6 +58,7 @@ impl Guard {
             Self::Belief => "belief",
             Self::Durability => "durability",
             Self::CommitError => "commit_error",
+            Self::Synced => "synced",
         }
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod compile;
 mod lookup;
+mod openness;
 mod placeholder;
 pub mod profile;
 mod report;
@@ -19,6 +20,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, redirect, retry};
 
 use self::answer::Answer;
+pub use self::openness::OpenWay;
 use self::placeholder::Facts;
 pub use self::placeholder::Secrets;
 pub use self::profile::{Profile, ProfileFault};

@@ -62,15 +62,21 @@ impl Person {
 
     /// The person's name.
     pub(super) fn name(&self) -> Result<String, Failure> {
-        let session = || {
-            let mut names = USER_VARIABLES.iter().filter_map(|v| std::env::var(v).ok());
-            names.find(|name| !name.trim().is_empty())
-        };
         let help = "say who acts with --actor NAME; it is kept in the history";
         let missing = || Failure::new(Exit::Usage, "nobody knows who acts", help);
-        let name = self.actor.clone().or_else(session).ok_or_else(missing)?;
+        let name = self
+            .actor
+            .clone()
+            .or_else(session_user)
+            .ok_or_else(missing)?;
         said("--actor", &name)
     }
+}
+
+/// The user of this session, if it says so.
+pub(super) fn session_user() -> Option<String> {
+    let mut names = USER_VARIABLES.iter().filter_map(|v| std::env::var(v).ok());
+    names.find(|name| !name.trim().is_empty())
 }
 
 /// A text that a person gave: not empty, on one line, and not endless.

@@ -101,10 +101,16 @@ pub(super) struct Add {
 /// The end of a closing.
 #[derive(Debug, Args)]
 pub(super) struct End {
-    /// Its number in `closing list`
+    /// Its number in `closing list`, such as 1 or c1
+    #[arg(value_parser = number)]
     closing: i64,
     #[command(flatten)]
     acting: super::acting::Acting,
+}
+
+fn number(text: &str) -> Result<i64, String> {
+    let number = text.strip_prefix('c').unwrap_or(text).parse();
+    number.map_err(|_| "a closing is named by its number, which `closing list` shows".to_owned())
 }
 
 fn words(words: impl Iterator<Item = &'static str>) -> PossibleValuesParser {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -45,12 +45,8 @@ pub(super) fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit, Fail
             // An existing file is somebody's work.
             let written = File::create_new(path).and_then(|mut f| f.write_all(DEFAULT.as_bytes()));
             written.map_err(|error| {
-                let problem = format!("\"{}\" was not written: {error}", path.display());
-                Failure::new(
-                    unwritten(&error),
-                    problem,
-                    "name a new file in an existing folder",
-                )
+                let help = "name a new file in an existing folder";
+                Failure::new(unwritten(&error), not_written(path, &error), help)
             })?;
             out::line(format_args!("{} is written.", path.display()));
         }
@@ -65,6 +61,15 @@ pub(super) fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit, Fail
         }
     }
     Ok(Exit::Done)
+}
+
+/// Why a new file was not written.
+fn not_written(path: &Path, error: &std::io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists => format!("\"{path}\" exists already; it is not overwritten"),
+        _ => format!("\"{path}\" was not written: {error}"),
+    }
 }
 
 /// How a verb ends that could not make a new file or folder: naming one that exists is wrong usage.

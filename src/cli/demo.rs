@@ -316,3 +316,24 @@ tls = "plain"
 envelope_from = "no-reply@varsel.example"
 timeouts = { command = "2s", body = "2s", dot = "5s" }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_no_while_somebody_waits_or_the_story_has_not_ended() {
+        let told = Tally {
+            told: 3,
+            must_be_phoned: 1,
+            ..Tally::default()
+        };
+        let waits = Tally { waiting: 1, ..told };
+        let held = Tally { held: 1, ..told };
+        assert_eq!(verdict(&told, true), Exit::Done);
+        assert_eq!(verdict(&told, false), Exit::No);
+        assert_eq!(verdict(&waits, true), Exit::No);
+        assert_eq!(verdict(&held, true), Exit::No);
+        assert_eq!(Exit::No.code(), 1);
+    }
+}

@@ -8,7 +8,7 @@ use miette::{Diagnostic, LabeledSpan, Severity, SourceCode};
 
 use super::Exit;
 use super::exit::exit_of;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DirectoryError};
 use crate::domain::directory::Directory;
 use crate::sabotage;
 use crate::template::{TemplateFault, Templates};
@@ -94,12 +94,11 @@ pub(super) struct Texts {
 /// Looks at directory and templates.
 pub(super) fn texts(config: &Config) -> Texts {
     let mut findings = Vec::new();
-    let directory = config.directory().map_err(|error| {
-        findings.extend(error.into_errors().into_iter().map(Finding::from));
+    let directory = config.directory().map_err(|error| match error {
+        DirectoryError::Unreadable(error) => findings.push(named_at(config, "directory", &error)),
+        faults => findings.extend(faults.into_errors().into_iter().map(Finding::from)),
     });
-    let templates = Templates::load(config.file.agency.templates.as_deref()).map_err(|faults| {
-        findings.extend(faults.into_iter().map(Finding::from));
-    });
+    let templates = templates(config).map_err(|found| findings.extend(found));
     // What the file means to name is not known where it is mistaken.
     let named = |key| config.is_sound(&["agency", key]);
     let directory = directory.ok().filter(|_| named("directory"));
@@ -108,13 +107,36 @@ pub(super) fn texts(config: &Config) -> Texts {
         (&directory, &templates, sabotage::trusts_texts())
     {
         let faults = templates.check_pairs(directory, config.rules().second_language);
-        findings.extend(faults.into_iter().map(Finding::from));
+        // What the shipped texts make of the shipped example is nobody's to mend.
+        let agency = &config.file.agency;
+        let own = agency.directory.is_some() || agency.templates.is_some();
+        let told = faults.into_iter().filter(|fault| own || !fault.warning);
+        findings.extend(told.map(Finding::from));
     }
     Texts {
         directory,
         templates,
         findings,
     }
+}
+
+fn templates(config: &Config) -> Result<Templates, Vec<Finding>> {
+    let folder = config.file.agency.templates.as_deref();
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let problem = format!("there is no folder \"{}\"", folder.display());
+        let help = "name the folder of your templates (relative to this file), or remove the key: \
+                    those that ship with the program are used then";
+        let error = ConfigError::new(problem, help);
+        return Err(vec![named_at(config, "templates", &error)]);
+    }
+    let faults = |faults: Vec<TemplateFault>| faults.into_iter().map(Finding::from).collect();
+    Templates::load(folder).map_err(faults)
+}
+
+/// What is wrong with a file or folder, at the key of `[agency]` that names it.
+fn named_at(config: &Config, key: &str, error: &ConfigError) -> Finding {
+    let help = error.remedy().unwrap_or_default();
+    config.error(&["agency", key], error.problem(), help).into()
 }
 
 /// A configuration that was looked at.

@@ -79,6 +79,7 @@ pub(super) enum Verb {
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The batch's number
+    #[arg(value_parser = batch)]
     batch: i64,
     #[command(flatten)]
     reading: Reading,
@@ -88,12 +89,18 @@ pub(super) struct Show {
 #[derive(Debug, Args)]
 pub(super) struct Decide {
     /// The batch's number
+    #[arg(value_parser = batch)]
     batch: i64,
     /// The version and count that `hold show` printed, such as 2:412
     #[arg(long, value_name = "VERSION:COUNT", value_parser = seen)]
     seen: (u32, u32),
     #[command(flatten)]
     acting: Acting,
+}
+
+fn batch(text: &str) -> Result<i64, String> {
+    let number = text.parse();
+    number.map_err(|_| "a batch is named by its number, which `hold list` shows".to_owned())
 }
 
 fn seen(text: &str) -> Result<(u32, u32), String> {

@@ -1,6 +1,6 @@
 //! The times that people type and read: in the agency's zone unless they say otherwise.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 
 use super::{Exit, Failure, Reading};
@@ -21,7 +21,7 @@ impl Reading {
         match &self.at {
             None => Ok(Clock::system().now()),
             Some(text) => read(text, zone).ok_or_else(|| {
-                let help = "write 2021-03-16T14:00 or 2021-03-16T14:00:00+01:00";
+                let help = "write 2021-03-16T14:00, 2021-03-16 (its midnight) or 2021-03-16T14:00:00+01:00";
                 Failure::new(Exit::Usage, format!("\"{text}\" is not a time"), help)
             }),
         }
@@ -33,8 +33,9 @@ fn read(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
         return Some(at.to_utc());
     }
     let mut forms = LOCAL_FORMS.iter();
-    let local = forms.find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
-    Some(calendar::instant(local, zone))
+    let local = forms.find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let midnight = || Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN));
+    Some(calendar::instant(local.or_else(midnight)?, zone))
 }
 
 /// "Tue 16 Mar 2021 14:02:11".
@@ -66,6 +67,8 @@ mod tests {
         ] {
             assert_eq!(read(text, oslo), Some(noon), "{text}");
         }
+        let midnight: DateTime<Utc> = "2021-03-15T23:00:00Z".parse().unwrap();
+        assert_eq!(read("2021-03-16", oslo), Some(midnight));
         assert_eq!(read("16.03.2021", oslo), None);
     }
 }

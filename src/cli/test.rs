@@ -150,7 +150,8 @@ fn files(config: &Config) -> Result<Vec<(PathBuf, String)>, ConfigError> {
         return Ok(vec![(PathBuf::from(name), text.to_owned())]);
     };
     let unreadable = |path: &Path, error: &std::io::Error| {
-        ConfigError::unreadable("the file of expectations", path, error)
+        let help = "check its permissions, and those of the folder of templates";
+        ConfigError::unreadable("the file of expectations", path, error, help)
     };
     let entries = std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))?;
     let paths = entries

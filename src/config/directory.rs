@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use toml::Spanned;
 
 use self::file::{DigitalToml, DistrictToml, FileToml, LineToml, OfficeToml, ServiceToml, Words};
-use crate::domain::contact::Email;
+use crate::domain::contact::{Email, is_region};
 use crate::domain::deception::{deceptive, sender_id};
 use crate::domain::directory::{
     DigitalRoute, Directory, District, DistrictId, Line, Office, OfficeId, Service, ServiceId,
@@ -288,7 +288,7 @@ impl Reader<'_> {
 
     fn region(&mut self, region: Spanned<String>) -> String {
         let text = region.get_ref();
-        if text.len() != 2 || !text.chars().all(|c| c.is_ascii_uppercase()) {
+        if !is_region(text) {
             let problem = "a region is two capital letters (ISO 3166-1), such as \"NO\"";
             self.fault(&region.span(), problem);
         }

@@ -193,9 +193,9 @@ impl Document {
                 ConfigError::new(format!("the key \"{key}\" is missing"), help)
             }
             Kind::Misfit => {
-                // Where the words of a value are known, the sentence itself ends with the remedy.
+                // Where the words or the form of a value are known, the sentence itself ends with the remedy.
                 let message = in_words(&fault.message);
-                let ends = ["; did you mean ", "; known here: "];
+                let ends = ["; did you mean ", "; known here: ", "; write "];
                 let end = ends.iter().find_map(|end| message.find(end));
                 let (problem, help) = match end {
                     Some(end) => (&message[..end], &message[end + 2..]),
@@ -236,7 +236,7 @@ fn in_words(message: &str) -> String {
         .replace("expected f64", "expected a number")
         .replace(
             "invalid socket address syntax",
-            "not an address and port: write it as \"127.0.0.1:8080\"",
+            "not an address and port; write it as \"127.0.0.1:8080\"",
         )
         .replace('`', "\"")
 }

@@ -4,6 +4,7 @@
 //! value of a secret, because no secret is ever written in the file.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
@@ -45,12 +46,16 @@ impl ConfigError {
         }))
     }
 
-    /// A file that cannot be read.
+    /// A file that cannot be read; `help` says where its path comes from.
     #[must_use]
-    pub fn unreadable(what: &str, file: &Path, error: &std::io::Error) -> Self {
+    pub fn unreadable(what: &str, file: &Path, error: &std::io::Error, help: &str) -> Self {
+        let (why, help) = match error.kind() {
+            ErrorKind::InvalidData => ("it is not UTF-8".to_owned(), "save it as UTF-8"),
+            _ => (error.to_string(), help),
+        };
         Self::new(
-            format!("{what} \"{}\" cannot be read: {error}", file.display()),
-            "check the path (relative to the configuration file that names it) and its permissions",
+            format!("{what} \"{}\" cannot be read: {why}", file.display()),
+            help,
         )
     }
 

@@ -10,7 +10,7 @@ use super::profile;
 use super::secret::SecretFile;
 use super::words::Length;
 use crate::channel::email::{self, SetupError};
-use crate::channel::sms::{Profile, ProfileFault, Secrets};
+use crate::channel::sms::{OpenWay, Profile, ProfileFault, Secrets};
 use crate::domain::message::Channel;
 use crate::service;
 use crate::service::settings::{GatewaySettings, Speaks};
@@ -96,6 +96,13 @@ impl Entry<'_> {
         }
         errors.retain(|error| error.key().is_none_or(|key| self.document.is_sound(&[key])));
         errors
+    }
+
+    /// The way to an SMS gateway, where everybody on it could read what is sent.
+    pub(super) fn open_way(&self) -> Option<OpenWay> {
+        let sms = self.gateway.channel == Channel::Sms && self.is_sound("channel");
+        let profile = sms.then(|| self.profile().ok()).flatten();
+        profile?.open_way()
     }
 
     /// What the channel of a relay itself finds wrong; nothing is connected.

@@ -62,7 +62,7 @@ fn find(profile: &str, shipped: &[(&str, &str)], folder: &Path) -> Result<Layer,
     if is_path(profile) {
         let path = folder.join(profile);
         return Ok(Layer {
-            text: super::read("the profile", &path)?,
+            text: super::read("the profile", &path, super::NAMED)?,
             name: path.display().to_string(),
         });
     }

@@ -10,6 +10,7 @@ use super::file::{File, Source, SourceKind, Start, Status};
 use super::secret::SecretFile;
 use super::words::Length;
 use crate::domain::appointment::SourceName;
+use crate::domain::contact::is_region;
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::settle::Waits;
 use crate::source::sql::{self, Address, Place};
@@ -154,6 +155,11 @@ pub(super) fn check(file: &File, check: &mut Check<'_>) {
         if source.status.active.is_empty() {
             let problem = "no status word means that a booking stands";
             wrong("status", problem, "list at least one word in status.active");
+        }
+        if !is_region(&source.region) {
+            let problem = format!("\"{}\" is not a region of telephone numbers", source.region);
+            let help = "write two capital letters (ISO 3166-1), such as \"NO\"";
+            wrong("region", &problem, help);
         }
         if source.every.0.is_zero() {
             let help = "a source is read at most every 100ms, and usually every 30s";

@@ -91,7 +91,7 @@ impl FromStr for Length {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "\"{text}\" is not a length of time: write a number and ms, s, min, h or d, such as \"30s\""
+                "\"{text}\" is not a length of time; write a number and ms, s, min, h or d, such as \"30s\""
             )
         };
         let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
@@ -131,7 +131,7 @@ impl FromStr for Window {
         if text.trim() == "always" {
             return Ok(Self(SendWindow::Always));
         }
-        let wrong = || format!("\"{text}\" is not a window: write \"08:00-21:00\" or \"always\"");
+        let wrong = || format!("\"{text}\" is not a window; write \"08:00-21:00\" or \"always\"");
         let (from, to) = text.split_once(['-', '–']).ok_or_else(wrong)?;
         let time =
             |part: &str| NaiveTime::parse_from_str(part.trim(), "%H:%M").map_err(|_| wrong());
@@ -140,7 +140,8 @@ impl FromStr for Window {
             Ok(Self(SendWindow::Daily { from, to }))
         } else {
             Err(format!(
-                "\"{text}\" is not a window: it must open before it ends, on the same day"
+                "\"{text}\" is not a window: it must open before it ends, on the same day; write \
+                 \"08:00-21:00\" or \"always\""
             ))
         }
     }

@@ -231,6 +231,13 @@ fn norwegian_mobile(dialled: &str, regions: Regions<'_>) -> Option<String> {
     (is_mobile && digits).then(|| format!("+47{national}"))
 }
 
+/// Whether this names a region ("NO") whose telephone numbers are known.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let region: Option<phonenumber::country::Id> = text.parse().ok();
+    region.is_some_and(|region| DATABASE.by_id(region.as_ref()).is_some())
+}
+
 /// What a number without a country code can mean in one region.
 ///
 /// The library takes leading digits that equal the region's code for the code itself (47 00 00 00

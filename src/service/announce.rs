@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::vital::is_live;
+use super::{Pulse, Shared};
 
 /// The service stands.
 pub fn ready() {
@@ -24,8 +24,8 @@ pub async fn watchdog(shared: Arc<Shared>, stop: CancellationToken) {
         return;
     };
     while !stop.is_cancelled() {
-        if is_live(&shared.pulse).is_ok() {
-            tell(&[NotifyState::Watchdog]);
+        if let Some(alive) = sign_of_life(&shared.pulse) {
+            tell(&[alive]);
         }
         tokio::select! {
             biased;
@@ -33,6 +33,12 @@ pub async fn watchdog(shared: Arc<Shared>, stop: CancellationToken) {
             () = shared.clock.pause(within / 3) => {}
         }
     }
+}
+
+/// What the watchdog is told now; nothing while dispatch stands still.
+#[must_use]
+pub fn sign_of_life(pulse: &Pulse) -> Option<NotifyState<'static>> {
+    is_live(pulse).is_ok().then_some(NotifyState::Watchdog)
 }
 
 fn tell(state: &[NotifyState<'_>]) {

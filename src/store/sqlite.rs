@@ -134,15 +134,19 @@ fn options(path: &Path, create: bool) -> SqliteConnectOptions {
         .filename(path)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(if sabotage::is_off(Guard::Durability) {
-            SqliteSynchronous::Off
-        } else {
-            SqliteSynchronous::Full
-        })
+        .synchronous(synchronous())
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         // What is erased is overwritten, not only forgotten.
         .pragma("secure_delete", "on")
+}
+
+fn synchronous() -> SqliteSynchronous {
+    if sabotage::is_off(Guard::Durability) || sabotage::is_off(Guard::Synced) {
+        SqliteSynchronous::Off
+    } else {
+        SqliteSynchronous::Full
+    }
 }
 
 /// The daemon's exclusive lock. It is a file of its own, since verbs write to the database itself

@@ -10,7 +10,7 @@ use super::facts;
 use super::limits::{self, Longest};
 use super::source;
 use super::{SmsText, TemplateFault, Templates};
-use crate::domain::directory::{Directory, Service, ServiceKind};
+use crate::domain::directory::{Directory, ServiceKind};
 use crate::domain::language::{Language, LanguagePair};
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
@@ -191,7 +191,7 @@ impl Templates {
     }
 
     /// What the agency did not give and the texts therefore leave out.
-    fn left_out(&self, directory: &Directory, languages: LanguagePair) -> Vec<TemplateFault> {
+    fn left_out(&self, directory: &Directory, languages: LanguagePair) -> Option<TemplateFault> {
         // Told once, whatever pairs are checked.
         let file = self.path(&source::block_name("stay", Language::Nb));
         let offered =
@@ -203,22 +203,25 @@ impl Templates {
             };
             service.kind.is_immigration() && offered(service.kind) && languages.iter().any(lacks)
         });
-        let warning = |service: &Service| TemplateFault {
-            file: file.clone(),
+        let names: Vec<String> = services.map(|s| format!("\"{}\"", s.id)).collect();
+        if names.is_empty() {
+            return None;
+        }
+        Some(TemplateFault {
+            file,
             place: None,
             problem: format!(
-                "service \"{}\" has no stay_note in every language, so the texts leave out what \
-                 most people will call about",
-                service.id
+                "no stay_note in every language of {}, so the texts leave out what most people \
+                 will call about",
+                names.join(", ")
             ),
             warning: true,
-            remedy: Some(format!(
-                "add stay_note = {{ nb = \"...\", en = \"...\" }} to [services.{}] of your \
-                 directory ([agency] directory)",
-                service.id
-            )),
-        };
-        services.map(warning).collect()
+            remedy: Some(
+                "add stay_note = { nb = \"...\", en = \"...\" } to each [services.NAME] of your \
+                 directory ([agency] directory)"
+                    .to_owned(),
+            ),
+        })
     }
 }
 

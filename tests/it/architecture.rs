@@ -9,6 +9,25 @@ use reader::{Import, imports, token_lines};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What the linter refuses outside clock.rs: every way to read a clock or to wait for one. The length of a wait may be
+/// bounded by `tokio::time::timeout`, which clippy.toml says why.
+const CLOCKS: [&str; 14] = [
+    "std::time::SystemTime::now",
+    "std::time::SystemTime::elapsed",
+    "std::time::Instant::now",
+    "std::time::Instant::elapsed",
+    "chrono::Utc::now",
+    "chrono::Local::now",
+    "tokio::time::Instant::now",
+    "tokio::time::Instant::elapsed",
+    "tokio::time::sleep",
+    "tokio::time::sleep_until",
+    "tokio::time::interval",
+    "tokio::time::interval_at",
+    "tokio::time::timeout_at",
+    "std::thread::sleep",
+];
+
 /// The edges. They never see each other: only `service` and those above it know more than one.
 const EDGES: [&str; 5] = ["source", "store", "channel", "inbound", "template"];
 /// What any room but `domain` may use.
@@ -483,4 +502,21 @@ mod the_laws_can_fail {
             "[dependencies]\n# Reads.\nserde = \"1\"\n[lints]\na = 1\n",
         ));
     }
+}
+
+#[test]
+fn the_linter_refuses_every_clock() {
+    let clippy: toml::Value = include_str!("../../clippy.toml").parse().unwrap();
+    let refused = clippy["disallowed-methods"].as_array().unwrap();
+    let refused: Vec<&str> = refused.iter().filter_map(|m| m["path"].as_str()).collect();
+    for clock in CLOCKS {
+        assert!(refused.contains(&clock), "clippy.toml allows {clock}");
+    }
+    let manifest: toml::Value = include_str!("../../Cargo.toml").parse().unwrap();
+    let clippy = &manifest["lints"]["clippy"];
+    assert_eq!(
+        clippy["disallowed_methods"].as_str(),
+        Some("deny"),
+        "{clippy}"
+    );
 }

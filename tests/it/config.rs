@@ -97,6 +97,28 @@ fn tables_merge_key_by_key_and_lists_replace() {
 }
 
 #[test]
+fn by_day_is_the_default_of_every_window_and_each_may_be_always() {
+    let hour = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let by_day = SendWindow::Daily {
+        from: hour(8),
+        to: hour(21),
+    };
+    let windows = |text: &str| {
+        let windows = parse(text).unwrap().rules().windows;
+        [windows.sms, windows.email, windows.phone]
+    };
+    assert_eq!(windows(""), [by_day; 3]);
+    for (place, key) in ["sms", "email", "phone"].into_iter().enumerate() {
+        let mut expected = [by_day; 3];
+        expected[place] = SendWindow::Always;
+        assert_eq!(
+            windows(&format!("[windows]\n{key} = \"always\"\n")),
+            expected
+        );
+    }
+}
+
+#[test]
 fn an_en_dash_in_a_window_is_as_good_as_a_hyphen() {
     let dash = parse("[windows]\nsms = \"07:30–20:00\"\n").unwrap();
     let hyphen = parse("[windows]\nsms = \"07:30-20:00\"\n").unwrap();

@@ -128,6 +128,21 @@ fn every_secret_of_the_unit_is_one_that_the_configuration_names() {
 }
 
 #[test]
+fn the_container_shows_the_port_that_run_listens_on() {
+    let port = Config::parse(None, Path::new(""))
+        .unwrap()
+        .http()
+        .listen
+        .port();
+    let file = read("Containerfile");
+    assert!(file.contains(&format!("\nEXPOSE {port}\n")), "{port}");
+    assert!(
+        file.contains(&format!("-p 127.0.0.1:{port}:{port} ")),
+        "{port}"
+    );
+}
+
+#[test]
 fn the_container_runs_as_nobody_and_builds_with_our_rust() {
     let file = read("Containerfile");
     let manifest =

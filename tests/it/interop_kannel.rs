@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path as UrlPath, Query, State};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,9 +20,12 @@ use varsel::clock::{Clock, Mono};
 use varsel::domain::contact::{Address, Phone};
 use varsel::domain::outcome::{Outcome, ReportState};
 use varsel::domain::segments::segments;
+use varsel::store::{Desk, Tally};
 
+use crate::support::daemon::Daemon;
 use crate::support::servers::{Server, in_root};
 use crate::support::smpp::{Centre, Received};
+use crate::support::world::without_reference;
 
 const MESSAGES: i64 = 500;
 const SENDERS: i64 = 16;
@@ -221,9 +225,26 @@ fn outgoing(number: i64) -> Outgoing {
         body: Body(text(number).into_bytes()),
         gateway_key: format!("key-{number}"),
         report_token: token(&SECRET, named),
-        validity: Duration::from_secs(3 * 3600),
+        validity: asked(number),
         sender: "Politiet".to_owned(),
         start_before: Mono::now().plus(PATIENCE),
+    }
+}
+
+/// How long each message may be kept: a different length for each of a day's hours.
+fn asked(number: i64) -> Duration {
+    Duration::from_secs(u64::try_from(number % 24 + 1).unwrap() * 3600)
+}
+
+/// The moment of an absolute time (SMPP 3.4, 7.1.1): local time, tenths, quarters of an hour from UTC.
+fn moment(absolute: &str) -> DateTime<Utc> {
+    let (local, rest) = absolute.split_at(12);
+    let local = NaiveDateTime::parse_from_str(&format!("20{local}"), "%Y%m%d%H%M%S").unwrap();
+    let from_utc = TimeDelta::minutes(15 * rest[1..3].parse::<i64>().unwrap());
+    match &rest[3..] {
+        "+" => (local - from_utc).and_utc(),
+        "-" => (local + from_utc).and_utc(),
+        _ => panic!("not an absolute time: {absolute}"),
     }
 }
 
@@ -277,11 +298,12 @@ async fn kannel_hands_500_messages_to_the_operator_unchanged_and_reports_on_each
     );
 
     let sms = Arc::new(Sms::new(profile, secrets(PASSWORD), &listener.base).unwrap());
+    let began = Clock::system().now();
     send_all(&sms).await;
 
     let all = usize::try_from(MESSAGES).unwrap();
     let arrived = timeout(PATIENCE, centre.until(|seen| seen.messages.len() >= all)).await;
-    check_messages(&arrived.unwrap_or_else(|_| centre.seen()).messages);
+    check_messages(&arrived.unwrap_or_else(|_| centre.seen()).messages, began);
 
     let mut reports = listener.reports.clone();
     let enough = timeout(PATIENCE, reports.wait_for(|reports| reports.len() >= all)).await;
@@ -298,7 +320,8 @@ async fn kannel_hands_500_messages_to_the_operator_unchanged_and_reports_on_each
     );
 }
 
-fn check_messages(messages: &[Received]) {
+fn check_messages(messages: &[Received], began: DateTime<Utc>) {
+    let took = Clock::system().now() - began;
     assert_eq!(messages.len(), usize::try_from(MESSAGES).unwrap());
     let numbers: BTreeSet<_> = messages.iter().map(|message| message.to.as_str()).collect();
     assert_eq!(numbers.len(), messages.len(), "two messages to one number");
@@ -316,7 +339,10 @@ fn check_messages(messages: &[Received]) {
             message.data_coding,
             if size.forced_by.is_empty() { 0 } else { 8 }
         );
-        assert!(!message.validity.is_empty(), "no validity: {message:?}");
+        // Kannel counts from when it takes the message, in whole seconds.
+        let more = moment(&message.validity) - began - TimeDelta::from_std(asked(number)).unwrap();
+        let seconds = -1..=took.num_seconds() + 1;
+        assert!(seconds.contains(&more.num_seconds()), "{more}: {message:?}");
     }
 }
 
@@ -332,4 +358,72 @@ fn check_reports(reports: &Reports) {
             "message {number}"
         );
     }
+}
+
+/// What each of them reads, but for the reference.
+const CANCELLED: &str = "Avlyst: timen for pass 24. mars kl. 09.20, Grønland passkontor. Bestill ny på nettsidene \
+    våre. Spørsmål? Ring 00 00 00 00.\n\nCancelled: passport appointment 24 March at 09:20, Grønland passkontor. \
+    Rebook on our website. Questions? Call 00 00 00 00. Politiet ref. XXXXXX";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn five_hundred_cancelled_rows_are_told_through_kannel() {
+    let centre = Centre::start().await;
+    let kannel = Kannel::start(&centre).await;
+    let url = format!("http://127.0.0.1:{}/cgi-bin/sendsms", kannel.sendsms_port);
+    let all = u32::try_from(MESSAGES).unwrap();
+    let mut daemon = Daemon::prepare(all, &url, "").await;
+    for (name, secret) in [("user", USER), ("password", PASSWORD)] {
+        std::fs::write(daemon.path(name), secret).unwrap();
+    }
+    daemon.configure("profile = \"sandbox\"", "profile = \"kannel\"");
+    let files = "{ user = \"user\", password = \"password\" }";
+    daemon.configure("{ key = \"key\" }", files);
+    daemon.configure("lease = \"15s\"", "lease = \"60s\"");
+    daemon.start().await;
+    daemon.cancel_everybody().await;
+
+    let tally = reported_on(&daemon, all).await;
+    // The operator says of every tenth number that it cannot be reached, and nobody has an e-mail.
+    let expected = Tally {
+        told: all / 10 * 9,
+        must_be_phoned: all / 10,
+        sms: all,
+        ..Tally::default()
+    };
+    assert_eq!(tally, expected);
+    let messages = centre.seen().messages;
+    let of = |what: fn(&Received) -> String| messages.iter().map(what).collect::<BTreeSet<_>>();
+    assert_eq!(messages.len(), all as usize, "each of them once");
+    assert_eq!(
+        of(|m| m.to.clone()).len(),
+        messages.len(),
+        "and no one twice"
+    );
+    assert_eq!(
+        of(|m| m.text.clone()).len(),
+        messages.len(),
+        "each with its reference"
+    );
+    assert_eq!(
+        of(|m| without_reference(&m.text)),
+        [CANCELLED.to_owned()].into()
+    );
+}
+
+/// The tally when every report is in.
+async fn reported_on(daemon: &Daemon, all: u32) -> Tally {
+    let store = daemon.store().await;
+    let clock = Clock::system();
+    let asking = async {
+        loop {
+            let tally = store.tally(clock.now()).await.unwrap();
+            if tally.told + tally.must_be_phoned == all {
+                return tally;
+            }
+            clock.pause(Duration::from_millis(100)).await;
+        }
+    };
+    let tally = timeout(2 * PATIENCE, asking).await;
+    tally.unwrap_or_else(|_| panic!("reports are missing:\n{}", daemon.log()))
 }

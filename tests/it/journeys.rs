@@ -1,5 +1,6 @@
 //! Journeys: one file per case, from a row in the register to the words on a phone.
 
+mod at;
 mod bounce;
 mod brake;
 mod brake_limits;
@@ -17,6 +18,7 @@ mod delivery_reports;
 mod easyappointments;
 mod expired;
 mod gateway_down_and_back;
+mod health;
 mod hold;
 mod invitation;
 mod kill_nine;

@@ -28,6 +28,11 @@ fn caught_by(guard: Guard) -> (&'static str, &'static str) {
             "store_contract::power_cut::what_was_acknowledged_outlives_a_power_cut",
             "panicked",
         ),
+        // Any test that opens a store: none can be opened without the setting.
+        Guard::Synced => (
+            "store_contract::sqlite::a_second_daemon_is_refused",
+            "PRAGMA synchronous is 0 and must be 2",
+        ),
     }
 }
 

@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use reqwest::Url;
 use serde::Deserialize;
 
 use super::answer::{Class, Table};
 use super::compile;
 use super::lookup::Lookup;
+use super::openness::{OpenWay, open_way};
 use super::placeholder::Fill;
 use super::report::ReportTable;
 use super::request::Form;
@@ -93,6 +95,13 @@ impl Profile {
             problem,
         })?;
         Ok(self)
+    }
+
+    /// The way to the gateway, where everybody on it could read what is sent.
+    #[must_use]
+    pub fn open_way(&self) -> Option<OpenWay> {
+        let url = self.form.url.with(|_| "x".to_owned());
+        open_way(&Url::parse(&url).ok()?)
     }
 
     /// The gateway's name.

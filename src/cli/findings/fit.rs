@@ -21,6 +21,8 @@ pub(super) fn of_tables(config: &Config) -> Vec<Finding> {
     let mut findings: Vec<Finding> = watching(config).into_iter().collect();
     findings.extend(unserved(config));
     findings.extend(trials(config));
+    findings.extend(invented(config));
+    findings.extend(open_ways(config));
     sound(config, findings)
 }
 
@@ -155,6 +157,55 @@ fn unserved(config: &Config) -> Vec<Finding> {
         ConfigError::new(problem, help).into()
     });
     unserved.collect()
+}
+
+/// The directory that ships is an example: nobody may be told to call its telephone numbers.
+fn invented(config: &Config) -> Vec<Finding> {
+    let gateways = &config.file.gateway;
+    let own = config.file.agency.directory.is_some();
+    if own || gateways.is_empty() || !config.is_sound(&["agency", "directory"]) {
+        return Vec::new();
+    }
+    let help = "describe your own offices in a file such as config/offices.toml, and name it: \
+                [agency] directory = \"offices.toml\"";
+    let live = gateways
+        .iter()
+        .filter(|(_, gateway)| gateway.mode == Mode::Live);
+    let errors: Vec<Finding> = live
+        .map(|(name, _)| {
+            let problem = format!(
+                "gateway \"{name}\" is live, and people would be told the offices and telephone \
+                 numbers of an invented directory"
+            );
+            config
+                .error(&["gateway", name, "mode"], problem, help)
+                .into()
+        })
+        .collect();
+    if !errors.is_empty() {
+        return errors;
+    }
+    let problem = "offices, services and telephone numbers are those of an invented directory";
+    let error = ConfigError::new(problem, help).of("agency.directory");
+    vec![Finding::warning(error)]
+}
+
+/// Plain HTTP beyond this machine and private networks.
+fn open_ways(config: &Config) -> Vec<Finding> {
+    let ways = config.open_ways();
+    ways.map(|(name, way)| {
+        let host = way.host;
+        let problem = format!("whoever is on the way to \"{host}\" can read numbers and texts");
+        let keys = ["gateway", name, "url"];
+        if way.public {
+            let help = "use https://; http:// is for this machine and private networks only";
+            config.error(&keys, problem, help).into()
+        } else {
+            let help = "use https://, unless this name leads nowhere but into a private network";
+            Finding::warning(config.error(&keys, problem, help))
+        }
+    })
+    .collect()
 }
 
 fn trials(config: &Config) -> Vec<Finding> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
+use crate::cli::acting::session_user;
 use crate::cli::{Everywhere, bubble, moment, out};
 use crate::config::Config;
 use crate::domain::brake::{self, Braked, Canary};
@@ -168,9 +169,14 @@ impl Shown {
             return;
         }
         out::line("Compare it with the booking system, then say one of these, with your reason:");
+        // A command that is printed can be pasted: also where no session says who acts.
+        let actor = match session_user() {
+            Some(_) => "",
+            None => " --actor NAME",
+        };
         for verb in ["release", "discard"] {
             out::line(format_args!(
-                "  {} hold {verb} {} --seen {}:{} --reason \"...\"",
+                "  {} hold {verb} {} --seen {}:{} --reason \"...\"{actor}",
                 self.program, batch.id.0, batch.version, batch.people
             ));
         }

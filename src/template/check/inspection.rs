@@ -169,7 +169,8 @@ impl<'a> Inspection<'a> {
     /// The agency's own offices and services: what a text lacks is an error, what a long name adds
     /// is a warning.
     pub(super) fn real_directory(&mut self, directory: &Directory) {
-        let mut costs: BTreeMap<(PathBuf, String), (usize, TemplateFault)> = BTreeMap::new();
+        let mut costs: BTreeMap<PathBuf, (usize, TemplateFault)> = BTreeMap::new();
+        let mut services: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
         for telling in cases_of(directory, self.languages, samples::main_cases) {
             let email = self
                 .templates
@@ -184,12 +185,21 @@ impl<'a> Inspection<'a> {
             self.links(telling.purpose, telling.languages.first, &sms.text);
             if sms.segments.parts > self.allowed(telling.purpose, telling.languages.iter()) {
                 let warning = self.long_name(&telling, &sms);
-                let key = (warning.file.clone(), telling.service.to_string());
-                keep_longest(&mut costs, key, sms.segments.units, warning);
+                let file = warning.file.clone();
+                let found = services.entry(file.clone()).or_default();
+                found.insert(telling.service.to_string());
+                keep_longest(&mut costs, file, sms.segments.units, warning);
             }
         }
-        self.faults
-            .extend(costs.into_values().map(|(_, warning)| warning));
+        for (file, (_, mut warning)) in costs {
+            let others = services.get(&file).map_or(0, |found| found.len() - 1);
+            if others > 0 {
+                let of_them = if others == 1 { "service" } else { "services" };
+                let also = format!("; too many also with {others} other {of_them}");
+                warning.problem.push_str(&also);
+            }
+            self.faults.insert(warning);
+        }
     }
 
     fn long_name(&self, telling: &Telling, sms: &SmsText) -> TemplateFault {
@@ -204,8 +214,8 @@ impl<'a> Inspection<'a> {
         let enough = own + sms.segments.parts.saturating_sub(allowed);
         let remedy = format!(
             "shorten name_sms of office \"{office}\" or the name of service \"{service}\" in the \
-             directory, or allow it: {{# max_parts = {enough} #}} in the first line of a text of \
-             your own ([agency] templates)"
+             directory, or allow its text in {language} {enough} parts: {{# max_parts = {enough} #}} in the first \
+             line of a text of your own ([agency] templates)"
         );
         TemplateFault {
             warning: true,

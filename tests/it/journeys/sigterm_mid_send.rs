@@ -36,6 +36,24 @@ async fn a_clean_stop_leaves_nothing_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_that_passes_its_limit_says_try_again() {
+    let gateway = Gateway::start().await;
+    gateway.behave(Behaviour::TakeAndHang);
+    let mut daemon = Daemon::prepare(8, &gateway.url(), "").await;
+    daemon.configure("limit = \"20s\"", "limit = \"100ms\"");
+    daemon.start().await;
+    daemon.cancel_everybody().await;
+    gateway.wait_for(8).await;
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(75), "{}", daemon.log());
+    let log = daemon.log();
+    assert!(
+        log.contains("the drain limit passed before every answer had come"),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_at_once() {
     let gateway = Gateway::start().await;
     gateway.behave(Behaviour::TakeAndHang);

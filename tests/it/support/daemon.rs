@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use varsel::clock::Clock;
 use varsel::store::{Access, Database};
 
 use super::world::REGISTER;
@@ -62,10 +63,13 @@ impl Daemon {
 
     fn config(&self, gateway: &str, more: &str) -> String {
         let listen = self.listen;
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/config/offices.toml");
         format!(
             r#"
 [http]
 listen = "{listen}"
+[agency]
+directory = "{directory}"
 [windows]
 sms = "always"
 email = "always"
@@ -232,10 +236,9 @@ cancelled = ["cancelled"]
     /// Waits until a daemon that was spawned is ready.
     pub async fn until_ready(&mut self) {
         let ready = async {
-            let mut again = tokio::time::interval(ASK_AGAIN);
             while !self.is_ready().await {
                 assert!(!self.has_ended(), "the daemon ended:\n{}", self.log());
-                again.tick().await;
+                Clock::system().pause(ASK_AGAIN).await;
             }
         };
         tokio::time::timeout(PATIENCE, ready).await.unwrap();
@@ -250,9 +253,8 @@ cancelled = ["cancelled"]
     /// Waits until the process has ended by itself.
     pub async fn until_ended(&mut self) -> ExitStatus {
         let ended = async {
-            let mut again = tokio::time::interval(ASK_AGAIN);
             while !self.has_ended() {
-                again.tick().await;
+                Clock::system().pause(ASK_AGAIN).await;
             }
         };
         if tokio::time::timeout(PATIENCE, ended).await.is_err() {
@@ -283,9 +285,8 @@ cancelled = ["cancelled"]
     /// Asks again and again until the answer is yes.
     pub async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         let asking = async {
-            let mut again = tokio::time::interval(ASK_AGAIN);
             while !is_so().await {
-                again.tick().await;
+                Clock::system().pause(ASK_AGAIN).await;
             }
         };
         if tokio::time::timeout(PATIENCE, asking).await.is_err() {

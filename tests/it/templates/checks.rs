@@ -225,6 +225,21 @@ fn an_sms_above_its_parts_is_refused_at_its_line() {
 }
 
 #[test]
+fn a_text_without_a_header_may_take_one_part() {
+    let text = built_in("cancellation/nb.sms.txt");
+    let longer = "etter {{ to }}, men ikke før det, for da er ingen her.";
+    let bare = text
+        .replacen("{# max_parts = 1 #}", "{# nothing is said here #}", 1)
+        .replacen("etter {{ to }}.", longer, 1);
+    assert!(!bare.contains("max_parts"), "{bare}");
+    let folder = Folder::with(&[("cancellation/nb.sms.txt", &bare)]);
+    assert_eq!(
+        folder.errors(&model_case(), NB_EN),
+        ["cancellation/nb.sms.txt:25: the SMS can take 2 parts (195 septets), and 1 are allowed"]
+    );
+}
+
+#[test]
 fn the_header_raises_the_limit() {
     let text = built_in("cancellation/nb.sms.txt");
     let longer = "etter {{ to }}, men ikke før det, for da er ingen her.";
