@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -148,7 +149,10 @@ fn read_outputs(folder: &Path) -> String {
 /// Ports nobody uses now, below those the system hands out by itself, so that no connection of
 /// another test takes one before Kannel does.
 fn free_ports<const N: usize>() -> [u16; N] {
+    // Two tests of one process never look at the same ones: looking takes none.
+    static BEFORE: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 20_000).unwrap();
+    let first = first + BEFORE.fetch_add(100, Ordering::SeqCst);
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let ports: Vec<u16> = (first..32_000).filter(free).take(N).collect();
     ports.try_into().expect("some ports are free")
