@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use varsel::clock::Clock;
 
 use super::books::{Books, Sum};
 use super::daemon::Daemon;
@@ -149,10 +150,9 @@ impl Campaign {
     pub(crate) async fn end(&mut self, what: &str) -> (Books, Sum) {
         self.gateway.behave(Behaviour::Accept);
         self.gateway.let_go();
-        let mut again = tokio::time::interval(Duration::from_millis(50));
         let rest = async {
             loop {
-                again.tick().await;
+                Clock::system().pause(Duration::from_millis(50)).await;
                 let news = self.report().await;
                 let books = self.books().await;
                 if !news && books.in_motion() == 0 && *books.cancelled() == self.keys() {
