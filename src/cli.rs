@@ -27,9 +27,12 @@ mod list;
 mod moment;
 mod names;
 mod out;
+mod plan;
 mod preview;
+mod rehearse;
 mod run;
 mod signals;
+mod source;
 mod status;
 mod test;
 
@@ -102,6 +105,12 @@ enum Verb {
     /// Say why somebody did, or did not, get a message
     #[command(after_help = explain::HELP)]
     Explain(explain::Options),
+    /// Show who would be told what, and until when
+    #[command(after_help = plan::HELP)]
+    Plan(plan::Options),
+    /// Look at a booking system: what it holds, and what would change
+    #[command(subcommand, after_help = source::HELP)]
+    Source(source::Verb),
     /// List, show, release or discard what the brake holds
     #[command(subcommand, after_help = hold::HELP)]
     Hold(hold::Verb),
@@ -186,6 +195,8 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         }
         Verb::Status(reading) => wait_for(status::perform(everywhere, &reading)),
         Verb::Explain(options) => wait_for(explain::perform(everywhere, &options)),
+        Verb::Plan(options) => wait_for(plan::perform(everywhere, &options)),
+        Verb::Source(verb) => wait_for(source::perform(everywhere, &verb)),
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
         Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
         Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),

@@ -155,14 +155,7 @@ impl Config {
             sources,
             gateways,
             rules: self.rules(),
-            brake: BrakeLimits {
-                max_changes: file.brake.max_changes,
-                max_share: file.brake.max_share,
-                min_changes: file.brake.min_changes,
-                max_changes_per_hour: file.brake.max_changes_per_hour,
-                max_share_per_hour: file.brake.max_share_per_hour,
-                max_shrink: file.brake.max_shrink,
-            },
+            brake: self.brake(),
             canary_wait: file.brake.canary_wait.0,
             retry: RetryPolicy {
                 base: file.retry.base.0,
@@ -227,6 +220,20 @@ impl Config {
         rules(&self.file)
     }
 
+    /// When the brake stops a poll.
+    #[must_use]
+    pub fn brake(&self) -> BrakeLimits {
+        let file = &self.file;
+        BrakeLimits {
+            max_changes: file.brake.max_changes,
+            max_share: file.brake.max_share,
+            min_changes: file.brake.min_changes,
+            max_changes_per_hour: file.brake.max_changes_per_hour,
+            max_share_per_hour: file.brake.max_share_per_hour,
+            max_shrink: file.brake.max_shrink,
+        }
+    }
+
     /// The directory: the agency's own, or the model case.
     ///
     /// # Errors
@@ -250,10 +257,16 @@ impl Config {
         let store = self.file.store.password_file.clone();
         let store = store.map(|path| (keys(), SecretFile { path }));
         let sources = self.file.source.iter().enumerate();
-        let sources = sources.filter_map(|(number, source)| {
-            let keys = ["source", &number.to_string(), "password_file"].map(str::to_owned);
-            let path = source.password_file.clone()?;
-            Some((keys.to_vec(), SecretFile { path }))
+        let sources = sources.flat_map(|(number, source)| {
+            let files = [
+                ("password_file", source.password_file.clone()),
+                ("token_file", source.token_file.clone()),
+                ("wake_secret_file", source.wake_secret_file.clone()),
+            ];
+            files.into_iter().filter_map(move |(key, path)| {
+                let keys = ["source", &number.to_string(), key].map(str::to_owned);
+                Some((keys.to_vec(), SecretFile { path: path? }))
+            })
         });
         let gateways = self.gateways().flat_map(|entry| entry.secrets());
         store.into_iter().chain(sources).chain(gateways).collect()
@@ -372,7 +385,12 @@ fn resolve(file: &mut File, folder: &Path) {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
     for source in &mut file.source {
         source.path.iter_mut().for_each(resolve);
-        if let Some(name) = &mut source.password_file {
+        if let Some(csv) = &mut source.csv {
+            csv.done.iter_mut().for_each(resolve);
+        }
+        let secrets = source.password_file.iter_mut();
+        let secrets = secrets.chain(&mut source.token_file);
+        for name in secrets.chain(&mut source.wake_secret_file) {
             *name = SecretFile::find(name, credentials.as_ref(), &absolute).path;
         }
         // Everything it says stands in the table by now.

@@ -8,3 +8,4 @@ pub mod http;
 pub mod lmtp;
 pub mod routes;
 pub mod smtp_lines;
+pub mod wake;

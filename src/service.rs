@@ -4,6 +4,7 @@
 //! they only wake each other. Each line's body is one `step`, whose store calls are its only atomic
 //! points, so that a simulator can walk them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub mod beats;
 pub mod chance;
 pub mod dispatch;
 pub mod intake;
+pub mod rehearsal;
 pub mod replan;
 pub mod reports;
 pub mod schedule;
@@ -37,6 +39,7 @@ pub mod start;
 pub mod supervise;
 pub mod upkeep;
 pub mod vital;
+pub mod waking;
 pub mod writing;
 
 /// What every line shares: read-only, made once at start.
@@ -175,11 +178,19 @@ pub struct Wakes {
     pub dispatch: watch::Sender<()>,
     /// There may be rungs to climb or batches to release.
     pub upkeep: Notify,
-    /// A source may have changed.
-    pub intake: Notify,
+    /// A source may have changed: one bell for each.
+    sources: std::sync::Mutex<BTreeMap<SourceName, Arc<Notify>>>,
 }
 
 impl Wakes {
+    /// What wakes the line of one source.
+    #[must_use]
+    pub fn of(&self, source: &SourceName) -> Arc<Notify> {
+        let sources = self.sources.lock();
+        let mut sources = sources.unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(sources.entry(source.clone()).or_default())
+    }
+
     /// There may be messages to send, on any channel.
     pub fn messages(&self) {
         self.dispatch.send_replace(());

@@ -4,14 +4,19 @@
 //! what changed. It knows neither the store nor the channels.
 
 pub mod any;
+mod crowd;
+pub mod files;
+pub mod http;
 mod mapping;
 mod row;
 pub mod settings;
 pub mod sql;
 mod start;
+pub mod survey;
 
 pub use any::AnySource;
 pub use settings::{Meaning, Reads, Settings, StartFormat, Words};
+pub use survey::Survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -70,6 +75,8 @@ pub struct Snapshot {
     pub linked: BTreeMap<BookingKey, Linked>,
     /// What could not be understood, one entry per row and column.
     pub faults: Vec<RowFault>,
+    /// It shows only some of the bookings: what it lacks says nothing.
+    pub partial: bool,
 }
 
 /// One value that could not be understood. It never holds a contact's value.

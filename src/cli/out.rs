@@ -184,6 +184,19 @@ pub(super) fn count(number: u32) -> String {
     shown
 }
 
+/// As [`count`], of more.
+pub(super) fn long(number: u64) -> String {
+    count(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// "1 row" or "2 000 rows".
+pub(super) fn rows(number: u64) -> String {
+    match number {
+        1 => "1 row".to_owned(),
+        _ => format!("{} rows", long(number)),
+    }
+}
+
 /// "1 person" or "2 000 people".
 pub(super) fn people(number: u32) -> String {
     match number {

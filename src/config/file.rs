@@ -22,7 +22,7 @@ mod gateway;
 mod source;
 
 pub use gateway::{Gateway, Mode, Timeouts, Tls};
-pub use source::{Source, SourceKind, Start, Status};
+pub use source::{Csv, Encoding, Json, Paging, Scope, Source, SourceKind, Start, Status, Whole};
 
 /// A value of the right form for every key that has no default: with it a document can be read on
 /// past a key that is missing. Nothing is ever run with one of them.

@@ -9,11 +9,13 @@ use crate::channel::sms::profile::BUILT_IN;
 
 /// The mappings of booking systems that ship with the program, by name.
 const SOURCES: &[(&str, &str)] = &[
+    ("csv", include_str!("../../config/sources/csv.toml")),
     ("calcom", include_str!("../../config/sources/calcom.toml")),
     (
         "easyappointments",
         include_str!("../../config/sources/easyappointments.toml"),
     ),
+    ("json", include_str!("../../config/sources/json.toml")),
     ("sandbox", include_str!("../../config/sources/sandbox.toml")),
 ];
 

@@ -1,4 +1,4 @@
-//! `[[source]]` into the settings of a SQL source.
+//! `[[source]]` into the settings of a source.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,28 +16,54 @@ use crate::domain::settle::Waits;
 use crate::source::sql::{self, Address, Place};
 use crate::source::{Meaning, Reads, Settings, StartFormat, Words};
 
+mod files;
+mod json;
+
 /// The settings of one source of a checked file, with the password read from its file.
 ///
 /// # Errors
 /// When the password cannot be read.
 pub(super) fn settings(source: &Source) -> Result<Settings, ConfigError> {
-    let place = place(source).map_err(|(_, problem, help)| ConfigError::new(problem, help))?;
     Ok(Settings {
-        reads: Reads::Sql(sql::Settings {
-            name: SourceName(source.name.clone()),
-            place: with_password(place, source)?,
-            query: source.query.clone(),
-            floor: source.floor.clone(),
-            words: meaning(source),
-            statement_timeout: source.statement_timeout.0,
-        }),
+        reads: reads(source)?,
         every: source.every.0,
         waits: Waits {
             settle: delta(source.settle),
             grace: delta(source.grace),
         },
         tell_own: source.tell_own,
+        wake_secret: source
+            .wake_secret_file
+            .clone()
+            .map(|path| SecretFile { path }.read())
+            .transpose()?,
     })
+}
+
+/// How it is read, by kind.
+fn reads(source: &Source) -> Result<Reads, ConfigError> {
+    let misplaced = |(_, problem, help)| ConfigError::new(problem, help);
+    if source.kind == SourceKind::Csv {
+        return files::settings(source, meaning(source))
+            .map_err(misplaced)
+            .map(Reads::Csv);
+    }
+    if source.kind == SourceKind::Json {
+        let mut settings = json::settings(source, meaning(source)).map_err(misplaced)?;
+        let token = source.token_file.clone().map(|path| SecretFile { path });
+        settings.token = token.map(|file| file.read()).transpose()?;
+        return Ok(Reads::Json(settings));
+    }
+    let place = place(source).map_err(misplaced)?;
+    Ok(Reads::Sql(sql::Settings {
+        name: SourceName(source.name.clone()),
+        place: with_password(place, source)?,
+        query: source.query.clone().unwrap_or_default(),
+        floor: source.floor.clone(),
+        listen: source.listen.clone(),
+        words: meaning(source),
+        statement_timeout: source.statement_timeout.0,
+    }))
 }
 
 fn meaning(source: &Source) -> Words {
@@ -53,6 +79,7 @@ fn meaning(source: &Source) -> Words {
         languages: words(&source.languages, |language| language.0),
         services: words(&source.services, |id| ServiceId(id.clone())),
         offices: words(&source.offices, |id| OfficeId(id.clone())),
+        most_bookings_per_address: Some(source.most_bookings_per_address).filter(|most| *most > 0),
     }
 }
 
@@ -67,6 +94,14 @@ type Misplaced = (&'static str, String, &'static str);
 fn place(source: &Source) -> Result<Place, Misplaced> {
     let postgres = "such as \"postgres://varsel_ro@db.agency.example/calendar\"";
     let mysql = "such as \"mysql://varsel_ro@db.agency.example/easyappointments\"";
+    if source.query.is_none() {
+        let problem = "a database is read by a query, and there is none".to_owned();
+        return Err((
+            "query",
+            problem,
+            "write one SELECT whose columns are the mapping",
+        ));
+    }
     match (source.kind, &source.path, &source.url) {
         (SourceKind::Sqlite, Some(path), None) => match source.password_file {
             None => Ok(Place::Sqlite(path.clone())),
@@ -92,6 +127,10 @@ fn place(source: &Source) -> Result<Place, Misplaced> {
         (SourceKind::Postgres, _, _) => {
             let problem = "a source of kind \"postgres\" needs a url and no path".to_owned();
             Err(("kind", problem, postgres))
+        }
+        (SourceKind::Csv | SourceKind::Json, _, _) => {
+            let problem = "this is no database".to_owned();
+            Err(("kind", problem, "this is a fault of ours"))
         }
         (SourceKind::Mysql, _, _) => {
             let problem = "a source of kind \"mysql\" needs a url and no path".to_owned();
@@ -165,8 +204,17 @@ pub(super) fn check(file: &File, check: &mut Check<'_>) {
             let help = "a source is read at most every 100ms, and usually every 30s";
             wrong("every", "a source cannot be read without a pause", help);
         }
-        if let Err((key, problem, help)) = place(source) {
+        let misplaced = match source.kind {
+            SourceKind::Csv => files::settings(source, meaning(source)).err(),
+            SourceKind::Json => json::settings(source, meaning(source)).err(),
+            SourceKind::Sqlite | SourceKind::Postgres | SourceKind::Mysql => place(source).err(),
+        };
+        if let Some((key, problem, help)) = misplaced {
             wrong(key, &problem, help);
+        }
+        if source.listen.is_some() && source.kind != SourceKind::Postgres {
+            let help = "remove it; what can be told to send requests may use wake_secret_file";
+            wrong("listen", "only PostgreSQL notifies", help);
         }
         if source.path.as_ref() == Some(&file.store.path) {
             let problem = "this is our own database, [store] path";

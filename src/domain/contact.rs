@@ -32,6 +32,8 @@ pub enum Unusable {
     Ambiguous,
     /// It holds characters that no header or request may carry.
     ControlCharacters,
+    /// It stands on so many bookings that it is nobody's own.
+    Shared,
 }
 
 super::message::words!(Unusable {
@@ -39,6 +41,7 @@ super::message::words!(Unusable {
     Invalid => "invalid",
     Ambiguous => "ambiguous",
     ControlCharacters => "control_characters",
+    Shared => "shared",
 });
 
 /// Where a number without a country code may belong.

@@ -126,7 +126,15 @@ fn unusable_said(channel: Channel, why: Unusable) -> (&'static str, &'static str
             "E-postadressen kan ikke brukes: den er ikke en adresse",
             "E-mail address not usable: it is no address",
         ),
+        (Channel::Email, Unusable::Shared) => (
+            "E-postadressen brukes ikke: den står på mange timer",
+            "E-mail address not used: it stands on many bookings",
+        ),
         (_, Unusable::Missing) => ("Mangler telefonnummer", "No phone number"),
+        (_, Unusable::Shared) => (
+            "Telefonnummeret brukes ikke: det står på mange timer",
+            "Phone number not used: it stands on many bookings",
+        ),
         (_, Unusable::Invalid) => (
             "Telefonnummeret kan ikke brukes: det er ikke et personlig nummer",
             "Phone number not usable: it is no personal number",

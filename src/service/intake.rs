@@ -40,6 +40,9 @@ const FAULTS_LOGGED: usize = 20;
 /// No more links of rows that are past are kept; where there are more, they are looked up anew.
 const MOST_EARLIER: usize = 100_000;
 
+/// After a wake-up so long is waited before the source is looked at.
+const AFTER_A_WAKE_UP: Duration = Duration::from_millis(300);
+
 /// How a source is watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
@@ -118,6 +121,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
 
     /// Looks again and again until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        let bell = self.shared.wakes.of(self.source.name());
         while !stop.is_cancelled() {
             let now = self.shared.clock.now();
             match self.step(now).await {
@@ -127,7 +131,8 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.shared.wakes.intake.notified() => {}
+                // Whoever writes there often writes more than once.
+                () = bell.notified() => self.shared.clock.pause(AFTER_A_WAKE_UP).await,
                 () = self.shared.clock.pause(self.every) => {}
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -15,17 +16,20 @@ use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
 use super::supervise::{self, Ended, Parts};
 use super::upkeep::Retention;
 use super::vital::Health;
+use super::waking::{self, Waking};
 use super::{Gateway, Pulse, Shared, ToldOnByChannel, Trust, Wakes, announce, beats};
 use crate::channel::email::{self, BounceAddress, Smtp};
 use crate::channel::sms::{Profile, ProfileFault, Sms};
+use crate::domain::appointment::SourceName;
 use crate::domain::directory::Directory;
 use crate::domain::message::{Channel, ToldOn};
 use crate::domain::plan::Rules;
 use crate::inbound::http::{self, Limits};
 use crate::inbound::lmtp;
-use crate::inbound::routes;
+use crate::inbound::{routes, wake};
 use crate::service::intake::Watch;
 use crate::service::reports::Reports;
+use crate::source::sql::Bell;
 use crate::source::{self, AnySource, SourceError};
 use crate::store::{Store, StoreError, SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
@@ -91,6 +95,7 @@ pub struct Service<S> {
     limits: Limits,
     reports: Arc<Reports<S>>,
     mails: Option<lmtp::Listener>,
+    bells: Vec<(SourceName, Bell)>,
 }
 
 /// Checks and opens everything; nothing is read or sent yet.
@@ -117,6 +122,7 @@ pub async fn start<S: Store>(
     let gateways = gateways.map(|g| gateway(g, &base, margin));
     let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
     let sweep = sweep_limits(&settings.rules, settings.canary_wait);
+    let (bells, wake_secrets) = wake_ups(&settings.sources);
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
@@ -146,6 +152,8 @@ pub async fn start<S: Store>(
     let reports = Arc::new(reports);
     let health = Arc::new(Health::new(Arc::clone(&shared), store.clone()));
     let router = routes::health(health).merge(routes::reports(reports.clone()));
+    let waking = Arc::new(Waking::new(Arc::clone(&shared), wake_secrets));
+    let router = router.merge(wake::wakes(waking));
     let limits = limits(&settings.http, settings.drain_limit);
     let retention = Retention {
         schedule: settings.erase,
@@ -167,7 +175,20 @@ pub async fn start<S: Store>(
         limits,
         reports,
         mails,
+        bells,
     })
+}
+
+/// What wakes sources before their time: databases that ring, and secrets that sign.
+fn wake_ups(
+    sources: &[source::Settings],
+) -> (Vec<(SourceName, Bell)>, BTreeMap<SourceName, SecretString>) {
+    let bells = sources.iter();
+    let bells = bells.filter_map(|source| Some((source.name().clone(), source.bell()?)));
+    let secrets = sources.iter();
+    let secrets =
+        secrets.filter_map(|source| Some((source.name().clone(), source.wake_secret.clone()?)));
+    (bells.collect(), secrets.collect())
 }
 
 /// Whether this source could be started: it is opened as [`start`] does, and closed again. The answer
@@ -305,10 +326,18 @@ impl<S: Store> Service<S> {
         });
         let shared = Arc::clone(&self.parts.shared);
         let watchdog = tokio::spawn(announce::watchdog(shared, closed.clone()));
+        let bells = self.bells.into_iter().map(|(source, bell)| {
+            let (shared, closed) = (Arc::clone(&self.parts.shared), closed.clone());
+            tokio::spawn(waking::listen(source, bell, shared, closed))
+        });
+        let bells: Vec<_> = bells.collect();
         announce::ready();
         let ended = supervise::run(self.parts, stop).await;
         closed.cancel();
         let _ = watchdog.await;
+        for bell in bells {
+            let _ = bell.await;
+        }
         if server.await.is_err() {
             tracing::error!("the HTTP server broke");
         }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::files::FolderSource;
+use super::http::HttpSource;
 use super::settings::{Reads, Settings};
 use super::sql::SqlSource;
-use super::{Look, Snapshot, Source, SourceError};
+use super::{Look, Snapshot, Source, SourceError, Survey};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::directory::Directory;
 
@@ -14,6 +16,10 @@ use crate::domain::directory::Directory;
 pub enum AnySource {
     /// A SQL database.
     Sql(Box<SqlSource>),
+    /// CSV files in a folder.
+    Csv(Box<FolderSource>),
+    /// JSON over HTTP.
+    Json(Box<HttpSource>),
 }
 
 impl AnySource {
@@ -24,6 +30,14 @@ impl AnySource {
     pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
         match settings.reads {
             Reads::Sql(sql) => Ok(Self::Sql(Box::new(SqlSource::open(sql, directory).await?))),
+            Reads::Csv(csv) => {
+                let source = FolderSource::open(csv, directory).await?;
+                Ok(Self::Csv(Box::new(source)))
+            }
+            Reads::Json(json) => {
+                let source = HttpSource::open(json, directory).await?;
+                Ok(Self::Json(Box::new(source)))
+            }
         }
     }
 
@@ -34,6 +48,20 @@ impl AnySource {
     pub async fn may_write(&mut self) -> Result<Option<String>, SourceError> {
         match self {
             Self::Sql(source) => source.may_write().await,
+            // In a folder we do what we were told to do there; of a server we only ask.
+            Self::Csv(_) | Self::Json(_) => Ok(None),
+        }
+    }
+
+    /// What one read of the future holds, counted; nothing is concluded from it.
+    ///
+    /// # Errors
+    /// As for a snapshot, except that rows which cannot be understood are counted.
+    pub async fn survey(&mut self, floor: DateTime<Utc>) -> Result<Survey, SourceError> {
+        match self {
+            Self::Sql(source) => source.survey(floor).await,
+            Self::Csv(source) => source.survey(floor).await,
+            Self::Json(source) => source.survey(floor).await,
         }
     }
 }
@@ -42,30 +70,40 @@ impl Source for AnySource {
     fn name(&self) -> &SourceName {
         match self {
             Self::Sql(source) => source.name(),
+            Self::Csv(source) => source.name(),
+            Self::Json(source) => source.name(),
         }
     }
 
     async fn snapshot(&mut self, floor: DateTime<Utc>) -> Result<Look, SourceError> {
         match self {
             Self::Sql(source) => source.snapshot(floor).await,
+            Self::Csv(source) => source.snapshot(floor).await,
+            Self::Json(source) => source.snapshot(floor).await,
         }
     }
 
     async fn look_up(&mut self, keys: &[BookingKey]) -> Result<Snapshot, SourceError> {
         match self {
             Self::Sql(source) => source.look_up(keys).await,
+            Self::Csv(source) => source.look_up(keys).await,
+            Self::Json(source) => source.look_up(keys).await,
         }
     }
 
     fn forget(&mut self) {
         match self {
             Self::Sql(source) => source.forget(),
+            Self::Csv(source) => source.forget(),
+            Self::Json(source) => source.forget(),
         }
     }
 
     fn mapping(&self) -> Option<String> {
         match self {
             Self::Sql(source) => source.mapping(),
+            Self::Csv(source) => source.mapping(),
+            Self::Json(source) => source.mapping(),
         }
     }
 }

@@ -11,11 +11,13 @@ use chrono::{DateTime, Days, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::crowd::Crowd;
 use super::row::{Column, Fault, Raw, shown, unknown};
 use super::start::{naive, unreadable_start, with_offset};
-use super::{Meaning, Snapshot, SourceError, StartFormat, Words};
+use super::{Meaning, RowFault, Snapshot, SourceError, StartFormat, Words};
 use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use crate::domain::calendar;
+use crate::domain::contact::{Phone, Regions};
 use crate::domain::directory::{Directory, Office, OfficeId, ServiceId};
 use crate::domain::language::Language;
 use crate::domain::links::{Linked, Who};
@@ -103,7 +105,106 @@ impl Mapping {
             floor,
             snapshot: Snapshot::default(),
             keys: HashSet::new(),
+            crowd: floor
+                .and(self.words.most_bookings_per_address)
+                .map(Crowd::new),
         }
+    }
+
+    /// What a row means, for the person who connects the source: nothing is concluded from it.
+    ///
+    /// # Errors
+    /// Everything of it that is not understood.
+    pub(super) fn survey(
+        &self,
+        raw: &Raw,
+    ) -> Result<(Meaning, Option<Appointment>), Vec<RowFault>> {
+        let key = BookingKey(raw.exact(Column::Id).unwrap_or_default().to_owned());
+        let told = |fault: Fault| fault.of(&key);
+        let mut faults = Vec::new();
+        faults.extend(Self::linked(raw, &key).err().map(told));
+        let meaning = self.meaning(raw).map_err(|fault| faults.push(told(fault)));
+        let language = self.language(raw).map_err(|fault| faults.push(told(fault)));
+        let standing = match meaning {
+            Ok(Meaning::Cancelled) => Standing::Cancelled,
+            Ok(Meaning::Ignore) => return Ok((Meaning::Ignore, None)),
+            Ok(Meaning::Active) | Err(()) => Standing::Active,
+        };
+        let language = language.unwrap_or_default();
+        let row = self.appointment(&key, raw, standing, language);
+        let row = row.map_err(|fault| faults.push(told(fault)));
+        match (meaning, row) {
+            (Ok(meaning), Ok(row)) if faults.is_empty() => Ok((meaning, Some(row))),
+            _ => Err(faults),
+        }
+    }
+
+    /// What one word of a column means; `None` when it is not known.
+    pub(super) fn meaning_of(&self, column: Column, word: &str) -> Option<String> {
+        let mut raw = Raw::default();
+        raw.set(column, Some(Ok(word.to_owned())));
+        match column {
+            Column::Status => self.meaning(&raw).ok().map(|meaning| {
+                let word = match meaning {
+                    Meaning::Active => "active",
+                    Meaning::Cancelled => "cancelled",
+                    Meaning::Ignore => "ignore",
+                };
+                word.to_owned()
+            }),
+            Column::Office => self.office(&raw).ok().map(|(id, _)| id.0),
+            Column::Service => self.service(&raw).ok().map(|id| id.0),
+            Column::Language => self.language(&raw).ok().map(|language| {
+                language.map_or("the office's language".to_owned(), |l| l.tag().to_owned())
+            }),
+            Column::Tz if word.is_empty() => Some("the source's or the office's zone".to_owned()),
+            Column::Tz => word.parse::<Tz>().ok().map(|zone| zone.name().to_owned()),
+            Column::Rescheduled | Column::ChangedBy => {
+                let linked = Self::linked(&raw, &BookingKey(String::new())).ok()?;
+                Some(match column {
+                    Column::Rescheduled if linked.rescheduled => "moved".to_owned(),
+                    Column::Rescheduled => "not moved".to_owned(),
+                    _ => format!("{:?}", linked.who).to_ascii_lowercase(),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The zone of an office of the directory.
+    pub(super) fn zone_of(&self, office: &OfficeId) -> Tz {
+        let office = self.directory.offices.get(office);
+        office.map_or(Tz::UTC, |office| office.zone)
+    }
+
+    /// The agency's own numbers and addresses, in small letters.
+    pub(super) fn own_addresses(&self) -> HashSet<String> {
+        let own = self.directory.offices.values().flat_map(|office| {
+            let lines = [&office.passport_line, &office.immigration_line];
+            let lines = lines.into_iter().flatten().filter_map(|line| {
+                let regions = Regions {
+                    default: &office.region,
+                    plausible: &[],
+                };
+                Phone::read(&line.phone, regions).ok()
+            });
+            let lines = lines.map(|phone| phone.expose().to_owned());
+            lines.chain(office.email.clone())
+        });
+        own.map(|address| address.to_ascii_lowercase()).collect()
+    }
+
+    /// An address on more bookings than this is not used.
+    pub(super) fn most_bookings_per_address(&self) -> Option<u32> {
+        self.words.most_bookings_per_address
+    }
+
+    /// Whether the row's day lies before the floor in every zone: old rows need not be understood.
+    pub(super) fn is_surely_past(&self, raw: &Raw, floor: Option<DateTime<Utc>>) -> bool {
+        let day = raw.text(Column::Start).ok().and_then(|text| text.get(..10));
+        let day = day.and_then(|day| NaiveDate::from_str(day).ok());
+        let bound = floor.and_then(|floor| floor.date_naive().checked_sub_days(Days::new(1)));
+        matches!((day, bound), (Some(day), Some(bound)) if day < bound)
     }
 
     fn meaning(&self, raw: &Raw) -> Result<Meaning, Fault> {
@@ -226,6 +327,7 @@ pub(super) struct Filling<'a> {
     floor: Option<DateTime<Utc>>,
     snapshot: Snapshot,
     keys: HashSet<BookingKey>,
+    crowd: Option<Crowd>,
 }
 
 impl Filling<'_> {
@@ -236,7 +338,7 @@ impl Filling<'_> {
     /// could say which booking is gone.
     pub(super) fn take(&mut self, raw: &Raw) -> Result<(), SourceError> {
         let key = self.key(raw)?;
-        if self.is_surely_past(raw) {
+        if self.mapping.is_surely_past(raw, self.floor) {
             return Ok(());
         }
         match Mapping::linked(raw, &key) {
@@ -260,8 +362,19 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// The snapshot, after the statement's last row.
-    pub(super) fn end(self) -> Snapshot {
+    /// How many values were not understood so far.
+    pub(super) fn faults(&self) -> usize {
+        self.snapshot.faults.len()
+    }
+
+    /// The snapshot, after the last row.
+    pub(super) fn end(mut self) -> Snapshot {
+        if let Some(crowd) = &self.crowd {
+            let rows = self.snapshot.rows.iter_mut();
+            for recipient in rows.flat_map(|row| &mut row.recipients) {
+                crowd.thin(&mut recipient.contact);
+            }
+        }
         self.snapshot
     }
 
@@ -273,6 +386,12 @@ impl Filling<'_> {
         match self.mapping.appointment(&key, raw, standing, language) {
             Ok(row) if self.floor.is_some_and(|floor| row.state.start < floor) => {}
             Ok(row) => {
+                if let Some(crowd) = &mut self.crowd
+                    && standing == Standing::Active
+                {
+                    let contacts = row.recipients.iter().map(|recipient| &recipient.contact);
+                    contacts.for_each(|contact| crowd.count(contact));
+                }
                 self.snapshot.rows.push(row);
                 self.snapshot.faults.extend(fault);
             }
@@ -306,15 +425,5 @@ impl Filling<'_> {
                 "id {key} comes twice; a join may multiply the rows of a booking"
             )))
         }
-    }
-
-    /// Whether the row's day lies before the floor in every zone: old rows need not be understood.
-    fn is_surely_past(&self, raw: &Raw) -> bool {
-        let day = raw.text(Column::Start).ok().and_then(|text| text.get(..10));
-        let day = day.and_then(|day| NaiveDate::from_str(day).ok());
-        let bound = self
-            .floor
-            .and_then(|floor| floor.date_naive().checked_sub_days(Days::new(1)));
-        matches!((day, bound), (Some(day), Some(bound)) if day < bound)
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::appointment::BookingKey;
 use crate::source::RowFault;
 
 /// A column that means something to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Column {
     Id,
     Status,
@@ -34,7 +34,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Id,
         Self::Status,
         Self::Start,
@@ -125,6 +125,15 @@ pub(super) struct Raw {
 pub(super) type Cell = Option<Result<String, ()>>;
 
 impl Raw {
+    /// A row of these columns, in this order.
+    pub(super) fn of(columns: &[Column], cells: Vec<Cell>) -> Self {
+        let mut raw = Self::default();
+        for (column, cell) in columns.iter().zip(cells) {
+            raw.set(*column, cell);
+        }
+        raw
+    }
+
     pub(super) fn set(&mut self, column: Column, cell: Cell) {
         self.cells[column as usize] = cell;
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use secrecy::SecretString;
 
-use super::sql;
+use super::{files, http, sql};
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::language::Language;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub waits: Waits,
     /// People are told what they did themselves.
     pub tell_own: bool,
+    /// What signs the requests that wake it; `None` takes none.
+    pub wake_secret: Option<SecretString>,
 }
 
 /// How a source is read, by kind.
@@ -30,14 +33,29 @@ pub struct Settings {
 pub enum Reads {
     /// By a SELECT.
     Sql(sql::Settings),
+    /// From CSV files in a folder.
+    Csv(files::Settings),
+    /// As JSON over HTTP.
+    Json(http::Settings),
 }
 
 impl Settings {
+    /// What rings when the source says that something changed, if it does.
+    #[must_use]
+    pub fn bell(&self) -> Option<sql::Bell> {
+        match &self.reads {
+            Reads::Sql(sql) => sql.bell(),
+            Reads::Csv(_) | Reads::Json(_) => None,
+        }
+    }
+
     /// The source's name.
     #[must_use]
     pub fn name(&self) -> &SourceName {
         match &self.reads {
             Reads::Sql(sql) => &sql.name,
+            Reads::Csv(files) => &files.name,
+            Reads::Json(http) => &http.name,
         }
     }
 }
@@ -59,6 +77,8 @@ pub struct Words {
     pub services: BTreeMap<String, ServiceId>,
     /// Office words; identifiers of the directory need no entry.
     pub offices: BTreeMap<String, OfficeId>,
+    /// An address on more bookings than this is nobody's own, and is not used; `None` uses all.
+    pub most_bookings_per_address: Option<u32>,
 }
 
 /// How a source writes the start of a booking.

@@ -5,6 +5,7 @@
 //! reads them all and no driver guesses at types. The connection cannot write. A snapshot is one
 //! statement in one read transaction that ran to its end, or it is an error.
 
+mod bell;
 mod link;
 mod place;
 mod reader;
@@ -15,9 +16,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::mapping::Mapping;
-use super::{Look, Snapshot, Source, SourceError, Words};
+use super::{Look, Snapshot, Source, SourceError, Survey, Words};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::directory::Directory;
+pub use bell::Bell;
 pub use place::{Address, AddressFault, Place};
 use reader::Reader;
 
@@ -39,10 +41,26 @@ pub struct Settings {
     /// (`2021-03-15`) a little before the present, to be compared as text. Rows that pass it although
     /// they are past are dropped after reading.
     pub floor: Option<String>,
+    /// The channel on which a PostgreSQL database says that something changed.
+    pub listen: Option<String>,
     /// What its values mean.
     pub words: Words,
     /// No statement may take longer ([`STATEMENT_TIMEOUT`]).
     pub statement_timeout: Duration,
+}
+
+impl Settings {
+    /// What rings when the database says that something changed, if it does.
+    #[must_use]
+    pub fn bell(&self) -> Option<Bell> {
+        match (&self.place, &self.listen) {
+            (Place::Postgres(address), Some(channel)) => {
+                let (name, address) = (self.name.clone(), address.clone());
+                Some(Bell::new(name, address, channel.clone()))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A source that reads a SQL database.
@@ -79,6 +97,17 @@ impl SqlSource {
             },
             None => Reader::open(&self.settings).await,
         }
+    }
+
+    /// What one read of the future holds, counted; nothing is concluded from it.
+    ///
+    /// # Errors
+    /// As for a snapshot, except that rows which cannot be understood are counted.
+    pub async fn survey(&mut self, floor: DateTime<Utc>) -> Result<Survey, SourceError> {
+        let mut reader = self.reader().await?;
+        let survey = reader.survey(&self.mapping, floor).await?;
+        self.reader = Some(reader);
+        Ok(survey)
     }
 
     /// What the account that reads may write to, in words: it should be able to read only. Nothing

@@ -22,6 +22,7 @@ mod interop_kannel;
 mod interop_postfix;
 mod journeys;
 mod lmtp;
+mod looking;
 mod pages;
 mod sabotage;
 mod sandbox;

@@ -170,6 +170,7 @@ pub(crate) fn source_settings(sandbox: &Sandbox) -> Settings {
         place: Place::Sqlite(sandbox.register.path().to_owned()),
         query: word("query"),
         floor: Some(word("floor")),
+        listen: None,
         words: Words {
             start: StartFormat::Utc,
             naive_zone: None,
@@ -181,6 +182,7 @@ pub(crate) fn source_settings(sandbox: &Sandbox) -> Settings {
                 .collect(),
             services: BTreeMap::new(),
             offices: BTreeMap::new(),
+            most_bookings_per_address: None,
         },
         statement_timeout: STATEMENT_TIMEOUT,
     }

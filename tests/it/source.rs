@@ -1,6 +1,8 @@
 //! The SQL source on real SQLite files and real servers: what a row means, what makes a read
 //! worthless, and that no change is lost between two looks.
 
+mod dropped;
+mod json;
 mod meaning;
 mod postgres;
 mod reading;

@@ -74,6 +74,8 @@ async fn sources(config: &Config, directory: &Arc<Directory>, known: &[&Finding]
                 Place::Sqlite(_) => "path",
                 Place::Postgres(_) | Place::Mysql(_) => "url",
             },
+            Reads::Csv(_) => "path",
+            Reads::Json(_) => "url",
         };
         let (key, problem, help, not_there) = match rehearse_source(settings, Arc::clone(directory))
             .await

@@ -66,7 +66,12 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             awaiting,
             by_person,
         };
-        Ok((diff(&marks.marks, appointments, &unreadable), read))
+        let mut diff = diff(&marks.marks, appointments, &unreadable);
+        if snapshot.partial {
+            diff.newly_absent.clear();
+            diff.missing.clear();
+        }
+        Ok((diff, read))
     }
 
     /// What a list names is cancelled by the agency, whatever the source shows of it.

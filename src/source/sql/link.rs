@@ -60,6 +60,12 @@ pub(super) trait Link: Send + Sync {
         take: Take<'a>,
     ) -> Step<'a, ()>;
 
+    /// The server's clock, in seconds since 1970; `None` where there is no server.
+    fn now(&mut self) -> Step<'_, Option<i64>>;
+
+    /// How the engine would run a statement, in its own words, a line for each step.
+    fn explain(&mut self, sql: String) -> Step<'_, Vec<String>>;
+
     /// What this account may write to, in words, though its session cannot.
     fn may_write(&mut self) -> Step<'_, Option<String>>;
 }

@@ -9,9 +9,11 @@ use chrono::{DateTime, Days, Utc};
 
 use super::link::{self, Link, Named};
 use super::{Look, Settings, Snapshot, SourceError};
+use crate::clock::{Clock, Mono};
 use crate::domain::appointment::BookingKey;
 use crate::source::mapping::{Filling, Mapping};
 use crate::source::row::{Cell, Column, Raw};
+use crate::source::survey::{Survey, Surveyor};
 
 /// An open database with its wrapped queries.
 pub(super) struct Reader {
@@ -105,6 +107,46 @@ impl Reader {
         }
     }
 
+    /// What one read of the future holds, counted.
+    pub(super) async fn survey(
+        &mut self,
+        mapping: &Mapping,
+        floor: DateTime<Utc>,
+    ) -> Result<Survey, SourceError> {
+        let timeout = self.timeout;
+        match tokio::time::timeout(timeout, self.count_future(mapping, floor)).await {
+            Ok(survey) => survey,
+            Err(_) => Err(self.late()),
+        }
+    }
+
+    async fn count_future(
+        &mut self,
+        mapping: &Mapping,
+        floor: DateTime<Utc>,
+    ) -> Result<Survey, SourceError> {
+        let server = self.link.now().await?;
+        let ahead = server.map(|server| server - Clock::system().now().timestamp());
+        let sql = self.future(floor);
+        let cost = self.link.explain(sql.clone()).await?;
+        let begun = Mono::now();
+        let columns = &self.columns;
+        let mut surveyor = Surveyor::new(mapping, columns, floor);
+        let mut take = |cells| {
+            surveyor.take(&Raw::of(columns, cells));
+            Ok(())
+        };
+        self.link.begin().await?;
+        self.link.rows(sql, columns.len(), &mut take).await?;
+        self.link.end().await?;
+        Ok(Survey {
+            clock_ahead_seconds: ahead,
+            cost,
+            read_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ..surveyor.end()
+        })
+    }
+
     /// The rows of these keys, wherever they stand in time.
     pub(super) async fn look_up(
         &mut self,
@@ -185,11 +227,7 @@ fn take(
     columns: &[Column],
     cells: Vec<Cell>,
 ) -> Result<(), SourceError> {
-    let mut raw = Raw::default();
-    for (column, cell) in columns.iter().zip(cells) {
-        raw.set(*column, cell);
-    }
-    filling.take(&raw)
+    filling.take(&Raw::of(columns, cells))
 }
 
 /// The day that the pushed-down condition compares with: a day early, since starts are written in

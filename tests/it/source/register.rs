@@ -136,6 +136,7 @@ impl Register {
             place: Place::Sqlite(self.path()),
             query: QUERY.to_owned(),
             floor: None,
+            listen: None,
             words: Words {
                 start: StartFormat::Naive,
                 naive_zone: None,
@@ -144,6 +145,7 @@ impl Register {
                 languages: languages.map(|(word, l)| (word.to_owned(), l)).into(),
                 services: [("Pass".to_owned(), "passport".into())].into(),
                 offices: [("Grønland".to_owned(), "gronland".into())].into(),
+                most_bookings_per_address: None,
             },
             statement_timeout: STATEMENT_TIMEOUT,
         }

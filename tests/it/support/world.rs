@@ -226,8 +226,10 @@ impl World {
 
     /// From now on it is read by another mapping.
     pub async fn map_otherwise(&mut self, change: impl FnOnce(&mut sql::Settings)) {
-        let Reads::Sql(sql) = &mut self.watched.reads;
-        change(sql);
+        match &mut self.watched.reads {
+            Reads::Sql(sql) => change(sql),
+            Reads::Csv(_) | Reads::Json(_) => panic!("no query maps this source"),
+        }
         self.restart().await;
     }
 
@@ -673,6 +675,7 @@ fn source(path: &Path) -> Settings {
         languages: BTreeMap::new(),
         services: BTreeMap::new(),
         offices: BTreeMap::new(),
+        most_bookings_per_address: None,
     };
     Settings {
         reads: Reads::Sql(sql::Settings {
@@ -682,11 +685,13 @@ fn source(path: &Path) -> Settings {
                 "SELECT id, status, start, office, service, phone, email, language FROM bookings"
                     .to_owned(),
             floor: None,
+            listen: None,
             words,
             statement_timeout: STATEMENT_TIMEOUT,
         }),
         every: Duration::from_secs(30),
         waits: Waits::default(),
         tell_own: false,
+        wake_secret: None,
     }
 }

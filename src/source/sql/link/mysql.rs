@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use sqlx::mysql::{MySql, MySqlConnection, MySqlDatabaseError};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, SqlSafeStr, Statement};
+use sqlx::mysql::{MySql, MySqlConnection, MySqlDatabaseError, MySqlRow};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row, SqlSafeStr, Statement};
 
 use super::{Link, Named, Step, Take, stream};
 use crate::source::SourceError;
@@ -186,6 +186,26 @@ impl Link for My {
         })
     }
 
+    fn now(&mut self) -> Step<'_, Option<i64>> {
+        Box::pin(async {
+            let now = sqlx::query_scalar("SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)");
+            let now: i64 = now
+                .fetch_one(&mut self.connection)
+                .await
+                .map_err(|error| explain(&self.named, &error))?;
+            Ok(Some(now))
+        })
+    }
+
+    fn explain(&mut self, sql: String) -> Step<'_, Vec<String>> {
+        Box::pin(async move {
+            let sql = AssertSqlSafe(format!("EXPLAIN {sql}"));
+            let rows = sqlx::query(sql).fetch_all(&mut self.connection).await;
+            let rows = rows.map_err(|error| explain(&self.named, &error))?;
+            Ok(rows.iter().map(step).collect())
+        })
+    }
+
     fn may_write(&mut self) -> Step<'_, Option<String>> {
         Box::pin(async {
             let grants = sqlx::query_scalar("SHOW GRANTS FOR CURRENT_USER()");
@@ -196,6 +216,23 @@ impl Link for My {
             Ok(grants.iter().find_map(|grant| harmful(grant)))
         })
     }
+}
+
+/// One step of a plan: the table, how it is entered, by which key, and how many rows it may take.
+fn step(row: &MySqlRow) -> String {
+    let text = |name: &str| row.try_get_unchecked::<Option<String>, _>(name);
+    let text = |name: &str| text(name).ok().flatten();
+    let rows = row.try_get_unchecked::<Option<i64>, _>("rows");
+    let mut said = text("table").unwrap_or_else(|| "(no table)".to_owned());
+    for (name, word) in [("type", " by "), ("key", " with ")] {
+        if let Some(value) = text(name) {
+            said.push_str(&format!("{word}{value}"));
+        }
+    }
+    if let Ok(Some(rows)) = rows {
+        said.push_str(&format!(", about {rows} rows"));
+    }
+    said
 }
 
 /// The part of a line of SHOW GRANTS that lets the account write: `GRANT a, b ON object TO ...`.

@@ -134,6 +134,25 @@ impl Link for Pg {
         Box::pin(stream::<Postgres>(rows, explain, width, take))
     }
 
+    fn now(&mut self) -> Step<'_, Option<i64>> {
+        Box::pin(async {
+            let now = sqlx::query_scalar("SELECT extract(epoch FROM clock_timestamp())::bigint");
+            let now: i64 = now
+                .fetch_one(&mut self.connection)
+                .await
+                .map_err(|error| explain(&self.named, &error))?;
+            Ok(Some(now))
+        })
+    }
+
+    fn explain(&mut self, sql: String) -> Step<'_, Vec<String>> {
+        Box::pin(async move {
+            let sql = AssertSqlSafe(format!("EXPLAIN {sql}"));
+            let plan = sqlx::query_scalar(sql).fetch_all(&mut self.connection);
+            plan.await.map_err(|error| explain(&self.named, &error))
+        })
+    }
+
     fn may_write(&mut self) -> Step<'_, Option<String>> {
         Box::pin(async {
             let table = sqlx::query_scalar(WRITABLE);

@@ -156,6 +156,21 @@ impl Link for Lite {
         Box::pin(stream::<Sqlite>(rows, explain, width, take))
     }
 
+    fn now(&mut self) -> Step<'_, Option<i64>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn explain(&mut self, sql: String) -> Step<'_, Vec<String>> {
+        Box::pin(async move {
+            let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql)
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(|error| explain(&self.named, &error))?;
+            Ok(rows.into_iter().map(|(.., detail)| detail).collect())
+        })
+    }
+
     fn may_write(&mut self) -> Step<'_, Option<String>> {
         // Who may write to a file is the operating system's matter; we opened it for reading only.
         Box::pin(async { Ok(None) })
