@@ -197,6 +197,14 @@ pub(super) fn rows(number: u64) -> String {
     }
 }
 
+/// "1 booking" or "2 000 bookings".
+pub(super) fn bookings(number: u64) -> String {
+    match number {
+        1 => "1 booking".to_owned(),
+        _ => format!("{} bookings", long(number)),
+    }
+}
+
 /// "1 person" or "2 000 people".
 pub(super) fn people(number: u32) -> String {
     match number {

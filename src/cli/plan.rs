@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::names::Names;
 use super::rehearse::{all, ending, tells};
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
+use crate::domain::contact::Address;
 use crate::domain::message::Channel;
 use crate::service::rehearsal::Rehearsed;
 use crate::store::{Entry, NewMessage, NewNotice};
@@ -131,7 +132,8 @@ fn person(entry: &Entry, notice: &NewNotice, names: &Names, now: DateTime<Utc>) 
         let line = format!("{} {}, {when}", channel(message), address(message));
         out::line(format_args!("  {:12} {line}", ""));
     }
-    let opened = notice.messages.len();
+    let last = notice.messages.iter().map(|message| message.rung).max();
+    let opened = last.map_or(0, |rung| usize::from(rung) + 1);
     let later: Vec<&str> = notice
         .ladder
         .channels()
@@ -162,7 +164,6 @@ fn channel(message: &NewMessage) -> String {
 
 /// Masked.
 fn address(message: &NewMessage) -> String {
-    use crate::domain::contact::Address;
     match &message.address {
         Address::Phone(phone) => format!("to {phone}"),
         Address::Email(email) => format!("to {email}"),

@@ -4,13 +4,14 @@
 //! Nothing is recorded and nothing is sent. Changes need not settle, and a row that is missing is
 //! looked up at once, so what is shown is what a few quiet minutes would come to.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::chance::Chance;
 use super::intake::{Intake, IntakeError, Watch};
-use super::{Pulse, Shared, ToldOnByChannel, Wakes};
+use super::{Pulse, Shared, ToldOnByChannel, Trust, Wakes};
 use crate::clock::Clock;
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::BrakeLimits;
@@ -22,7 +23,8 @@ use crate::domain::plan::Rules;
 use crate::domain::retry::RetryPolicy;
 use crate::source::{AnySource, RowFault, Settings};
 use crate::store::{
-    Entry, Known, Ledger, Marks, NewBatch, Record, Recorded, StoreResult, SweepLimits,
+    Entry, Known, Lease, LeaseAsk, Ledger, Marks, NewBatch, Page, Record, Recorded, StoreResult,
+    SweepLimits,
 };
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -60,7 +62,7 @@ pub struct Means {
 ///
 /// # Errors
 /// [`IntakeError`] when the source or the store cannot be read.
-pub async fn rehearse<L: Ledger>(
+pub async fn rehearse<L: Ledger + Clone + 'static>(
     means: Means,
     settings: Settings,
     ledger: L,
@@ -101,6 +103,7 @@ pub async fn rehearse<L: Ledger>(
 }
 
 fn shared(means: Means) -> Shared {
+    let (rung_time, quiet_reserve) = (means.rules.rung_time, means.rules.quiet_reserve);
     Shared {
         node: "rehearsal".to_owned(),
         clock: Clock::system(),
@@ -117,6 +120,10 @@ fn shared(means: Means) -> Shared {
         sweep: SweepLimits {
             batch: 1,
             parked: std::time::Duration::ZERO,
+            canary_wait: std::time::Duration::ZERO,
+            rung_time,
+            quiet_reserve,
+            tried_since: None,
         },
         told_on: ToldOnByChannel {
             sms: ToldOn::Delivered,
@@ -128,11 +135,13 @@ fn shared(means: Means) -> Shared {
         metrics: Metrics::default(),
         wakes: Wakes::default(),
         pulse: Pulse::default(),
+        trust: Trust::default(),
         look_again: std::time::Duration::from_secs(1),
     }
 }
 
 /// Reads through to a ledger, and keeps for itself what it is told to record.
+#[derive(Clone)]
 struct Rehearsing<L> {
     ledger: L,
     kept: Arc<Mutex<Vec<Record>>>,
@@ -152,12 +161,24 @@ impl<L: Ledger> Ledger for Rehearsing<L> {
         self.ledger.known(source, keys).await
     }
 
-    async fn released(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.ledger.released(limit).await
+    /// Nobody is kept from reading by somebody who only looks.
+    async fn lease(&self, ask: &LeaseAsk) -> StoreResult<Option<Lease>> {
+        Ok(Some(Lease {
+            fence: 0,
+            length: ask.length,
+        }))
     }
 
-    async fn climbable(&self, limit: u32) -> StoreResult<Vec<Known>> {
-        self.ledger.climbable(limit).await
+    async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
+        self.ledger.listed(source).await
+    }
+
+    async fn released(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.ledger.released(page).await
+    }
+
+    async fn climbable(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.ledger.climbable(page).await
     }
 
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {

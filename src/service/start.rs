@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +15,7 @@ use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
 use super::supervise::{self, Ended, Parts};
 use super::upkeep::Retention;
 use super::vital::Health;
-use super::waking::{self, Waking};
+use super::waking;
 use super::{Gateway, Pulse, Shared, ToldOnByChannel, Trust, Wakes, announce, beats};
 use crate::channel::email::{self, BounceAddress, Smtp};
 use crate::channel::sms::{Profile, ProfileFault, Sms};
@@ -26,7 +25,7 @@ use crate::domain::message::{Channel, ToldOn};
 use crate::domain::plan::Rules;
 use crate::inbound::http::{self, Limits};
 use crate::inbound::lmtp;
-use crate::inbound::{routes, wake};
+use crate::inbound::routes;
 use crate::service::intake::Watch;
 use crate::service::reports::Reports;
 use crate::source::sql::Bell;
@@ -122,7 +121,7 @@ pub async fn start<S: Store>(
     let gateways = gateways.map(|g| gateway(g, &base, margin));
     let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
     let sweep = sweep_limits(&settings.rules, settings.canary_wait);
-    let (bells, wake_secrets) = wake_ups(&settings.sources);
+    let (bells, wake_secrets) = waking::of(&settings.sources);
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
@@ -152,8 +151,7 @@ pub async fn start<S: Store>(
     let reports = Arc::new(reports);
     let health = Arc::new(Health::new(Arc::clone(&shared), store.clone()));
     let router = routes::health(health).merge(routes::reports(reports.clone()));
-    let waking = Arc::new(Waking::new(Arc::clone(&shared), wake_secrets));
-    let router = router.merge(wake::wakes(waking));
+    let router = router.merge(waking::router(&shared, wake_secrets));
     let limits = limits(&settings.http, settings.drain_limit);
     let retention = Retention {
         schedule: settings.erase,
@@ -177,18 +175,6 @@ pub async fn start<S: Store>(
         mails,
         bells,
     })
-}
-
-/// What wakes sources before their time: databases that ring, and secrets that sign.
-fn wake_ups(
-    sources: &[source::Settings],
-) -> (Vec<(SourceName, Bell)>, BTreeMap<SourceName, SecretString>) {
-    let bells = sources.iter();
-    let bells = bells.filter_map(|source| Some((source.name().clone(), source.bell()?)));
-    let secrets = sources.iter();
-    let secrets =
-        secrets.filter_map(|source| Some((source.name().clone(), source.wake_secret.clone()?)));
-    (bells.collect(), secrets.collect())
 }
 
 /// Whether this source could be started: it is opened as [`start`] does, and closed again. The answer

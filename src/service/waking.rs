@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::clock::{Clock, Mono};
 use crate::domain::appointment::SourceName;
-use crate::inbound::wake::{Ring, Rung, WakeDesk};
+use crate::inbound::wake::{self, Ring, Rung, WakeDesk};
+use crate::source::Settings;
 use crate::source::sql::Bell;
 
 /// A request that is older, or from further in the future, is not believed, in seconds.
@@ -32,7 +34,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Judges the wake-ups that come by HTTP.
 pub struct Waking {
     shared: Arc<Shared>,
-    secrets: BTreeMap<SourceName, SecretString>,
+    secrets: Secrets,
     /// The system's clock: signatures are made now, whatever day the daemon lives in.
     clock: Clock,
     heard: Mutex<BTreeMap<SourceName, Heard>>,
@@ -48,7 +50,7 @@ struct Heard {
 impl Waking {
     /// Judges by these secrets; a source without one takes no wake-ups.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, secrets: BTreeMap<SourceName, SecretString>) -> Self {
+    pub fn new(shared: Arc<Shared>, secrets: Secrets) -> Self {
         Self {
             shared,
             secrets,
@@ -140,6 +142,24 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).ok();
     digits.chunks_exact(2).map(byte).collect()
 }
+
+/// What wakes sources before their time: databases that ring, and secrets that sign.
+pub(super) fn of(sources: &[Settings]) -> (Vec<(SourceName, Bell)>, Secrets) {
+    let bells = sources.iter();
+    let bells = bells.filter_map(|source| Some((source.name().clone(), source.bell()?)));
+    let secrets = sources.iter();
+    let secrets =
+        secrets.filter_map(|source| Some((source.name().clone(), source.wake_secret.clone()?)));
+    (bells.collect(), secrets.collect())
+}
+
+/// The routes by which signed requests come.
+pub(super) fn router(shared: &Arc<Shared>, secrets: Secrets) -> Router {
+    wake::wakes(Arc::new(Waking::new(Arc::clone(shared), secrets)))
+}
+
+/// What signs the requests of each source.
+pub type Secrets = BTreeMap<SourceName, SecretString>;
 
 /// Wakes a source whenever its database says something, until `stop`.
 pub(super) async fn listen(

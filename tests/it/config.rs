@@ -415,11 +415,10 @@ fn every_key_without_a_default_has_a_stand_in() {
         keys,
         [
             "source.0.name",
-            "source.0.query",
             "source.0.start",
             "source.0.region",
             "source.0.status",
-            "source.0.kind",
+            "source.0.query",
             "gateway.x.channel",
             "rule.0.when",
             "rule.0.purpose",

@@ -9,10 +9,11 @@ use varsel::telemetry::Metrics;
 
 use crate::support::house::{House, code, stdout};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "docs/CONNECT.md",
     "docs/OPERATIONS.md",
     "docs/SOURCES.md",
     "docs/STATES.md",

@@ -15,6 +15,7 @@ mod contact_changes;
 mod crashes;
 mod database_stops;
 mod delivery_reports;
+mod dropped_files;
 mod easyappointments;
 mod expired;
 mod gateway_down_and_back;

@@ -10,6 +10,7 @@
 mod architecture;
 mod cli;
 mod config;
+mod connecting;
 mod coverage;
 mod deploy;
 mod documents;
@@ -33,3 +34,4 @@ mod store_contract;
 mod support;
 mod templates;
 mod terminal;
+mod waking;

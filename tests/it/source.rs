@@ -1,4 +1,4 @@
-//! The SQL source on real SQLite files and real servers: what a row means, what makes a read
+//! The sources on real files, folders, sockets and servers: what a row means, what makes a read
 //! worthless, and that no change is lost between two looks.
 
 mod dropped;

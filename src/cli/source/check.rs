@@ -8,7 +8,7 @@ use super::Options;
 use super::survey::{as_json, show};
 use crate::cli::rehearse::{ending, sources};
 use crate::cli::{Everywhere, Exit, Failure, out};
-use crate::source::survey::{Survey, Suspicion};
+use crate::source::survey::{Survey, Suspicion, Suspicious};
 use crate::source::{AnySource, Settings};
 
 /// More than this share of the bookings outside the day's hours is no accident.
@@ -115,18 +115,8 @@ fn remarks(survey: &Survey, writes: Option<&str>) -> Vec<Remark> {
             format!("{people} people can only be phoned or not reached at all"),
         );
     }
-    for address in &survey.suspicious {
-        let on = format!(
-            "{} on {} bookings",
-            address.address,
-            out::long(address.bookings)
-        );
-        match address.why {
-            Suspicion::Crowded => remark(false, format!("{on}: nobody's own, not used")),
-            Suspicion::Own => remark(false, format!("{on}: the agency's own")),
-            Suspicion::Dummy => remark(false, format!("{on}: typed to fill the field?")),
-            Suspicion::Shared => {}
-        }
+    for text in survey.suspicious.iter().filter_map(said) {
+        remark(false, text);
     }
     if let Some(ahead) = survey.clock_ahead_seconds
         && ahead.unsigned_abs() > CLOCKS_DIFFER_SECONDS
@@ -146,6 +136,18 @@ fn remarks(survey: &Survey, writes: Option<&str>) -> Vec<Remark> {
     }
     remarks.sort_by_key(|remark| !remark.wrong);
     remarks
+}
+
+/// What is said of an address that may not be one person's own.
+fn said(address: &Suspicious) -> Option<String> {
+    let why = match address.why {
+        Suspicion::Crowded => "nobody's own, not used",
+        Suspicion::Own => "the agency's own",
+        Suspicion::Dummy => "typed to fill the field?",
+        Suspicion::Shared => return None,
+    };
+    let bookings = out::bookings(address.bookings);
+    Some(format!("{} on {bookings}: {why}", address.address))
 }
 
 fn outside_the_day(survey: &Survey) -> (u64, u64) {

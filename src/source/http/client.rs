@@ -1,6 +1,8 @@
 //! One question, one answer: within its time, not longer than its limit, from the address that was
 //! named and no other. The token goes nowhere else.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Response, StatusCode, redirect, retry};
@@ -9,6 +11,10 @@ use serde_json::Value;
 
 use super::{Settings, SourceError};
 use crate::domain::appointment::SourceName;
+
+/// A connection is used again for the next page, and not for the next look: by then the other side
+/// may be about to close it.
+const BETWEEN_PAGES: Duration = Duration::from_secs(2);
 
 /// An answer that was read to its end.
 pub(super) struct Answer {
@@ -38,6 +44,7 @@ impl Client {
             .no_proxy()
             .referer(false)
             .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(BETWEEN_PAGES)
             .timeout(settings.timeout);
         // A plain server needs no certificates, and a host without any must still be able to ask it.
         let builder = match settings.url.starts_with("http:") {

@@ -221,9 +221,14 @@ async fn a_booking_is_looked_up_by_its_own_address_or_in_the_whole_list() {
     system.hold(|held| assert!(held.asked.last().unwrap().ends_with("/appointments/A9")));
 }
 
+/// An answer after which nobody asks on the same connection again.
+fn alone(status: u16, headers: &str, body: &str) -> Vec<u8> {
+    answer(status, &format!("Connection: close\r\n{headers}"), body)
+}
+
 #[tokio::test]
 async fn whatever_is_not_a_whole_list_changes_nobodys_state() {
-    let server = HttpFault::start(Fault::Answer(answer(200, "", "{\"data\": []}"))).await;
+    let server = HttpFault::start(Fault::Close(alone(200, "", "{\"data\": []}"))).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), "hemmelig\n").unwrap();
     let base = server.url();
@@ -231,40 +236,36 @@ async fn whatever_is_not_a_whole_list_changes_nobodys_state() {
     let mut source = open(&folder, base, "max_body_bytes = 2000\n")
         .await
         .unwrap();
-    let whole = answer(200, "", "{\"data\": []}");
+    let whole = alone(200, "", "{\"data\": []}");
     let cut = whole[..whole.len() - 3].to_vec();
     let long = format!("{{\"data\": [\"{}\"]}}", "x".repeat(3000));
     for (fault, expected, is_mapping) in [
+        (Fault::Close(alone(401, "", "")), "is the token right", true),
         (
-            Fault::Answer(answer(401, "", "")),
-            "is the token right",
-            true,
-        ),
-        (
-            Fault::Answer(answer(404, "", "")),
+            Fault::Close(alone(404, "", "")),
             "is the address right",
             true,
         ),
         (
-            Fault::Answer(answer(302, "Location: http://127.0.0.1:9/\r\n", "")),
+            Fault::Close(alone(302, "Location: http://127.0.0.1:9/\r\n", "")),
             "redirects are not followed",
             true,
         ),
-        (Fault::Answer(answer(500, "", "")), "500", false),
-        (Fault::Answer(answer(429, "", "")), "429", false),
-        (Fault::Answer(answer(304, "", "")), "304", true),
+        (Fault::Close(alone(500, "", "")), "500", false),
+        (Fault::Close(alone(429, "", "")), "429", false),
+        (Fault::Close(alone(304, "", "")), "304", true),
         (
-            Fault::Answer(answer(200, "", "40 00 00 00")),
+            Fault::Close(alone(200, "", "\"40 00 00 00\"")),
             "no list at \"/data\"",
             true,
         ),
         (
-            Fault::Answer(answer(200, "", "<html>40 00 00 00")),
+            Fault::Close(alone(200, "", "<html>40 00 00 00")),
             "is no JSON",
             true,
         ),
         (
-            Fault::Answer(answer(200, "", &long)),
+            Fault::Close(alone(200, "", &long)),
             "longer than 2000 bytes",
             false,
         ),

@@ -121,3 +121,43 @@ async fn a_value_that_breaks_the_query_is_not_repeated() {
         "{said}"
     );
 }
+
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_database_that_notifies_rings_and_one_that_may_have_rings_too() {
+    let mut town = Town::new().await;
+    let settings = Settings {
+        listen: Some("bookings".to_owned()),
+        ..town.settings("varsel").await
+    };
+    let mut bell = settings.bell().unwrap();
+    let within = std::time::Duration::from_secs(30);
+    // What was said before we listened may have been about us.
+    tokio::time::timeout(within, bell.rung())
+        .await
+        .unwrap()
+        .unwrap();
+    town.run("SELECT pg_notify('other', ''); SELECT pg_notify('bookings', 'not read')")
+        .await;
+    tokio::time::timeout(within, bell.rung())
+        .await
+        .unwrap()
+        .unwrap();
+    // A link that is cut is entered again, and whoever enters looks.
+    town.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'varsel-bell' AND datname = current_database()",
+    )
+    .await;
+    let entered = async {
+        while bell.rung().await.is_err() {}
+        town.run("NOTIFY bookings").await;
+        bell.rung().await.unwrap();
+    };
+    tokio::time::timeout(within, entered).await.unwrap();
+    let silent = Settings {
+        listen: None,
+        ..settings
+    };
+    assert!(silent.bell().is_none());
+}

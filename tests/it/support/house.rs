@@ -1,8 +1,9 @@
 //! A folder with a whole configuration, and the binary run on it: what tests of the verbs and of the
 //! configuration share.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -95,6 +96,17 @@ impl House {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.with(arguments).output().unwrap()
+    }
+
+    /// Runs the daemon until it has written down what it read first, and kills it.
+    pub(crate) fn take_the_baseline(&self) {
+        let mut daemon = self.with(&["run"]).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(daemon.stderr.take().unwrap());
+        let mut lines = log.lines().map(Result::unwrap);
+        let came = lines.any(|line| line.contains("snapshot recorded"));
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        assert!(came, "the daemon ended before its baseline stood");
     }
 
     /// What was printed, with this folder's name taken out.
