@@ -2,6 +2,7 @@
 //!
 //! A channel never guesses, never retries by itself, and knows neither the store nor the source.
 
+pub mod duty;
 pub mod email;
 pub mod report_token;
 pub mod sms;

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::telemetry::{self, Detail, LogFormat};
 
 mod acting;
+mod alarm;
 mod bubble;
 mod call_list;
 mod check;
@@ -123,6 +124,9 @@ enum Verb {
     /// Show whom somebody must phone, and tick off who was told
     #[command(after_help = call_list::HELP)]
     CallList(call_list::Options),
+    /// List what somebody must be told of, or say that you know
+    #[command(subcommand, after_help = alarm::HELP)]
+    Alarm(alarm::Verb),
     /// Print the configuration
     #[command(subcommand)]
     Config(config::Verb),
@@ -200,6 +204,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
         Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
         Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),
+        Verb::Alarm(verb) => wait_for(alarm::perform(everywhere, &verb)),
         Verb::CallList(options) => wait_for(call_list::perform(everywhere, &options)),
     }
 }

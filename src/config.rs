@@ -24,6 +24,7 @@ use crate::service::settings::{GatewaySettings, HttpSettings, Settings};
 use crate::source::Settings as SourceSettings;
 use crate::store::{Place, postgres};
 
+mod alarm;
 mod check;
 pub mod directory;
 pub mod document;
@@ -166,6 +167,9 @@ impl Config {
                 .expect("the expression was read by the same parser"),
             retention: TimeDelta::days(file.upkeep.retention_days.into()),
             look_again: file.upkeep.every.0,
+            alarm_recipients: alarm::recipients(file),
+            alarm_pace: alarm::pace(file),
+            beat: alarm::beat(file),
             drain_limit: file.drain.limit.0,
         })
     }
@@ -380,6 +384,7 @@ fn resolve(file: &mut File, folder: &Path) {
     if let Some(LmtpPlace(lmtp::Place::Unix(path))) = &mut file.inbound.lmtp {
         resolve(path);
     }
+    file.alarms.beat_file.iter_mut().for_each(resolve);
     file.agency.directory.iter_mut().for_each(resolve);
     file.agency.templates.iter_mut().for_each(resolve);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");

@@ -9,6 +9,7 @@
 )]
 
 pub mod about;
+pub mod alarm;
 pub mod appointment;
 pub mod brake;
 pub mod calendar;

@@ -5,7 +5,7 @@
 //! points, so that a simulator can walk them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -24,12 +24,16 @@ use crate::telemetry::Metrics;
 use crate::template::Templates;
 
 use self::chance::Chance;
+use self::pauses::Pauses;
 
+pub mod alarms;
 pub mod announce;
+pub mod beat;
 pub mod beats;
 pub mod chance;
 pub mod dispatch;
 pub mod intake;
+pub mod pauses;
 pub mod rehearsal;
 pub mod replan;
 pub mod reports;
@@ -74,6 +78,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Wakes the lines.
     pub wakes: Wakes,
+    /// The gateways that are left alone.
+    pub pauses: Pauses,
     /// Shows that the lines move.
     pub pulse: Pulse,
     /// Until when this node may begin to send.
@@ -201,12 +207,14 @@ impl Wakes {
 #[derive(Debug)]
 pub struct Pulse {
     dispatch: std::sync::Mutex<Mono>,
+    rounds: std::sync::Mutex<BTreeMap<String, Mono>>,
 }
 
 impl Default for Pulse {
     fn default() -> Self {
         Self {
             dispatch: std::sync::Mutex::new(Mono::now()),
+            rounds: std::sync::Mutex::default(),
         }
     }
 }
@@ -223,10 +231,21 @@ impl Pulse {
         self.lock().elapsed()
     }
 
+    /// A line has gone round, and done what it is for.
+    pub fn round(&self, line: impl Into<String>) {
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        rounds.insert(line.into(), Mono::now());
+    }
+
+    /// Whether a line has gone round within this time.
+    #[must_use]
+    pub fn is_round(&self, line: &str, within: Duration) -> bool {
+        let rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        rounds.get(line).is_some_and(|at| at.elapsed() <= within)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Mono> {
-        self.dispatch
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,6 +8,7 @@
 //! Times named `now` or `at` are domain time. Leases and quarantine are measured on the database's
 //! own clock and never meet domain time.
 
+pub mod alarms;
 pub mod cluster;
 mod deeds;
 pub mod desk;
@@ -28,6 +29,7 @@ mod sqlite;
 mod tables;
 mod ticks;
 
+pub use self::alarms::Sighting;
 pub use self::cluster::Cluster;
 pub use self::desk::{
     Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, FirstOut, Gauges, HeldIn,

@@ -327,6 +327,23 @@ CREATE TABLE list_entry (
   PRIMARY KEY (source, key, list)
 );
 
+-- What somebody must be told of. node: who sees it; '' where every node sees the same. tell_at: told
+-- again from then on, until somebody has acknowledged it. Never personal data.
+CREATE TABLE alarm (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text NOT NULL,
+  subject text NOT NULL,
+  node text NOT NULL,
+  text text NOT NULL,
+  since bigint NOT NULL,
+  ended_at bigint,
+  told bigint NOT NULL DEFAULT 0,
+  tell_at bigint NOT NULL,
+  acked_at bigint,
+  acked_by text
+);
+CREATE UNIQUE INDEX alarm_standing ON alarm (kind, subject, node) WHERE ended_at IS NULL;
+
 -- One row per transition and per human act. request is the act's idempotency key.
 CREATE TABLE history (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

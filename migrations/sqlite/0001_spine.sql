@@ -326,6 +326,23 @@ CREATE TABLE list_entry (
   PRIMARY KEY (source, key, list)
 ) STRICT, WITHOUT ROWID;
 
+-- What somebody must be told of. node: who sees it; '' where every node sees the same. tell_at: told
+-- again from then on, until somebody has acknowledged it. Never personal data.
+CREATE TABLE alarm (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  node TEXT NOT NULL,
+  text TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  ended_at INTEGER,
+  told INTEGER NOT NULL DEFAULT 0,
+  tell_at INTEGER NOT NULL,
+  acked_at INTEGER,
+  acked_by TEXT
+) STRICT;
+CREATE UNIQUE INDEX alarm_standing ON alarm (kind, subject, node) WHERE ended_at IS NULL;
+
 -- One row per transition and per human act. request is the act's idempotency key.
 CREATE TABLE history (
   id INTEGER PRIMARY KEY,

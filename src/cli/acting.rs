@@ -112,6 +112,7 @@ impl From<ActError> for Failure {
                 "`varsel hold list` shows what is held"
             }
             ActError::NoList(_) => "`varsel list list` shows those that stand",
+            ActError::NoAlarm(_) => "`varsel alarm list` shows those that stand",
             ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
             ActError::NotOnCallList(_) => "`varsel call-list` shows who is",
             ActError::Store(_) => "",

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::alarm;
 use super::document::Document;
 use super::error::ConfigError;
 use super::file::File;
@@ -33,6 +34,7 @@ pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
     check.bounces_have_a_place(file);
     check.store_is_reached(file);
     source::check(file, &mut check);
+    alarm::check(file, &mut check);
     check.one_gateway_each(file);
     check.errors
 }

@@ -18,9 +18,11 @@ use crate::domain::message::Channel;
 use crate::domain::notice::{OnUnknown, Purpose};
 use crate::domain::plan::When;
 
+mod alarm;
 mod gateway;
 mod source;
 
+pub use alarm::{Alarm, Alarms, KindWord};
 pub use gateway::{Gateway, Mode, Timeouts, Tls};
 pub use source::{Csv, Encoding, Json, Paging, Scope, Source, SourceKind, Start, Status, Whole};
 
@@ -70,11 +72,16 @@ pub struct File {
     pub retry: Retry,
     /// What runs by the clock.
     pub upkeep: Upkeep,
+    /// When something is an alarm.
+    pub alarms: Alarms,
     /// How the daemon ends.
     pub drain: Drain,
     /// The sentences, in order; the first that fits is taken.
     #[serde(default)]
     pub rule: Vec<Rule>,
+    /// Who is told of alarms.
+    #[serde(default)]
+    pub alarm: Vec<Alarm>,
     /// The booking systems.
     #[serde(default)]
     pub source: Vec<Source>,

@@ -337,5 +337,7 @@ by_word!(
     channel_word: crate::domain::message::Channel = "a channel",
     when_word: crate::domain::plan::When = "a change that rules speak of",
     purpose_word: crate::domain::notice::Purpose = "a purpose",
+    alarm_kind_word: crate::domain::alarm::AlarmKind = "a kind of alarm",
+    severity_word: crate::domain::alarm::Severity = "an urgency",
     on_unknown_word: crate::domain::notice::OnUnknown = "an answer to an unknown outcome",
 );

@@ -36,6 +36,12 @@ const GATEWAY_PAUSE: Duration = Duration::from_secs(60);
 /// No message is handed over for less than this: gateways refuse a validity of nothing.
 const LEAST_VALIDITY: Duration = Duration::from_secs(60);
 
+/// What the line of a gateway is called.
+#[must_use]
+pub fn line(gateway: &str) -> String {
+    format!("dispatch {gateway}")
+}
+
 /// The line of one gateway.
 pub struct Dispatch<O> {
     shared: Arc<Shared>,
@@ -109,7 +115,10 @@ impl<O: Outbox> Dispatch<O> {
                 self.step(now).await
             };
             let pause = match step {
-                Ok(step) => self.pause_after(step).await,
+                Ok(step) => {
+                    self.shared.pulse.round(line(&self.gateway.name));
+                    self.pause_after(step).await
+                }
                 Err(error) => {
                     tracing::error!(
                         gateway = self.gateway.name,
@@ -312,6 +321,7 @@ impl<O: Outbox> Dispatch<O> {
         };
         if *pause {
             self.shared.metrics.gateway_paused(&self.gateway.name, true);
+            self.shared.pauses.pause(&self.gateway.name, cause);
             if !self.is_paused() {
                 tracing::error!(
                     gateway = self.gateway.name,
@@ -325,6 +335,7 @@ impl<O: Outbox> Dispatch<O> {
 
     fn trust_again(&mut self) {
         if self.paused_until.take().is_some() {
+            self.shared.pauses.end(&self.gateway.name);
             self.shared
                 .metrics
                 .gateway_paused(&self.gateway.name, false);

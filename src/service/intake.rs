@@ -52,6 +52,12 @@ pub struct Watch {
     pub tell_own: bool,
 }
 
+/// What the line of a source is called.
+#[must_use]
+pub fn line(source: &SourceName) -> String {
+    format!("intake {source}")
+}
+
 /// The line of one source.
 pub struct Intake<S, L> {
     shared: Arc<Shared>,
@@ -125,7 +131,10 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         while !stop.is_cancelled() {
             let now = self.shared.clock.now();
             match self.step(now).await {
-                Ok(step) => self.note(&step),
+                Ok(step) => {
+                    self.shared.pulse.round(line(self.source.name()));
+                    self.note(&step);
+                }
                 Err(error) => self.note_failure(&error),
             }
             tokio::select! {

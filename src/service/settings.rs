@@ -2,11 +2,13 @@
 //! here reads a file.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::Mode;
+use super::alarms::{Pace, Recipient};
 use super::schedule::Schedule;
 use crate::channel::email;
 use crate::channel::sms::{Profile, Secrets};
@@ -49,8 +51,25 @@ pub struct Settings {
     pub retention: TimeDelta,
     /// The longest any line sleeps before it looks by itself.
     pub look_again: Duration,
+    /// Who is told of alarms.
+    pub alarm_recipients: Vec<Recipient>,
+    /// How often alarms are looked at and told.
+    pub alarm_pace: Pace,
+    /// The dead man's beat.
+    pub beat: BeatSettings,
     /// How long a drain may take.
     pub drain_limit: Duration,
+}
+
+/// The dead man's beat. Without an address and a file there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeatSettings {
+    /// How often.
+    pub every: Duration,
+    /// The address that is asked for.
+    pub url: Option<String>,
+    /// The file that is touched.
+    pub file: Option<PathBuf>,
 }
 
 /// The HTTP server's settings.
@@ -98,4 +117,15 @@ pub enum Speaks {
     },
     /// SMTP.
     Email(Box<email::Settings>),
+}
+
+impl Speaks {
+    /// Whom e-mails that are our own come from; empty where it speaks no e-mail.
+    #[must_use]
+    pub fn sender(&self) -> String {
+        match self {
+            Self::Email(settings) => settings.envelope_from.clone(),
+            Self::Sms { .. } => String::new(),
+        }
+    }
 }

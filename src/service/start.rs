@@ -10,7 +10,10 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::{Duty, Way};
+use super::beat::Beat;
 use super::chance::Chance;
+use super::pauses::Pauses;
 use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
 use super::supervise::{self, Ended, Parts};
 use super::upkeep::Retention;
@@ -29,7 +32,7 @@ use crate::inbound::routes;
 use crate::service::intake::Watch;
 use crate::service::reports::Reports;
 use crate::source::sql::Bell;
-use crate::source::{self, AnySource, SourceError};
+use crate::source::{self, AnySource, Source, SourceError};
 use crate::store::{Store, StoreError, SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -48,6 +51,9 @@ pub enum StartError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The dead man's beat cannot be sent.
+    #[error("the beat cannot be sent: {0}; set [alarms] beat_url")]
+    Beat(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,7 +82,9 @@ impl StartError {
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Source(SourceError::Mapping { .. }) | Self::Gateway { .. } => true,
+            Self::Source(SourceError::Mapping { .. }) | Self::Gateway { .. } | Self::Beat(_) => {
+                true
+            }
             Self::Store(StoreError::Unfit(_)) => true,
             Self::Source(_)
             | Self::Store(_)
@@ -118,8 +126,21 @@ pub async fn start<S: Store>(
     let bounces = bounces(&settings.gateways);
     let margin = settings.quarantine_margin;
     let gateways = settings.gateways.into_iter();
-    let gateways = gateways.map(|g| gateway(g, &base, margin));
-    let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
+    let ways = gateways.map(|g| {
+        let from = g.speaks.sender();
+        let gateway = gateway(g, &base, margin)?;
+        Ok(Way { gateway, from })
+    });
+    let ways = ways.collect::<Result<Vec<_>, StartError>>()?;
+    let gateways: Vec<_> = ways.iter().map(|way| way.gateway.clone()).collect();
+    let duty = Duty {
+        recipients: settings.alarm_recipients,
+        ways,
+    };
+    let pace = settings.alarm_pace;
+    let read = sources.iter().map(|(source, ..)| source.name());
+    let beat = Beat::watched(&settings.beat, &gateways, read, pace.limits.stale_after);
+    let beat = beat.map_err(|error| StartError::Beat(error.to_string()))?;
     let sweep = sweep_limits(&settings.rules, settings.canary_wait);
     let (bells, wake_secrets) = waking::of(&settings.sources);
     let shared = Arc::new(Shared {
@@ -142,6 +163,7 @@ pub async fn start<S: Store>(
         report_secret: secrets.1,
         metrics: Metrics::default(),
         wakes: Wakes::default(),
+        pauses: Pauses::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
         look_again: settings.look_again,
@@ -163,6 +185,8 @@ pub async fn start<S: Store>(
         store,
         sources,
         gateways,
+        duty: (duty, pace),
+        beat,
         retention,
         drain_limit,
     };

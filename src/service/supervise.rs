@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::{Alarms, Duty, Pace};
 use super::announce;
+use super::beat::Beat;
 use super::beats;
 use super::dispatch::Dispatch;
 use super::intake::{Intake, Watch};
@@ -27,6 +29,10 @@ pub struct Parts<S, R> {
     pub sources: Vec<(R, Duration, Watch)>,
     /// The gateways.
     pub gateways: Vec<Gateway>,
+    /// Who is told of alarms, and how often.
+    pub duty: (Duty, Pace),
+    /// The dead man's beat, where somebody watches it.
+    pub beat: Option<Beat>,
     /// When personal data is erased.
     pub retention: Retention,
     /// How long a drain may take.
@@ -96,6 +102,8 @@ impl Lines {
             store,
             sources,
             gateways,
+            duty: (duty, pace),
+            beat,
             retention,
             ..
         } = parts;
@@ -113,6 +121,11 @@ impl Lines {
             store.clone(),
             self.stop.clone(),
         ));
+        let line = Alarms::new(Arc::clone(&shared), store.clone(), duty, pace);
+        self.start(line.run(self.stop.clone()));
+        if let Some(beat) = beat {
+            self.start(beat.run(Arc::clone(&shared), self.stop.clone()));
+        }
         self.start(Upkeep::new(shared, store, retention).run(self.stop.clone()));
     }
 

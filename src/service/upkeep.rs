@@ -20,6 +20,9 @@ use crate::store::{
 /// How many appointments one step climbs, releases or erases at most.
 const STEP_LIMIT: u32 = 500;
 
+/// What this line is called.
+pub const LINE: &str = "upkeep";
+
 /// The line of upkeep.
 pub struct Upkeep<S> {
     shared: Arc<Shared>,
@@ -84,7 +87,10 @@ impl<S: Ledger + Outbox> Upkeep<S> {
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let more = match self.step(self.shared.clock.now()).await {
-                Ok(step) => self.note(step),
+                Ok(step) => {
+                    self.shared.pulse.round(LINE);
+                    self.note(step)
+                }
                 Err(error) => {
                     tracing::error!("upkeep will be tried again: {error}");
                     false

@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::StoreResult;
+use chrono::{DateTime, Utc};
+
+use super::{Sighting, StoreResult};
+use crate::domain::alarm::{Alarm, AlarmId};
 
 /// What nodes tell each other, through the database alone.
 pub trait Cluster: Send + Sync {
@@ -22,6 +25,18 @@ pub trait Cluster: Send + Sync {
     /// # Errors
     /// As [`Cluster::join`]; then it must not begin to send any more.
     fn beat(&self, node: &str) -> impl Future<Output = StoreResult<Option<Duration>>> + Send;
+
+    /// Brings the alarms up to date with what a node sees, and gives out those that it shall tell
+    /// people of now: new ones, and old ones that nobody has acknowledged and that were not told for
+    /// a while. Each is given to one node.
+    fn raise(&self, sighting: &Sighting) -> impl Future<Output = StoreResult<Vec<Alarm>>> + Send;
+
+    /// Somebody was told of these alarms; they are given out again from `again` on.
+    fn alarms_told(
+        &self,
+        alarms: &[AlarmId],
+        again: DateTime<Utc>,
+    ) -> impl Future<Output = StoreResult<()>> + Send;
 
     /// Waits until another process has written something that may concern this one. It may miss one:
     /// whoever waits looks by itself, too. Where nobody can tell, it waits for ever.

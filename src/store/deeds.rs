@@ -28,7 +28,8 @@ impl Deed {
             | Self::Tick(_)
             | Self::AnsweringMachine(_)
             | Self::AddHold(_)
-            | Self::LiftHold(_) => None,
+            | Self::LiftHold(_)
+            | Self::AckAlarm(_) => None,
         }
     }
 
@@ -69,6 +70,7 @@ impl Deed {
                 let (kind, name) = on.words();
                 format!("hold {kind} {name}")
             }
+            Self::AckAlarm(alarm) => format!("acknowledge alarm a{}", alarm.0),
             Self::LiftHold(hold) => format!("lift hold h{}", hold.0),
             Self::AnsweringMachine(reference) => format!("answering machine {reference}"),
         }
@@ -89,7 +91,8 @@ impl Tables {
             | Deed::Tick(_)
             | Deed::AnsweringMachine(_)
             | Deed::AddHold(_)
-            | Deed::LiftHold(_) => return Ok(Acted { count: 0 }),
+            | Deed::LiftHold(_)
+            | Deed::AckAlarm(_) => return Ok(Acted { count: 0 }),
         };
         let people = self.as_seen(seen)?;
         let hand = Hand {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ledger::BatchId;
 use super::{HoldId, HoldOn, StandingHold, StoreError, StoreResult};
+use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, BookingState, SourceName};
 use crate::domain::brake::{Braked, Canary};
 use crate::domain::change::Change;
@@ -48,6 +49,16 @@ pub trait Desk: Send + Sync {
 
     /// The lists that stand, oldest first.
     fn lists(&self) -> impl Future<Output = StoreResult<Vec<StandingList>>> + Send;
+
+    /// The alarms that stand, oldest first.
+    fn alarms(&self) -> impl Future<Output = StoreResult<Vec<Alarm>>> + Send;
+
+    /// People not told whose `due_by` lies within this time from `now`.
+    fn untold(
+        &self,
+        now: DateTime<Utc>,
+        within: TimeDelta,
+    ) -> impl Future<Output = StoreResult<u32>> + Send;
 
     /// The batches held by the brake or being released, oldest first.
     fn batches(&self) -> impl Future<Output = StoreResult<Vec<Batch>>> + Send;
@@ -102,6 +113,8 @@ pub enum Deed {
     AnsweringMachine(Reference),
     /// Stops what this covers, now and to come; the count is that of the messages waiting now.
     AddHold(HoldOn),
+    /// Says that a person knows of an alarm: it is told no more.
+    AckAlarm(AlarmId),
     /// Lifts an operator's hold. It frees nothing that is held for another reason.
     LiftHold(HoldId),
 }
@@ -183,6 +196,9 @@ pub enum ActError {
     /// There is no such hold, or it was lifted.
     #[error("hold h{} does not stand", .0.0)]
     NoHold(HoldId),
+    /// There is no such alarm, or it has ended.
+    #[error("alarm a{} does not stand", .0.0)]
+    NoAlarm(AlarmId),
     /// There never was such a batch.
     #[error("there is no batch {}", .0.0)]
     NoBatch(BatchId),

@@ -4,6 +4,7 @@
 //! It is deterministic. Its own clock, on which leases are measured, stands still until it is
 //! told to move.
 
+mod alarms;
 pub mod audit;
 mod desk;
 mod disown;
@@ -27,9 +28,10 @@ use super::rows::{
 use super::tables::Tables;
 use super::{
     AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, NewList,
-    Outbox, Page, Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark,
-    StandingList, StoreResult, SweepLimits, Swept, Unresolved,
+    Outbox, Page, Record, Recorded, Report, ReportEffect, Settled, Settlement, Sighting,
+    SnapshotMark, StandingList, StoreResult, SweepLimits, Swept, Unresolved,
 };
+use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
 use crate::domain::closing::{Announced, ClosingId};
@@ -53,6 +55,8 @@ struct State {
     next_list: i64,
     next_attempt: i64,
     next_hold: i64,
+    alarms: Vec<alarms::AlarmRow>,
+    next_alarm: i64,
     db_now: DbTime,
     disowned: BTreeSet<(String, u32)>,
 }
@@ -451,6 +455,15 @@ impl Cluster for Model {
 
     async fn beat(&self, _node: &str) -> StoreResult<Option<Duration>> {
         Ok(None)
+    }
+
+    async fn raise(&self, sighting: &Sighting) -> StoreResult<Vec<Alarm>> {
+        Ok(self.state().raise(sighting))
+    }
+
+    async fn alarms_told(&self, told: &[AlarmId], again: DateTime<Utc>) -> StoreResult<()> {
+        self.state().alarms_told(told, again);
+        Ok(())
     }
 
     async fn woken(&self) {

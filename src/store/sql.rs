@@ -4,6 +4,7 @@
 //! loaded, saved and searched stands here, once, and what the rows mean in the modules beside this
 //! one. The statements are spelt for the engine at hand by [`conn`].
 
+mod alarms;
 mod cells;
 mod claims;
 mod conn;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub(super) use self::conn::Conn;
 use super::postgres::{self, Server};
@@ -33,9 +34,10 @@ use super::sqlite::File;
 use super::{
     Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Lease,
     LeaseAsk, Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect,
-    Settled, Settlement, StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits,
-    Swept, Tally, Unresolved,
+    Settled, Settlement, Sighting, StandingHold, StandingList, StoreError, StoreResult, Story,
+    SweepLimits, Swept, Tally, Unresolved,
 };
+use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
 use crate::domain::message::Channel;
@@ -307,6 +309,15 @@ impl Desk for Database {
         self.read(move |c| Box::pin(lists::lists(c))).await
     }
 
+    async fn alarms(&self) -> StoreResult<Vec<Alarm>> {
+        self.read(move |c| Box::pin(alarms::standing(c))).await
+    }
+
+    async fn untold(&self, now: DateTime<Utc>, within: TimeDelta) -> StoreResult<u32> {
+        self.read(move |c| Box::pin(desk::untold(c, now, within)))
+            .await
+    }
+
     async fn batches(&self) -> StoreResult<Vec<Batch>> {
         self.read(move |c| Box::pin(desk::batches(c))).await
     }
@@ -343,6 +354,15 @@ impl Cluster for Database {
                 Ok(Some(postgres::TRUST))
             }
         }
+    }
+
+    async fn raise(&self, sighting: &Sighting) -> StoreResult<Vec<Alarm>> {
+        self.write(sighting.clone()).await
+    }
+
+    async fn alarms_told(&self, told: &[AlarmId], again: DateTime<Utc>) -> StoreResult<()> {
+        let alarms = told.to_vec();
+        self.write(alarms::Told { alarms, again }).await
     }
 
     async fn woken(&self) {

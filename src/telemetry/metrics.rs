@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::domain::alarm::{AlarmKind, Concern};
 use crate::domain::appointment::SourceName;
 use crate::domain::message::Channel;
 
@@ -44,6 +45,11 @@ struct OfUnknown {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAlarm {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfGateway {
     gateway: String,
 }
@@ -65,6 +71,7 @@ pub struct Metrics {
     set_aside: Counter,
     unknowns: Family<OfUnknown, Counter>,
     paused: Family<OfGateway, Gauge>,
+    alarms: Family<OfAlarm, Gauge>,
     faults: Family<OfSource, Counter>,
 }
 
@@ -87,6 +94,7 @@ impl Default for Metrics {
             set_aside: Counter::default(),
             unknowns: Family::default(),
             paused: Family::default(),
+            alarms: Family::default(),
             faults: Family::default(),
             registry: Arc::default(),
         };
@@ -166,6 +174,11 @@ impl Metrics {
             "gateway_paused",
             "1 while a gateway is left alone because it refused us",
             self.paused.clone(),
+        );
+        registry.register(
+            "alarms",
+            "What somebody must be told of, by kind, as this node sees it",
+            self.alarms.clone(),
         );
         registry.register(
             "faults",
@@ -256,6 +269,16 @@ impl Metrics {
         self.paused.get_or_create(&labels).set(paused.into());
     }
 
+    /// What somebody must be told of now.
+    pub fn alarms(&self, concerns: &[Concern]) {
+        for kind in AlarmKind::ALL {
+            let count = concerns.iter().filter(|c| c.kind == *kind).count();
+            let labels = OfAlarm { kind: kind.word() };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.alarms.get_or_create(&labels).set(count);
+        }
+    }
+
     /// A read of a source, or a value in it, failed.
     pub fn fault(&self, source: &SourceName) {
         self.faults.get_or_create(&of(source)).inc();
@@ -298,6 +321,7 @@ mod tests {
         metrics.set_aside(4);
         metrics.resolved("known", 1);
         metrics.gateway_paused("sms", true);
+        metrics.alarms(&[]);
         let text = metrics.text();
         for line in [
             "varsel_untold_people{horizon=\"24h\"} 3",
@@ -314,6 +338,7 @@ mod tests {
             "varsel_set_aside_total 4",
             "varsel_unknowns_resolved_total{resolved=\"known\"} 1",
             "varsel_gateway_paused{gateway=\"sms\"} 1",
+            "varsel_alarms{kind=\"call_list\"} 0",
             "varsel_build_info{version=\"0.1.0\"} 1",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");

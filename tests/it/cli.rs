@@ -92,6 +92,8 @@ fn help_teaches_every_verb() {
         &["closing", "--help"],
         &["closing", "add", "--help"],
         &["closing", "end", "--help"],
+        &["alarm", "--help"],
+        &["alarm", "ack", "--help"],
         &["call-list", "--help"],
         &["call-list", "tick", "--help"],
         &["config", "--help"],

@@ -124,6 +124,7 @@ fn every_metric_that_operators_shall_watch_exists() {
     metrics.report(Channel::Email, "applied");
     metrics.resolved("known", 1);
     metrics.gateway_paused("sms", true);
+    metrics.alarms(&[]);
     let shown = metrics.text();
     let named: Vec<&str> = between(&operations, "`varsel_", "`").collect();
     assert!(

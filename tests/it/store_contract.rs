@@ -32,6 +32,7 @@ macro_rules! laws {
     };
 }
 
+mod alarms;
 mod canary;
 mod desk;
 mod differential;

@@ -1,8 +1,9 @@
 //! What people do and read at the model.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Model, State, most};
+use crate::domain::alarm::Alarm;
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::list::ListId;
 use crate::store::rows::HistoryRow;
@@ -46,6 +47,14 @@ impl Desk for Model {
             ..hold.clone()
         });
         Ok(holds.collect())
+    }
+
+    async fn alarms(&self) -> StoreResult<Vec<Alarm>> {
+        Ok(self.state().alarms())
+    }
+
+    async fn untold(&self, now: DateTime<Utc>, within: TimeDelta) -> StoreResult<u32> {
+        Ok(self.state().untold(now, within))
     }
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {
@@ -96,6 +105,7 @@ impl State {
             }
             Deed::AddList(list) => return Ok(self.add_list(act, list)),
             Deed::LiftList(id) => return self.lift_list(act, *id),
+            Deed::AckAlarm(id) => return self.acknowledge(act, *id),
             Deed::AddHold(on) => return self.add_hold(act, on),
             Deed::LiftHold(id) => {
                 let place = self.tables.holds.iter().position(|hold| hold.id == *id);

@@ -179,14 +179,18 @@ impl State {
         lines.map(line).collect()
     }
 
-    pub(super) fn gauges(&self, now: DateTime<Utc>) -> Gauges {
-        let until = now + TimeDelta::hours(24);
+    pub(super) fn untold(&self, now: DateTime<Utc>, within: TimeDelta) -> u32 {
+        let until = now + within;
         let untold = |notices: &&Vec<NoticeBrief>| {
             verdict::standing_notice(notices).is_some_and(|n| {
                 let near = n.due_by > now && n.due_by <= until;
                 near && !matches!(verdict::word(n, now), Word::Told | Word::LeftOut)
             })
         };
+        count(self.people().values().filter(untold).count())
+    }
+
+    pub(super) fn gauges(&self, now: DateTime<Utc>) -> Gauges {
         let waiting = self.tables.messages.values().filter(|m| {
             let notice = self.tables.notices.get(&m.notice);
             m.state == MessageState::Ready
@@ -202,7 +206,7 @@ impl State {
             Some((name.clone(), (now - at).as_seconds_f64()))
         });
         Gauges {
-            untold_people_24h: count(self.people().values().filter(untold).count()),
+            untold_people_24h: self.untold(now, TimeDelta::hours(24)),
             oldest_due_seconds: first.map_or(0.0, |first| (now - first).as_seconds_f64()),
             held_batches: count(held),
             operator_holds: count(self.tables.holds.len()),

@@ -62,6 +62,7 @@ impl Write for Act {
             Deed::EndClosing(id) => Err(ActError::NoClosing(*id)),
             Deed::AddList(list) => Ok(self.add_list(conn, list).await?),
             Deed::LiftList(id) => self.lift_list(conn, *id).await?,
+            Deed::AckAlarm(id) => self.acknowledge(conn, *id).await?,
             Deed::AddHold(on) => self.add_hold(conn, on).await?,
             Deed::LiftHold(id) => self.lift_hold(conn, *id).await?,
             Deed::Tick(reference) => self.on_call(conn, *reference, false).await?,
@@ -343,7 +344,7 @@ pub(super) async fn gauges(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResu
                  WHERE m.state = 'ready' AND m.channel = 'phone') AS person";
     let call_list_people = conn.query(sql).number().await?;
     let mut gauges = Gauges {
-        untold_people_24h: untold(conn, now).await?,
+        untold_people_24h: untold(conn, now, UNTOLD_HORIZON).await?,
         oldest_due_seconds: first.map_or(0.0, |first| seconds(now - first)),
         held_batches: u32::try_from(held_batches).unwrap_or(u32::MAX),
         call_list_people: u32::try_from(call_list_people).unwrap_or(u32::MAX),
@@ -364,8 +365,13 @@ fn seconds(length: TimeDelta) -> f64 {
     length.as_seconds_f64()
 }
 
-async fn untold(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResult<u32> {
-    let until = now + UNTOLD_HORIZON;
+/// How many people are not told whose deadline lies within this time from now.
+pub(super) async fn untold(
+    conn: &mut Conn<'_>,
+    now: DateTime<Utc>,
+    within: TimeDelta,
+) -> StoreResult<u32> {
+    let until = now + within;
     let sql = "SELECT DISTINCT appointment FROM notice WHERE due_by > $1 AND due_by <= $2";
     let query = conn.query(sql).bind(now.timestamp_millis());
     let query = query.bind(until.timestamp_millis());

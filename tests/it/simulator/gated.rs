@@ -7,14 +7,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use varsel::domain::alarm::{Alarm, AlarmId};
 use varsel::domain::appointment::{BookingKey, SourceName};
 use varsel::domain::closing::Announced;
 use varsel::domain::message::Channel;
 use varsel::store::model::Model;
 use varsel::store::{
     Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, Outbox, Page, Record,
-    Recorded, Report, ReportEffect, Settled, Settlement, StoreError, StoreResult, SweepLimits,
-    Swept, Unresolved,
+    Recorded, Report, ReportEffect, Settled, Settlement, Sighting, StoreError, StoreResult,
+    SweepLimits, Swept, Unresolved,
 };
 
 use super::gates::{Door, Point, Word};
@@ -243,6 +244,15 @@ impl Cluster for Gated {
     async fn beat(&self, node: &str) -> StoreResult<Option<Duration>> {
         self.model.beat(node).await
     }
+
+    async fn raise(&self, sighting: &Sighting) -> StoreResult<Vec<Alarm>> {
+        self.model.raise(sighting).await
+    }
+
+    async fn alarms_told(&self, told: &[AlarmId], again: DateTime<Utc>) -> StoreResult<()> {
+        self.model.alarms_told(told, again).await
+    }
+
     async fn woken(&self) {
         self.model.woken().await;
     }

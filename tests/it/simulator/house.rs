@@ -15,6 +15,7 @@ use varsel::domain::message::ToldOn;
 use varsel::domain::plan::Rules;
 use varsel::domain::retry::RetryPolicy;
 use varsel::service::chance::Chance;
+use varsel::service::pauses::Pauses;
 use varsel::service::schedule::Schedule;
 use varsel::service::upkeep::Retention;
 use varsel::service::{Pulse, Shared, ToldOnByChannel, Trust, Wakes};
@@ -110,6 +111,7 @@ pub(super) fn shared(node: &str, seed: u64, secret: [u8; 32]) -> Arc<Shared> {
         report_secret: secret,
         metrics: Metrics::default(),
         wakes: Wakes::default(),
+        pauses: Pauses::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
         look_again: Duration::from_secs(5),

@@ -32,6 +32,7 @@ use varsel::inbound::routes::{Delivery, ReportDesk, Taken};
 use varsel::service::chance::Chance;
 use varsel::service::dispatch::Dispatch;
 use varsel::service::intake::{Intake, IntakeStep, Watch};
+use varsel::service::pauses::Pauses;
 use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
 use varsel::service::supervise::Parts;
@@ -588,6 +589,7 @@ async fn shared(store: &Database, directory: Directory, dial: &'static Dial) -> 
         report_secret: store.secret("reports").await.unwrap(),
         metrics: Metrics::default(),
         wakes: Wakes::default(),
+        pauses: Pauses::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
         look_again: Duration::from_secs(1),
