@@ -19,6 +19,7 @@ use varsel::clock::Clock;
 use varsel::clock::simulated::Dial;
 use varsel::config::Config;
 use varsel::config::directory;
+use varsel::domain::alarm::AlarmLimits;
 use varsel::domain::appointment::SourceName;
 use varsel::domain::brake::BrakeLimits;
 use varsel::domain::closing::{Closing, ClosingKind, NextStep};
@@ -29,6 +30,7 @@ use varsel::domain::retry::RetryPolicy;
 use varsel::domain::settle::Waits;
 use varsel::domain::verdict;
 use varsel::inbound::routes::{Delivery, ReportDesk, Taken};
+use varsel::service::alarms::{Duty, Pace};
 use varsel::service::chance::Chance;
 use varsel::service::dispatch::Dispatch;
 use varsel::service::intake::{Intake, IntakeStep, Watch};
@@ -515,6 +517,16 @@ pub async fn sms_line(store: &Database, gateway: &Gateway) -> Dispatch<Database>
     Dispatch::new(shared_on(store).await, store.clone(), way)
 }
 
+/// Nobody is on duty in these worlds.
+const SELDOM: Pace = Pace {
+    every: Duration::from_secs(3600),
+    repeat: Duration::from_secs(3600),
+    limits: AlarmLimits {
+        untold_within: Duration::from_secs(3600),
+        stale_after: Duration::from_secs(3600),
+    },
+};
+
 /// A node over any store that reads nothing and hands SMS to `gateway`; it looks by itself so seldom.
 pub async fn sending_node(
     store: &Database,
@@ -529,6 +541,8 @@ pub async fn sending_node(
         store: store.clone(),
         sources: Vec::new(),
         gateways: vec![sms_way(gateway, Mode::Live, "")],
+        duty: (Duty::default(), SELDOM),
+        beat: None,
         retention: retention(),
         drain_limit: Duration::from_secs(20),
     }
