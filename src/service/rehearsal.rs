@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::chance::Chance;
 use super::intake::{Intake, IntakeError, Watch};
+use super::pauses::Pauses;
 use super::{Pulse, Shared, ToldOnByChannel, Trust, Wakes};
 use crate::clock::Clock;
 use crate::domain::appointment::{BookingKey, SourceName};
@@ -134,6 +135,7 @@ fn shared(means: Means) -> Shared {
         report_secret: [0; 32],
         metrics: Metrics::default(),
         wakes: Wakes::default(),
+        pauses: Pauses::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
         look_again: std::time::Duration::from_secs(1),
