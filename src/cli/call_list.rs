@@ -12,7 +12,7 @@ use super::{Everywhere, Exit, Failure, Reading, out};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::calendar;
-use crate::domain::directory::{Directory, OfficeId};
+use crate::domain::directory::{Directory, OfficeId, ServiceId};
 use crate::domain::reference::Reference;
 use crate::store::{Access, Call, Database, Deed, Desk};
 
@@ -144,6 +144,13 @@ impl Places<'_> {
         let names = self.directory.offices.get(office).map(|o| &o.name_full);
         let name = names.and_then(|names| names.get(En).or(names.get(Nb)));
         name.unwrap_or(&office.0)
+    }
+
+    fn service<'b>(&'b self, service: &'b ServiceId) -> &'b str {
+        use crate::domain::language::Language::{En, Nb};
+        let names = self.directory.services.get(service).map(|s| &s.name);
+        let name = names.and_then(|names| names.get(En).or(names.get(Nb)));
+        name.unwrap_or(&service.0)
     }
 
     /// "2021-03-17 08:20", in the office's own time.

@@ -48,7 +48,7 @@ fn row(call: &Call, places: &Places<'_>) -> [String; HEAD.len()] {
         places.minute(person.due_by, &old.office),
         places.minute(old.start, &old.office),
         places.name_of(&old.office).to_owned(),
-        person.service.0.clone(),
+        places.service(&person.service).to_owned(),
         person.purpose.word().to_owned(),
         when_moved(places.minute(new.start, &new.office)),
         when_moved(places.name_of(&new.office).to_owned()),

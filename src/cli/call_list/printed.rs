@@ -99,7 +99,7 @@ impl Printed<'_> {
     fn what(&self, call: &Call) -> String {
         let person = &call.person;
         let (old, new) = (&person.change.old, &person.change.new);
-        let service = &person.service;
+        let service = self.places.service(&person.service);
         let (old, new) = (self.booking(old), self.booking(new));
         match person.purpose {
             Purpose::Cancellation => format!("CANCELLED ({service}): {old}"),

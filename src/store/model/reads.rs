@@ -1,5 +1,6 @@
 //! What the model's rows say: marks, the tally, batches, stories and gauges.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -124,17 +125,21 @@ impl State {
 
     /// Up to three texts: of each purpose, channel and office the earliest.
     fn samples(&self, held: &[(MessageId, &MessageRow, &NoticeRow)]) -> Vec<Sample> {
-        let mut first = BTreeMap::new();
+        let mut kinds: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, m, n) in held.iter().filter(|(_, m, _)| m.channel != Channel::Phone) {
-            let kind = (n.purpose, m.channel, &n.office);
-            let earliest = first.entry(kind).or_insert((n.due_by, *id));
-            *earliest = (*earliest).min((n.due_by, *id));
+            let kind = kinds.entry((n.purpose, m.channel)).or_default();
+            kind.push((n.due_by, *id));
         }
-        let mut chosen: Vec<_> = first.into_iter().map(|(kind, at)| (at, kind.1)).collect();
+        let middle = |((_, channel), mut kind): ((_, Channel), Vec<(_, MessageId)>)| {
+            kind.sort_unstable();
+            let (_, id) = *kind.get(kind.len().div_ceil(2) - 1)?;
+            Some((Reverse(kind.len()), id, channel))
+        };
+        let mut chosen: Vec<_> = kinds.into_iter().filter_map(middle).collect();
         chosen.sort_unstable();
         let chosen = chosen.into_iter().take(3);
         chosen
-            .filter_map(|((_, id), channel)| {
+            .filter_map(|(_, id, channel)| {
                 let person = self.tables.message_people.get(&id)?;
                 Some(sample(channel, &person.body))
             })

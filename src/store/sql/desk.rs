@@ -27,7 +27,8 @@ use crate::store::{
     Sample, StoreResult, Story, StoryLine,
 };
 
-/// Texts of a batch that a person is shown.
+/// Texts of a batch that a person is shown: of each purpose and channel the one in the middle, what
+/// most people will read first. The earliest would be the exceptions, at short notice.
 const SAMPLES: u32 = 3;
 
 impl Write for Act {
@@ -208,14 +209,15 @@ async fn count_people(conn: &mut Conn<'_>, batch: &mut Batch) -> StoreResult<()>
 }
 
 async fn samples(conn: &mut Conn<'_>, batch: BatchId) -> StoreResult<Vec<Sample>> {
-    let sql = "SELECT purpose, channel, body FROM (
-                 SELECT n.purpose, m.channel, p.body, m.due_by, m.id, row_number() OVER (
-                   PARTITION BY n.purpose, m.channel, n.office ORDER BY m.due_by, m.id) AS place
+    let sql = "SELECT k.channel, p.body FROM (
+                 SELECT m.channel, m.id,
+                   row_number() OVER (PARTITION BY n.purpose, m.channel ORDER BY m.due_by, m.id) AS place,
+                   count(*) OVER (PARTITION BY n.purpose, m.channel) AS readers
                  FROM notice n JOIN message m ON m.notice = n.id
-                   JOIN message_person p ON p.message = m.id
                  WHERE n.batch = $1 AND m.state = 'held' AND m.reason = 'brake'
-                   AND m.channel <> 'phone') AS sample
-               WHERE place = 1 ORDER BY due_by, id LIMIT $2";
+                   AND m.channel <> 'phone') AS k
+               JOIN message_person p ON p.message = k.id
+               WHERE k.place = (k.readers + 1) / 2 ORDER BY k.readers DESC, k.id LIMIT $2";
     let query = conn.query(sql).bind(batch.0).bind(SAMPLES);
     let found = query.rows().await?;
     let text = |row| {

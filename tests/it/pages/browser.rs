@@ -129,6 +129,9 @@ async fn people_can_watch_and_act_in_a_browser() {
             .until("document.documentElement.scrollWidth <= window.innerWidth")
             .await;
         browser
+            .until("[...document.querySelectorAll('.scroll, details[open] > *')].every((one) => one.scrollWidth <= one.clientWidth)")
+            .await;
+        browser
             .until("[...document.querySelectorAll('input')].every((one) => one.scrollWidth <= one.clientWidth)")
             .await;
     }
@@ -151,6 +154,11 @@ async fn held_batch(browser: &Browser) {
         .run("document.querySelector('#batches details').open = true")
         .await;
     keep(browser, "sandbox-held.png").await;
+    browser.look(390, 844, "light").await;
+    browser
+        .until("[...document.querySelectorAll('details[open] > *')].every((one) => one.scrollWidth <= one.clientWidth)")
+        .await;
+    browser.look(PICTURE.0, PICTURE.1, "light").await;
 
     browser
         .run("document.activeElement.blur(); window.scrollTo(0, 0)")

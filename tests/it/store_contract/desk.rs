@@ -13,6 +13,7 @@ use super::fixtures::*;
 
 laws! {
     the_brake_holds_a_batch,
+    what_most_people_will_read_is_shown_first,
     a_release_names_what_was_seen,
     a_release_plans_anew_and_lets_go,
     a_climb_out_of_a_batch_that_is_being_released_may_leave,
@@ -51,7 +52,7 @@ async fn the_brake_holds_a_batch<S: Store>(store: S) {
     assert_eq!(batch.purposes[&Purpose::Cancellation], 3);
     let sample = Sample {
         channel: Channel::Sms,
-        content: "Timen din er avlyst. Ref 1.".to_owned(),
+        content: "Timen din er avlyst. Ref 2.".to_owned(),
     };
     assert_eq!(batch.samples, [sample]);
     assert_eq!(store.claim(&ask(Channel::Sms)).await.unwrap().len(), 0);
@@ -60,6 +61,25 @@ async fn the_brake_holds_a_batch<S: Store>(store: S) {
     assert_eq!((tally.waiting, tally.held), (3, 3));
     assert_eq!(store.released(page(10)).await.unwrap().len(), 0);
     assert_eq!(store.gauges(now()).await.unwrap().held_batches, 1);
+}
+
+async fn what_most_people_will_read_is_shown_first<S: Store>(store: S) {
+    baseline(&store, 4).await;
+    let by_email = |n| NewNotice {
+        messages: vec![message(n, 1)],
+        ..notice(n)
+    };
+    let notices = vec![
+        (1, by_email(1)),
+        (2, notice(2)),
+        (3, notice(3)),
+        (4, notice(4)),
+    ];
+    cancel_with(&store, notices, brake(4)).await;
+    let batch = store.batches().await.unwrap().remove(0);
+    let shown: Vec<_> = batch.samples.iter().map(|s| s.channel).collect();
+    assert_eq!(shown, [Channel::Sms, Channel::Email]);
+    assert_eq!(batch.samples[0].content, "Timen din er avlyst. Ref 3.");
 }
 
 async fn a_release_names_what_was_seen<S: Store>(store: S) {

@@ -6,6 +6,7 @@ use super::tally::{people_en, people_nb};
 use super::{office_name, time, time_en, unbroken};
 use crate::domain::brake::Braked;
 use crate::domain::directory::Directory;
+use crate::domain::message::Channel;
 use crate::sandbox::mail::readable;
 use crate::store::Batch;
 
@@ -24,7 +25,14 @@ pub(super) struct BatchView {
     why: &'static str,
     why_en: &'static str,
     offices: Vec<OfficeCount>,
-    samples: Vec<String>,
+    samples: Vec<SampleView>,
+}
+
+/// A message as a person would read it, drawn as what it is.
+#[derive(Serialize)]
+struct SampleView {
+    text: String,
+    is_email: bool,
 }
 
 #[derive(Serialize)]
@@ -89,7 +97,10 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
         samples: batch
             .samples
             .iter()
-            .map(|s| unbroken(&readable(s)))
+            .map(|sample| SampleView {
+                text: unbroken(&readable(sample)),
+                is_email: sample.channel == Channel::Email,
+            })
             .collect(),
     }
 }
