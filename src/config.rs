@@ -21,6 +21,7 @@ use crate::domain::retry::RetryPolicy;
 use crate::inbound::lmtp;
 use crate::service::schedule::Schedule;
 use crate::service::settings::{GatewaySettings, HttpSettings, Settings};
+use crate::service::upkeep::Retention;
 use crate::source::Settings as SourceSettings;
 use crate::store::{Place, postgres};
 
@@ -163,9 +164,11 @@ impl Config {
                 cap: file.retry.cap.0,
             },
             quarantine_margin: file.upkeep.quarantine_margin.0,
-            erase: Schedule::new(&file.upkeep.erase.0, file.agency.zone.0)
-                .expect("the expression was read by the same parser"),
-            retention: TimeDelta::days(file.upkeep.retention_days.into()),
+            retention: Retention {
+                schedule: Schedule::new(&file.upkeep.erase.0, file.agency.zone.0)
+                    .expect("the expression was read by the same parser"),
+                keep: TimeDelta::days(file.upkeep.retention_days.into()),
+            },
             look_again: file.upkeep.every.0,
             alarm_recipients: alarm::recipients(file),
             alarm_pace: alarm::pace(file),

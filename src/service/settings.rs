@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-
 use super::Mode;
 use super::alarms::{Pace, Recipient};
-use super::schedule::Schedule;
+use super::upkeep::Retention;
 use crate::channel::email;
 use crate::channel::sms::{Profile, Secrets};
 use crate::clock::Clock;
@@ -45,10 +43,8 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// Added to the longest send before an unknown may be resolved.
     pub quarantine_margin: Duration,
-    /// When personal data is erased.
-    pub erase: Schedule,
-    /// Personal data is erased so long after its notice ended.
-    pub retention: TimeDelta,
+    /// When personal data is erased, and how long it is kept.
+    pub retention: Retention,
     /// The longest any line sleeps before it looks by itself.
     pub look_again: Duration,
     /// Who is told of alarms.

@@ -16,7 +16,6 @@ use super::chance::Chance;
 use super::pauses::Pauses;
 use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
 use super::supervise::{self, Ended, Parts};
-use super::upkeep::Retention;
 use super::vital::Health;
 use super::waking;
 use super::{Gateway, Pulse, Shared, ToldOnByChannel, Trust, Wakes, announce, beats};
@@ -124,14 +123,7 @@ pub async fn start<S: Store>(
     let base = public_url(&settings.http, &listener);
     let profiles = profiles(&settings.gateways);
     let bounces = bounces(&settings.gateways);
-    let margin = settings.quarantine_margin;
-    let gateways = settings.gateways.into_iter();
-    let ways = gateways.map(|g| {
-        let from = g.speaks.sender();
-        let gateway = gateway(g, &base, margin)?;
-        Ok(Way { gateway, from })
-    });
-    let ways = ways.collect::<Result<Vec<_>, StartError>>()?;
+    let ways = ways(settings.gateways, &base, settings.quarantine_margin)?;
     let gateways: Vec<_> = ways.iter().map(|way| way.gateway.clone()).collect();
     let duty = Duty {
         recipients: settings.alarm_recipients,
@@ -141,23 +133,19 @@ pub async fn start<S: Store>(
     let read = sources.iter().map(|(source, ..)| source.name());
     let beat = Beat::watched(&settings.beat, &gateways, read, pace.limits.stale_after);
     let beat = beat.map_err(|error| StartError::Beat(error.to_string()))?;
-    let sweep = sweep_limits(&settings.rules, settings.canary_wait);
     let (bells, wake_secrets) = waking::of(&settings.sources);
+    let names = settings.sources.iter().map(|s| s.name().clone()).collect();
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
         chance: Chance::system(),
-        sources: settings
-            .sources
-            .into_iter()
-            .map(|source| source.name().clone())
-            .collect(),
+        sources: names,
         directory,
         templates,
+        sweep: sweep_limits(&settings.rules, settings.canary_wait),
         rules: settings.rules,
         brake: settings.brake,
         retry: settings.retry,
-        sweep,
         told_on,
         mail_secret: secrets.0,
         report_secret: secrets.1,
@@ -171,15 +159,10 @@ pub async fn start<S: Store>(
     beats::beat(&shared, &store).await?;
     let reports = Reports::new(Arc::clone(&shared), store.clone(), profiles, bounces);
     let reports = Arc::new(reports);
-    let health = Arc::new(Health::new(Arc::clone(&shared), store.clone()));
-    let router = routes::health(health).merge(routes::reports(reports.clone()));
-    let router = router.merge(waking::router(&shared, wake_secrets));
-    let limits = limits(&settings.http, settings.drain_limit);
-    let retention = Retention {
-        schedule: settings.erase,
-        keep: settings.retention,
-    };
-    let drain_limit = settings.drain_limit;
+    let health = Health::new(Arc::clone(&shared), store.clone());
+    let router = routes::health(Arc::new(health))
+        .merge(routes::reports(reports.clone()))
+        .merge(waking::router(&shared, wake_secrets));
     let parts = Parts {
         shared,
         store,
@@ -187,18 +170,32 @@ pub async fn start<S: Store>(
         gateways,
         duty: (duty, pace),
         beat,
-        retention,
-        drain_limit,
+        retention: settings.retention,
+        drain_limit: settings.drain_limit,
     };
     Ok(Service {
         parts,
         listener,
         router,
-        limits,
+        limits: limits(&settings.http, settings.drain_limit),
         reports,
         mails,
         bells,
     })
+}
+
+/// Every gateway, and what it sends from.
+fn ways(
+    gateways: Vec<GatewaySettings>,
+    base: &str,
+    margin: Duration,
+) -> Result<Vec<Way>, StartError> {
+    let way = |settings: GatewaySettings| {
+        let from = settings.speaks.sender();
+        let gateway = gateway(settings, base, margin)?;
+        Ok(Way { gateway, from })
+    };
+    gateways.into_iter().map(way).collect()
 }
 
 /// Whether this source could be started: it is opened as [`start`] does, and closed again. The answer

@@ -229,11 +229,10 @@ impl<'a> Surveyor<'a> {
         let hour = row.state.start.with_timezone(&zone).hour() as usize;
         let hours = self.survey.hours.entry(zone.name().to_owned());
         hours.or_insert([0; 24])[hour.min(23)] += 1;
-        let reached = row
-            .recipients
-            .iter()
-            .map(|recipient| self.count_contact(&recipient.contact));
-        let reached = reached.fold(false, |any, one| any || one);
+        let mut reached = false;
+        for recipient in &row.recipients {
+            reached |= self.count_contact(&recipient.contact);
+        }
         self.survey.unreachable += u64::from(!reached);
     }
 

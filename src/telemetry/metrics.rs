@@ -115,6 +115,12 @@ impl Metrics {
     fn register(&self, registry: &mut Registry) {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", version);
+        self.register_states(registry);
+        self.register_work(registry);
+    }
+
+    /// How things stand.
+    fn register_states(&self, registry: &mut Registry) {
         registry.register(
             "oldest_due_seconds",
             "How long the oldest message that may leave has been waiting",
@@ -146,6 +152,20 @@ impl Metrics {
             self.snapshot_age.clone(),
         );
         registry.register(
+            "gateway_paused",
+            "1 while a gateway is left alone because it refused us",
+            self.paused.clone(),
+        );
+        registry.register(
+            "alarms",
+            "What somebody must be told of, by kind, as this node sees it",
+            self.alarms.clone(),
+        );
+    }
+
+    /// What was done.
+    fn register_work(&self, registry: &mut Registry) {
+        registry.register(
             "messages",
             "Hand-overs by what they came to",
             self.messages.clone(),
@@ -169,16 +189,6 @@ impl Metrics {
             "unknowns_resolved",
             "Unknowns by how they were resolved",
             self.unknowns.clone(),
-        );
-        registry.register(
-            "gateway_paused",
-            "1 while a gateway is left alone because it refused us",
-            self.paused.clone(),
-        );
-        registry.register(
-            "alarms",
-            "What somebody must be told of, by kind, as this node sees it",
-            self.alarms.clone(),
         );
         registry.register(
             "faults",

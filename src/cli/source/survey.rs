@@ -101,8 +101,7 @@ fn hours(survey: &Survey) {
             .iter()
             .rposition(|count| *count > 0)
             .unwrap_or_default();
-        for hour in first..=last {
-            let count = hours[hour];
+        for (hour, count) in hours.iter().copied().enumerate().take(last + 1).skip(first) {
             let bar = (count * BAR).div_ceil(most);
             let bar = "█".repeat(usize::try_from(bar).unwrap_or_default());
             let name = if hour == first { "starts" } else { "" };
