@@ -19,6 +19,7 @@ mod call_list;
 mod check;
 mod closing;
 mod config;
+mod db;
 mod demo;
 mod exit;
 mod explain;
@@ -30,6 +31,7 @@ mod names;
 mod out;
 mod plan;
 mod preview;
+mod recover;
 mod rehearse;
 mod run;
 mod signals;
@@ -127,6 +129,12 @@ enum Verb {
     /// List what somebody must be told of, or say that you know
     #[command(subcommand, after_help = alarm::HELP)]
     Alarm(alarm::Verb),
+    /// Say why the store is locked, and resolve it
+    #[command(after_help = recover::HELP)]
+    Recover(recover::Options),
+    /// Migrate, verify or copy the store
+    #[command(subcommand, after_help = db::HELP)]
+    Db(db::Verb),
     /// Print the configuration
     #[command(subcommand)]
     Config(config::Verb),
@@ -206,6 +214,8 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),
         Verb::Alarm(verb) => wait_for(alarm::perform(everywhere, &verb)),
         Verb::CallList(options) => wait_for(call_list::perform(everywhere, &options)),
+        Verb::Db(verb) => wait_for(db::perform(everywhere, &verb)),
+        Verb::Recover(options) => wait_for(recover::perform(everywhere, &options)),
     }
 }
 

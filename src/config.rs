@@ -152,6 +152,7 @@ impl Config {
             node: file.node.name.clone(),
             clock,
             store: self.store()?,
+            journal: self.journal(),
             http: self.http(),
             lmtp: file.inbound.lmtp.as_ref().map(|place| place.0.clone()),
             sources,
@@ -206,6 +207,26 @@ impl Config {
         let password = SecretFile { path }.read()?;
         let address = address.with_password(password.expose_secret());
         Ok(Place::Postgres(Box::new(address)))
+    }
+
+    /// Where the newest attempts are remembered outside the store.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        let store = &self.file.store;
+        if let Some(path) = &store.journal {
+            return path.clone();
+        }
+        if store.url.is_none() {
+            let mut name = store.path.as_os_str().to_owned();
+            name.push(".attempts");
+            return name.into();
+        }
+        // systemd gives one folder, unless the unit names several; the first is ours.
+        let state = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+        match state.split(':').next().filter(|folder| !folder.is_empty()) {
+            Some(folder) => Path::new(folder).join("varsel.attempts"),
+            None => store.path.with_file_name("varsel.attempts"),
+        }
     }
 
     /// The settings of the HTTP server.
@@ -384,6 +405,7 @@ fn resolve(file: &mut File, folder: &Path) {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let resolve = |path: &mut PathBuf| *path = absolute.join(&*path);
     resolve(&mut file.store.path);
+    file.store.journal.iter_mut().for_each(resolve);
     if let Some(LmtpPlace(lmtp::Place::Unix(path))) = &mut file.inbound.lmtp {
         resolve(path);
     }

@@ -25,6 +25,7 @@ use crate::template::Templates;
 
 use self::chance::Chance;
 use self::pauses::Pauses;
+use self::sending::Sending;
 
 pub mod alarms;
 pub mod announce;
@@ -33,11 +34,13 @@ pub mod beats;
 pub mod chance;
 pub mod dispatch;
 pub mod intake;
+pub mod journal;
 pub mod pauses;
 pub mod rehearsal;
 pub mod replan;
 pub mod reports;
 pub mod schedule;
+pub mod sending;
 pub mod settings;
 pub mod start;
 pub mod supervise;
@@ -84,6 +87,8 @@ pub struct Shared {
     pub pulse: Pulse,
     /// Until when this node may begin to send.
     pub trust: Trust,
+    /// Whether anything may leave.
+    pub sending: Arc<Sending>,
     /// The longest any line sleeps before it looks by itself: wake-ups may get lost, and must never
     /// set the throughput.
     pub look_again: Duration,

@@ -10,6 +10,7 @@
 
 pub mod alarms;
 pub mod cluster;
+pub mod copying;
 mod deeds;
 pub mod desk;
 mod due;
@@ -21,6 +22,7 @@ pub mod outbox;
 pub mod postgres;
 mod reading;
 mod recording;
+mod recovering;
 mod reporting;
 mod rows;
 mod rungs;
@@ -30,10 +32,11 @@ mod tables;
 mod ticks;
 
 pub use self::alarms::Sighting;
-pub use self::cluster::Cluster;
+pub use self::cluster::{Cluster, Lock, Locked, Newest, Remembered, Standing};
 pub use self::desk::{
     Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, FirstOut, Gauges, HeldIn,
-    MustBePhoned, NewList, Sample, SeenBatch, StandingList, Story, StoryLine, Tally, ToPhone,
+    MustBePhoned, NewList, Recovery, Sample, SeenBatch, StandingList, Story, StoryLine, Tally,
+    ToPhone,
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{
@@ -44,7 +47,7 @@ pub use self::outbox::{
     AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settled, Settlement, SweepLimits,
     Swept, UnknownRule, Unresolved,
 };
-pub use self::sql::{Access, Database, Place};
+pub use self::sql::{Access, Breach, Database, Place, Schema};
 pub use crate::domain::outcome::ReportState;
 
 /// Why the store could not do what it was asked.

@@ -115,6 +115,7 @@ impl From<ActError> for Failure {
             ActError::NoAlarm(_) => "`varsel alarm list` shows those that stand",
             ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
             ActError::NotOnCallList(_) => "`varsel call-list` shows who is",
+            ActError::NotLocked => "there is nothing to recover",
             ActError::Store(_) => "",
         };
         match error {

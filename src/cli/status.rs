@@ -7,8 +7,8 @@ use serde_json::json;
 mod lists;
 
 use super::names::Names;
-use super::{Everywhere, Exit, Failure, Reading, moment, out};
-use crate::store::{Access, Batch, Database, Desk, Fault, MustBePhoned, Tally};
+use super::{Everywhere, Exit, Failure, Reading, moment, out, recover};
+use crate::store::{Access, Batch, Cluster, Database, Desk, Fault, Lock, MustBePhoned, Tally};
 pub(super) use lists::{fault_json, fault_line};
 
 pub(super) const HELP: &str = "\
@@ -34,13 +34,17 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
     let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let tally = store.tally(now).await?;
     let faults = store.faults().await?;
+    let locks = store.standing("", None).await?.locks;
     if everywhere.json {
         let all = store.must_be_phoned(now, u32::MAX).await?;
-        out::json(&as_json(&tally, &all, &faults));
+        out::json(&as_json(&tally, &all, &faults, &locks));
         return Ok(Exit::Done);
     }
     let batches = store.batches().await?;
     let first = store.must_be_phoned(now, lists::PEOPLE_NAMED).await?;
+    recover::lines(&locks, names.zone)
+        .into_iter()
+        .for_each(out::line);
     show(&tally);
     batches
         .iter()
@@ -52,12 +56,18 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
 }
 
 /// The tally's keys, for programs, and everybody who must be phoned.
-fn as_json(tally: &Tally, phoned: &MustBePhoned, faults: &[Fault]) -> serde_json::Value {
+fn as_json(
+    tally: &Tally,
+    phoned: &MustBePhoned,
+    faults: &[Fault],
+    locks: &[Lock],
+) -> serde_json::Value {
     let mut keys = short_json(tally);
     keys["held"] = json!(tally.held);
     keys["unknown"] = json!(tally.unknown);
     keys["possible_duplicates"] = json!(tally.possible_duplicates);
     keys["late"] = json!(tally.late);
+    keys["locks"] = recover::locks_json(locks);
     keys["to_phone"] = lists::phoned_json(phoned);
     keys["not_understood"] = faults.iter().map(fault_json).collect();
     keys
@@ -155,8 +165,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_json_has_the_tallys_keys_and_two_lists() {
-        let json = as_json(&Tally::default(), &MustBePhoned::default(), &[]);
+    fn the_json_has_the_tallys_keys_and_three_lists() {
+        let json = as_json(&Tally::default(), &MustBePhoned::default(), &[], &[]);
         let keys: Vec<&str> = json
             .as_object()
             .unwrap()
@@ -175,6 +185,7 @@ mod tests {
             "unknown",
             "possible_duplicates",
             "late",
+            "locks",
             "to_phone",
             "not_understood",
         ];

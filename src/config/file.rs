@@ -120,6 +120,10 @@ pub struct Store {
     /// A PostgreSQL database instead of that file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Where the newest attempts are remembered outside the database; absent: beside the SQLite
+    /// file, or in the state directory that systemd gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<PathBuf>,
     /// The file with the database's password; absent: none is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,

@@ -77,6 +77,8 @@ pub enum Braked {
     ZeroRows,
     /// The mapping was changed: what differs may be the mapping's doing.
     MappingChanged,
+    /// An older state of the store was put back: what differs may have been told already.
+    Restored,
 }
 
 super::message::words!(Braked {
@@ -88,6 +90,7 @@ super::message::words!(Braked {
     UniformShift => "uniform_shift",
     ZeroRows => "zero_rows",
     MappingChanged => "mapping_changed",
+    Restored => "restored",
 });
 
 impl Braked {

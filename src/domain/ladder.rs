@@ -110,8 +110,11 @@ fn is_spent(message: &MessageBrief) -> bool {
         // What was withdrawn after an attempt is not opened again; its text is frozen.
         MessageState::Failed | MessageState::Undelivered | MessageState::Superseded => true,
         MessageState::Unconfirmed => !message.has_told(),
-        // Held after an unknown: it will not be repeated by itself.
-        MessageState::Held => message.reason == Some(Reason::Unknown),
+        // Held after an unknown, or because it takes its sender down: it will not be repeated by
+        // itself.
+        MessageState::Held => {
+            matches!(message.reason, Some(Reason::Unknown | Reason::Poison))
+        }
         MessageState::Ready
         | MessageState::Sending
         | MessageState::Accepted

@@ -1,5 +1,6 @@
-//! Says again and again that this node lives and has its name. A node that finds that another
-//! process has taken its name begins to send nothing more, and the daemon ends.
+//! Says again and again that this node lives and has its name, and looks whether the store is still
+//! the one that the node remembers. A node that finds that another process has taken its name begins
+//! to send nothing more, and the daemon ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(super) async fn beat_on<S: Cluster>(shared: Arc<Shared>, store: S) {
     }
 }
 
-/// Beats once.
+/// Beats once, and looks.
 ///
 /// # Errors
 /// When the store fails: the node may go on for as long as it was trusted before. With
@@ -34,10 +35,13 @@ pub(super) async fn beat_on<S: Cluster>(shared: Arc<Shared>, store: S) {
 pub(super) async fn beat<S: Cluster>(shared: &Shared, store: &S) -> StoreResult<()> {
     let asked = Mono::now();
     let answer = store.beat(&shared.node).await;
+    shared.sending.note("beats", &answer);
     match &answer {
         Ok(trust) => shared.trust.renew(asked, *trust),
         Err(StoreError::Taken(_)) => shared.trust.end(),
         Err(_) => {}
     }
-    answer.map(|_| ())
+    answer?;
+    let now = shared.clock.now();
+    shared.sending.look(store, &shared.node, now).await
 }

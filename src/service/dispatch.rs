@@ -5,6 +5,7 @@
 //! nothing new is claimed.
 
 mod asking;
+mod flight;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::asking::Asking;
+use self::flight::{hand_over, not_sent, settlement};
 use super::{Gateway, Shared};
-use crate::channel::report_token::{Named, token};
-use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
-use crate::domain::message::{Event, MessageId, Reason};
-use crate::domain::outcome::{AttemptFacts, Decision, Outcome, after_attempt};
+use crate::domain::message::{Event, MessageId};
+use crate::domain::outcome::Outcome;
 use crate::sabotage::{self, Guard};
 use crate::store::{Claim, ClaimAsk, Outbox, Settled, Settlement, StoreError};
 
@@ -32,9 +32,6 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a gateway is left alone after it refused us rather than a message (401, 403, 535).
 const GATEWAY_PAUSE: Duration = Duration::from_secs(60);
-
-/// No message is handed over for less than this: gateways refuse a validity of nothing.
-const LEAST_VALIDITY: Duration = Duration::from_secs(60);
 
 /// What the line of a gateway is called.
 #[must_use]
@@ -114,6 +111,7 @@ impl<O: Outbox> Dispatch<O> {
             } else {
                 self.step(now).await
             };
+            self.shared.sending.note(&self.gateway.name, &step);
             let pause = match step {
                 Ok(step) => {
                     self.shared.pulse.round(line(&self.gateway.name));
@@ -145,7 +143,7 @@ impl<O: Outbox> Dispatch<O> {
             false => self.ask().await?,
         };
         let room = self.room();
-        if room == 0 || self.is_paused() {
+        if room == 0 || self.is_paused() || self.shared.sending.may_send().is_err() {
             return Ok(DispatchStep {
                 settled,
                 claimed: 0,
@@ -163,6 +161,7 @@ impl<O: Outbox> Dispatch<O> {
             now,
             nonce: self.shared.chance.nonce(),
             unknowns: self.gateway.unknowns,
+            remembered: self.shared.sending.remembered(),
         };
         sabotage::point("dispatch.before_claim");
         let claims = self.claim(ask).await?;
@@ -173,6 +172,15 @@ impl<O: Outbox> Dispatch<O> {
         let start_before = lease_from
             .plus(self.gateway.lease)
             .minus(self.gateway.longest_send);
+        if let Err(problem) = self.shared.sending.claimed(&claims) {
+            self.give_back(&claims, &problem.to_string());
+            return Ok(DispatchStep {
+                settled,
+                claimed: 0,
+                asked,
+                idle: true,
+            });
+        }
         for claim in claims {
             self.fly(claim, start_before);
         }
@@ -182,6 +190,15 @@ impl<O: Outbox> Dispatch<O> {
             asked,
             idle: claimed < room as usize,
         })
+    }
+
+    /// What could not be remembered outside the store does not leave.
+    fn give_back(&mut self, claims: &[Claim], why: &str) {
+        let back = |claim: &Claim| {
+            settlement(&self.shared, &self.gateway, claim, not_sent(why.to_owned()))
+        };
+        let back: Vec<_> = claims.iter().map(back).collect();
+        self.landed.extend(back);
     }
 
     /// Writes what has come back and resolves what is in doubt, and claims nothing.
@@ -424,85 +441,9 @@ impl<O: Outbox> Dispatch<O> {
     }
 }
 
-async fn hand_over(
-    shared: &Shared,
-    gateway: &Gateway,
-    wire: &Semaphore,
-    claim: &Claim,
-    start_before: Mono,
-) -> Outcome {
-    if !gateway.mode.allows(&claim.address) {
-        return Outcome::Withheld(Reason::Trial);
-    }
-    let Ok(_permit) = wire.acquire().await else {
-        return not_sent("stopping".to_owned());
-    };
-    let left = (claim.not_after - shared.clock.now()).to_std();
-    let Some(left) = left.ok().filter(|left| !left.is_zero()) else {
-        return not_sent("it was useless before the wire was free".to_owned());
-    };
-    let validity = left.max(LEAST_VALIDITY);
-    let named = Named {
-        attempt: claim.attempt.0,
-        nonce: claim.nonce,
-    };
-    let outgoing = Outgoing {
-        address: claim.address.clone(),
-        body: Body(claim.body.clone()),
-        gateway_key: claim.gateway_key.clone(),
-        report_token: token(&shared.report_secret, named),
-        validity,
-        sender: claim.sender.clone(),
-        start_before: shared.trust.at_most(start_before),
-    };
-    // A hand-over that takes longer than its time is cut off: what it came to is not known.
-    let sent = tokio::time::timeout(gateway.longest_send, gateway.gate.send(&outgoing)).await;
-    sent.unwrap_or_else(|_| Outcome::Unknown {
-        cause: "no answer in time".into(),
-    })
-}
-
 /// What a dispatch without its guard makes of an outcome that could not be written.
 fn take_for_not_sent(settlement: &mut Settlement) {
     settlement.outcome = not_sent("its outcome could not be written".to_owned());
     settlement.decision.event = Event::NotSent;
     settlement.decision.not_before = None;
-}
-
-fn not_sent(cause: String) -> Outcome {
-    Outcome::NotSent {
-        cause,
-        retry_after: None,
-        pause: false,
-    }
-}
-
-fn settlement(shared: &Shared, gateway: &Gateway, claim: &Claim, outcome: Outcome) -> Settlement {
-    let outcome = match outcome {
-        Outcome::Unknown { cause } if sabotage::is_off(Guard::Unknown) => not_sent(cause),
-        outcome => outcome,
-    };
-    let now = shared.clock.now();
-    let facts = AttemptFacts {
-        now,
-        attempts: claim.attempts,
-        give_up_at: claim.give_up_at.min(claim.not_after),
-        report_within: gateway.report_within,
-        report_least: shared.rules.rung_time.least,
-        jitter: shared.chance.jitter(),
-    };
-    let decision = match outcome {
-        // Nothing takes over from what is useless: it is ready once more, and upkeep says that it
-        // expired.
-        Outcome::NotSent { .. } if claim.not_after <= now => Decision::of(Event::NotSent),
-        _ => after_attempt(&outcome, &facts, &shared.retry),
-    };
-    Settlement {
-        message: claim.message,
-        attempt: claim.attempt,
-        fence: claim.fence,
-        outcome,
-        decision,
-        at: now,
-    }
 }

@@ -153,6 +153,12 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
     /// # Errors
     /// [`IntakeError`]; nobody's state has changed, and the next step reads everything.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
+        if self.shared.sending.locked().is_some() {
+            // What was recorded by an older state of the store is not to be built upon yet.
+            self.source.forget();
+            self.unsettled = true;
+            return Ok(IntakeStep::default());
+        }
         let step = self.look(now).await;
         let again = step.as_ref().map_or(true, |s| {
             !self.settling.is_empty()
@@ -256,7 +262,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         let keys = diff.touched.iter().map(|row| row.key.clone());
         let keys: Vec<_> = keys.chain(lost.iter().cloned()).collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
-        if !remapped {
+        if remapped.is_none() {
             self.settle(now, &known, &read, &mut diff.touched, &mut lost);
         }
         let keys = diff.touched.iter().map(|row| row.key.clone());

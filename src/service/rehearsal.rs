@@ -138,6 +138,7 @@ fn shared(means: Means) -> Shared {
         pauses: Pauses::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
+        sending: Arc::default(),
         look_again: std::time::Duration::from_secs(1),
     }
 }

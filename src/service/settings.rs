@@ -25,6 +25,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Where the store is.
     pub store: Place,
+    /// Where the newest attempts are remembered outside the store.
+    pub journal: PathBuf,
     /// Where health, metrics and reports are served.
     pub http: HttpSettings,
     /// Where mails that come back are taken, if anywhere.

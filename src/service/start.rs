@@ -1,7 +1,8 @@
 //! Starts the service in order: sources and gateways are checked before anything is bound, and
 //! nothing is sent before everything stands.
 
-use std::collections::BTreeMap;
+mod gateways;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +11,20 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-use super::alarms::{Duty, Way};
+use self::gateways::{bounces, gateway, profiles, told_on, ways};
+use super::alarms::Duty;
 use super::beat::Beat;
 use super::chance::Chance;
+use super::journal::{Journal, JournalError};
 use super::pauses::Pauses;
-use super::settings::{GatewaySettings, HttpSettings, Settings, Speaks};
+use super::sending::Sending;
+use super::settings::{GatewaySettings, HttpSettings, Settings};
 use super::supervise::{self, Ended, Parts};
 use super::vital::Health;
 use super::waking;
-use super::{Gateway, Pulse, Shared, ToldOnByChannel, Trust, Wakes, announce, beats};
-use crate::channel::email::{self, BounceAddress, Smtp};
-use crate::channel::sms::{Profile, ProfileFault, Sms};
+use super::{Pulse, Shared, Trust, Wakes, announce, beats};
 use crate::domain::appointment::SourceName;
 use crate::domain::directory::Directory;
-use crate::domain::message::{Channel, ToldOn};
 use crate::domain::plan::Rules;
 use crate::inbound::http::{self, Limits};
 use crate::inbound::lmtp;
@@ -32,7 +33,7 @@ use crate::service::intake::Watch;
 use crate::service::reports::Reports;
 use crate::source::sql::Bell;
 use crate::source::{self, AnySource, Source, SourceError};
-use crate::store::{Store, StoreError, SweepLimits, UnknownRule};
+use crate::store::{Store, StoreError, SweepLimits};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
 
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The journal of attempts cannot be used.
+    #[error("{0}; set [store] journal to a place that the daemon may write to")]
+    Journal(#[from] JournalError),
     /// The place for mails that come back cannot be listened on.
     #[error(
         "cannot listen on {place}: {problem}; set [inbound] lmtp to a free place, or remove it"
@@ -87,6 +91,7 @@ impl StartError {
             Self::Store(StoreError::Unfit(_)) => true,
             Self::Source(_)
             | Self::Store(_)
+            | Self::Journal(_)
             | Self::Listen { .. }
             | Self::ListenForMails { .. } => false,
         }
@@ -116,7 +121,7 @@ pub async fn start<S: Store>(
 ) -> Result<Service<S>, StartError> {
     let sources = open_sources(&settings, &directory).await?;
     let told_on = told_on(&settings.gateways);
-    store.join(&settings.node).await?;
+    let sending = join(&settings, &store).await?;
     let secrets = (store.secret("mail").await?, store.secret("reports").await?);
     let listener = listen(&settings.http).await?;
     let mails = listen_for_mails(settings.lmtp.as_ref()).await?;
@@ -134,12 +139,11 @@ pub async fn start<S: Store>(
     let beat = Beat::watched(&settings.beat, &gateways, read, pace.limits.stale_after);
     let beat = beat.map_err(|error| StartError::Beat(error.to_string()))?;
     let (bells, wake_secrets) = waking::of(&settings.sources);
-    let names = settings.sources.iter().map(|s| s.name().clone()).collect();
     let shared = Arc::new(Shared {
         node: settings.node,
         clock: settings.clock,
         chance: Chance::system(),
-        sources: names,
+        sources: settings.sources.iter().map(|s| s.name().clone()).collect(),
         directory,
         templates,
         sweep: sweep_limits(&settings.rules, settings.canary_wait),
@@ -154,6 +158,7 @@ pub async fn start<S: Store>(
         pauses: Pauses::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
+        sending,
         look_again: settings.look_again,
     });
     beats::beat(&shared, &store).await?;
@@ -182,20 +187,6 @@ pub async fn start<S: Store>(
         mails,
         bells,
     })
-}
-
-/// Every gateway, and what it sends from.
-fn ways(
-    gateways: Vec<GatewaySettings>,
-    base: &str,
-    margin: Duration,
-) -> Result<Vec<Way>, StartError> {
-    let way = |settings: GatewaySettings| {
-        let from = settings.speaks.sender();
-        let gateway = gateway(settings, base, margin)?;
-        Ok(Way { gateway, from })
-    };
-    gateways.into_iter().map(way).collect()
 }
 
 /// Whether this source could be started: it is opened as [`start`] does, and closed again. The answer
@@ -256,6 +247,16 @@ pub async fn rehearse_mails(place: &lmtp::Place) -> Result<(), StartError> {
         }),
         lmtp::Place::Unix(path) => lmtp::is_free(path).await.map_err(refused),
     }
+}
+
+/// Compares the store with what the node remembers of it, and announces the node. In this order:
+/// once it is announced, its name says nothing any more.
+async fn join<S: Store>(settings: &Settings, store: &S) -> Result<Arc<Sending>, StartError> {
+    let sending = Arc::new(Sending::with(Journal::open(&settings.journal)?));
+    let now = settings.clock.now();
+    sending.look(store, &settings.node, now).await?;
+    store.join(&settings.node).await?;
+    Ok(sending)
 }
 
 /// Opens every booking system, each with how often it is looked at.
@@ -392,114 +393,4 @@ fn limits(settings: &HttpSettings, drain: Duration) -> Limits {
         max_body_bytes: settings.max_body_bytes,
         drain,
     }
-}
-
-/// An SMS counts as told on its report, where every SMS gateway sends reports.
-fn told_on(gateways: &[GatewaySettings]) -> ToldOnByChannel {
-    let silent = |gateway: &GatewaySettings| {
-        matches!(
-            gateway.speaks,
-            Speaks::Sms {
-                report_within: None,
-                ..
-            }
-        )
-    };
-    let sms = if gateways.iter().any(silent) {
-        ToldOn::Unconfirmed
-    } else {
-        ToldOn::Delivered
-    };
-    ToldOnByChannel {
-        sms,
-        email: ToldOn::Accepted,
-    }
-}
-
-fn profiles(gateways: &[GatewaySettings]) -> BTreeMap<String, Arc<Profile>> {
-    let mut profiles = BTreeMap::new();
-    for gateway in gateways {
-        if let Speaks::Sms { profile, .. } = &gateway.speaks {
-            profiles.insert(profile.name().to_owned(), Arc::new(Profile::clone(profile)));
-        }
-    }
-    profiles
-}
-
-/// What a gateway offers for unknowns. Nobody can ask a mail relay, and none takes a mail only once.
-fn unknowns(speaks: &Speaks) -> UnknownRule {
-    match speaks {
-        Speaks::Sms { profile, .. } => UnknownRule {
-            quarantine: Duration::ZERO,
-            lookup: profile.lookup_within().unwrap_or_default(),
-            dedup: profile.dedup().unwrap_or_default(),
-        },
-        Speaks::Email(_) => UnknownRule::default(),
-    }
-}
-
-/// The addresses to which mails come back.
-fn bounces(gateways: &[GatewaySettings]) -> Vec<BounceAddress> {
-    let of = |gateway: &GatewaySettings| match &gateway.speaks {
-        Speaks::Email(settings) => settings.bounces.clone(),
-        Speaks::Sms { .. } => None,
-    };
-    gateways.iter().filter_map(of).collect()
-}
-
-fn gateway(
-    settings: GatewaySettings,
-    base: &str,
-    quarantine_margin: Duration,
-) -> Result<Gateway, StartError> {
-    let GatewaySettings {
-        name,
-        mode,
-        connections,
-        claim_ahead,
-        lease,
-        speaks,
-    } = settings;
-    let fault = |problem: String| StartError::Gateway {
-        name: name.clone(),
-        problem,
-    };
-    let unknowns = unknowns(&speaks);
-    let (channel, gate, longest_send, report_within): (_, Arc<dyn crate::channel::Channel>, _, _) =
-        match speaks {
-            Speaks::Sms {
-                profile,
-                secrets,
-                report_within,
-            } => {
-                let longest = profile.longest_send();
-                let sms = Sms::new(*profile, secrets, base);
-                let sms = sms.map_err(|fault_: ProfileFault| fault(fault_.to_string()))?;
-                (Channel::Sms, Arc::new(sms), longest, report_within)
-            }
-            Speaks::Email(settings) => {
-                let longest = settings.timeouts.longest_send();
-                let smtp = Smtp::new(*settings);
-                let smtp = smtp.map_err(|error: email::SetupError| fault(error.to_string()))?;
-                (Channel::Email, Arc::new(smtp), longest, None)
-            }
-        };
-    // The lease covers the wait for the wire and the longest send, or nothing could ever start.
-    let lease = lease.max(longest_send * 2);
-    let (connections, claim_ahead) = (connections, claim_ahead);
-    Ok(Gateway {
-        name,
-        channel,
-        gate,
-        mode,
-        connections,
-        claim_ahead,
-        lease,
-        longest_send,
-        report_within,
-        unknowns: UnknownRule {
-            quarantine: longest_send + quarantine_margin,
-            ..unknowns
-        },
-    })
 }

@@ -107,6 +107,8 @@ impl Lines {
             retention,
             ..
         } = parts;
+        let sending = Arc::clone(&shared.sending);
+        self.start(sending.keep_synced(shared.clock, self.stop.clone()));
         for gateway in gateways {
             let line = Dispatch::new(Arc::clone(&shared), store.clone(), gateway);
             self.start(line.run(self.stop.clone()));

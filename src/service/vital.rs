@@ -55,6 +55,13 @@ impl<D: Desk + 'static> Health<D> {
     }
 
     async fn ready_for_work(&self) -> Result<(), String> {
+        let sending = &self.shared.sending;
+        if let Some(why) = sending.locked() {
+            return Err(format!("locked, nothing is sent: {why}"));
+        }
+        if let Some(why) = sending.trouble() {
+            return Err(format!("nothing is sent: {why}"));
+        }
         let seen = self.figures().await?;
         let blind = self
             .shared
@@ -111,6 +118,10 @@ impl<D: Desk + 'static> Vital for Health<D> {
 
     fn metrics(&self) -> Answering<'_, String> {
         Box::pin(async move {
+            let sending = &self.shared.sending;
+            let metrics = &self.shared.metrics;
+            metrics.sending_stopped("locked", sending.locked().is_some());
+            metrics.sending_stopped("store", sending.trouble().is_some());
             if let Err(problem) = self.figures().await {
                 tracing::error!("the figures are those of an earlier time: {problem}");
             }

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::rows::{AppointmentId, BatchRow, BatchState, Hand, HistoryRow, MessageRow, draw};
 use super::tables::Tables;
-use super::{Act, ActError, Acted, BatchId, Deed, FirstOut, NewList, Sample, SeenBatch, Tally};
+use super::{
+    Act, ActError, Acted, BatchId, Deed, FirstOut, NewList, Recovery, Sample, SeenBatch, Tally,
+};
 use crate::domain::brake::{Canary, canary};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;
@@ -29,7 +31,8 @@ impl Deed {
             | Self::AnsweringMachine(_)
             | Self::AddHold(_)
             | Self::LiftHold(_)
-            | Self::AckAlarm(_) => None,
+            | Self::AckAlarm(_)
+            | Self::Recover(_) => None,
         }
     }
 
@@ -72,6 +75,8 @@ impl Deed {
             }
             Self::AckAlarm(alarm) => format!("acknowledge alarm a{}", alarm.0),
             Self::LiftHold(hold) => format!("lift hold h{}", hold.0),
+            Self::Recover(Recovery::Ask) => "recover, ask first".to_owned(),
+            Self::Recover(Recovery::AsItStands) => "recover as it stands".to_owned(),
             Self::AnsweringMachine(reference) => format!("answering machine {reference}"),
         }
     }
@@ -92,7 +97,8 @@ impl Tables {
             | Deed::AnsweringMachine(_)
             | Deed::AddHold(_)
             | Deed::LiftHold(_)
-            | Deed::AckAlarm(_) => return Ok(Acted { count: 0 }),
+            | Deed::AckAlarm(_)
+            | Deed::Recover(_) => return Ok(Acted { count: 0 }),
         };
         let people = self.as_seen(seen)?;
         let hand = Hand {
@@ -308,7 +314,8 @@ impl Tally {
         self.sms += one(message.accepted && message.channel == Channel::Sms);
         self.email += one(message.accepted && message.channel == Channel::Email);
         let unknown = message.state == MessageState::Unknown
-            || (message.state, message.reason) == (MessageState::Held, Some(Reason::Unknown));
+            || (message.state == MessageState::Held
+                && matches!(message.reason, Some(Reason::Unknown | Reason::Poison)));
         self.unknown += one(unknown);
         self.possible_duplicates += one(message.possible_duplicate);
         let trial =

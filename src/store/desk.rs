@@ -117,6 +117,18 @@ pub enum Deed {
     AckAlarm(AlarmId),
     /// Lifts an operator's hold. It frees nothing that is held for another reason.
     LiftHold(HoldId),
+    /// Resolves every lock of the store; the count is that of the messages it concerns.
+    Recover(Recovery),
+}
+
+/// What a person says of a store that is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// What waits may have been sent: it is sent only at a person's word, and so is what the
+    /// sources' next snapshots show. Whom it was tried to reach before must be phoned.
+    Ask,
+    /// The store is as it was left, or nothing was sent since: everything goes on.
+    AsItStands,
 }
 
 /// A list whose signature was found good.
@@ -205,6 +217,9 @@ pub enum ActError {
     /// No such notice stands, or ever stood, on the call list.
     #[error("{0} is not on the call list")]
     NotOnCallList(Reference),
+    /// The store is not locked.
+    #[error("the store is not locked")]
+    NotLocked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

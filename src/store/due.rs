@@ -15,6 +15,10 @@ use crate::domain::plan::RungTime;
 use crate::domain::send_hours::Slot;
 use crate::sabotage::{self, Guard};
 
+/// A message is not handed over again once so many senders have ended with it in their hands. One
+/// life or two may be anybody's fault, and in a crash all that was in the air has lost one.
+const LIVES: usize = 10;
+
 /// What time asks of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
@@ -224,6 +228,13 @@ impl Tables {
         moved
     }
 
+    /// How many senders ended before they could say what came of this message: the attempt stands
+    /// before its effect, and its outcome never came.
+    fn lives_taken(&self, row: &MessageRow) -> usize {
+        let attempts = row.attempt_ids.iter().filter_map(|a| self.attempts.get(a));
+        attempts.filter(|a| a.outcome.is_none()).count()
+    }
+
     /// An unknown after its quarantine: superseded, handed over again where the gateway cannot make
     /// two of it, handed over once more at the risk of a second one, or held.
     fn resolve(&mut self, id: MessageId, db_now: DbTime, hand: &Hand<'_>, swept: &mut Swept) {
@@ -239,6 +250,8 @@ impl Tables {
         let again = in_time && row.dedup_until.is_some_and(|until| db_now < until);
         if self.void(id).is_some() {
             self.step(id, Event::Supersede, None, hand);
+        } else if self.lives_taken(row) >= LIVES {
+            swept.held += self.step(id, Event::Hold, Some(Reason::Poison), hand);
         } else if again {
             if let Some(row) = self.messages.get_mut(&id) {
                 row.repeat = true;

@@ -135,6 +135,14 @@ impl Page {
     }
 }
 
+impl Marks {
+    /// Whether an older state of the store was put back, and no snapshot was recorded since.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.mapping.as_deref() == Some(RESTORED)
+    }
+}
+
 /// One booking as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -324,6 +332,10 @@ pub struct NewMessage {
     /// answers the telephone before the deadline.
     pub last_try: Option<DateTime<Utc>>,
 }
+
+/// What stands for a source's mapping once an older state of the store was put back: what the next
+/// snapshot shows may have been told.
+pub(crate) const RESTORED: &str = "(restored)";
 
 /// A batch held by the brake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

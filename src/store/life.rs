@@ -231,7 +231,7 @@ impl Tables {
 /// whoever knows what became of it.
 pub(super) fn as_evidence_finds_it(row: &MessageRow) -> MessageState {
     match (row.state, row.reason) {
-        (MessageState::Held, Some(Reason::Unknown)) => MessageState::Unknown,
+        (MessageState::Held, Some(Reason::Unknown | Reason::Poison)) => MessageState::Unknown,
         (state, _) => state,
     }
 }

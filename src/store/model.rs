@@ -12,6 +12,7 @@ mod erase;
 mod faults;
 mod leases;
 mod reads;
+mod recover;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,11 +28,10 @@ use super::rows::{
 };
 use super::tables::Tables;
 use super::{
-    AttemptId, BatchId, Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, NewList,
-    Outbox, Page, Record, Recorded, Report, ReportEffect, Settled, Settlement, Sighting,
-    SnapshotMark, StandingList, StoreResult, SweepLimits, Swept, Unresolved,
+    AttemptId, BatchId, Claim, ClaimAsk, Known, Lease, LeaseAsk, Ledger, Lock, Marks, NewList,
+    Outbox, Page, Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark,
+    StandingList, StoreResult, SweepLimits, Swept, Unresolved,
 };
-use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
 use crate::domain::closing::{Announced, ClosingId};
@@ -59,6 +59,9 @@ struct State {
     next_alarm: i64,
     db_now: DbTime,
     disowned: BTreeSet<(String, u32)>,
+    nodes: BTreeSet<String>,
+    locks: Vec<Lock>,
+    recoveries: u32,
 }
 
 /// Changes that count against the limits of an hour.
@@ -295,7 +298,7 @@ impl Outbox for Model {
 
 impl State {
     fn claim(&mut self, ask: &ClaimAsk) -> Vec<Claim> {
-        if self.disowned.contains(&(ask.node.clone(), ask.nonce)) {
+        if self.disowned.contains(&(ask.node.clone(), ask.nonce)) || !self.may_claim(ask) {
             return Vec::new();
         }
         let messages = self.tables.messages.iter();
@@ -433,40 +436,5 @@ impl State {
             }
         }
         count(old.len())
-    }
-}
-
-impl Cluster for Model {
-    async fn join(&self, node: &str) -> StoreResult<u32> {
-        let mut state = self.state();
-        let now = state.db_now;
-        let held = state.tables.messages.values_mut().filter(|m| {
-            m.state == MessageState::Sending
-                && m.node.as_deref() == Some(node)
-                && m.lease_until > Some(now)
-        });
-        let mut ended = 0;
-        for message in held {
-            message.lease_until = Some(now);
-            ended += 1;
-        }
-        Ok(ended)
-    }
-
-    async fn beat(&self, _node: &str) -> StoreResult<Option<Duration>> {
-        Ok(None)
-    }
-
-    async fn raise(&self, sighting: &Sighting) -> StoreResult<Vec<Alarm>> {
-        Ok(self.state().raise(sighting))
-    }
-
-    async fn alarms_told(&self, told: &[AlarmId], again: DateTime<Utc>) -> StoreResult<()> {
-        self.state().alarms_told(told, again);
-        Ok(())
-    }
-
-    async fn woken(&self) {
-        std::future::pending().await
     }
 }

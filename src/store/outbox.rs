@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::StoreResult;
+use super::cluster::Remembered;
 use super::rows::{DbTime, Millis};
 use crate::domain::contact::Address;
 use crate::domain::message::{Channel, Event, MessageId};
@@ -18,7 +19,8 @@ pub trait Outbox: Send + Sync {
     /// Moves up to `limit` messages from `ready` to `sending`, earliest `due_by` first, and returns
     /// them once the intent is durable. Messages whose time has not come, whose `not_after` has
     /// passed, whose window has closed, or before which an older revision for the same appointment
-    /// and recipient is still `sending`, stay.
+    /// and recipient is still `sending`, stay. While a lock keeps the node, or what it remembers is
+    /// not there, all stay.
     fn claim(&self, ask: &ClaimAsk) -> impl Future<Output = StoreResult<Vec<Claim>>> + Send;
 
     /// Disowns a claim of which nobody knows whether it was committed, and nothing of which was
@@ -102,6 +104,8 @@ pub struct ClaimAsk {
     pub nonce: u32,
     /// How the gateway lets unknowns be resolved.
     pub unknowns: UnknownRule,
+    /// What the node remembers of the store: where its attempt is not there, nothing is claimed.
+    pub remembered: Option<Remembered>,
 }
 
 /// How unknowns of a gateway are resolved, in this order: left alone, asked for, handed over again

@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
 
 use self::connections::Connections;
 use self::hearing::Hearing;
 use self::name::Name;
 pub(super) use self::name::TRUST;
-use super::sql::{Access, Conn, Read, Write};
+use super::sql::{Access, Conn, Read, Schema, Write};
 use super::{StoreError, StoreResult};
 
 /// Connections that write, per node: batches matter more than their number.
@@ -214,6 +214,24 @@ impl Server {
             None => std::future::pending().await,
         }
     }
+}
+
+/// Of which version the schema of a database is.
+pub(super) async fn version(address: &Address) -> StoreResult<Schema> {
+    let reading = async {
+        let mut conn = connect(address).await?;
+        let version = fitness::version(&mut conn).await?;
+        let _ = conn.close().await;
+        Ok(version)
+    };
+    let read = tokio::time::timeout(address.patience, reading).await;
+    let read = read.unwrap_or_else(|_| Err(no_answer(address.patience)));
+    read.map_err(|error| address.at(error))
+}
+
+/// A connection of one's own to a server that keeps its promises.
+pub(super) async fn connect(address: &Address) -> StoreResult<PgConnection> {
+    Connections::new(address.clone(), 1).connect().await
 }
 
 /// One transaction. `committing` is set from the moment at which nobody can tell any more.

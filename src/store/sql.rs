@@ -16,8 +16,10 @@ mod lists;
 mod load;
 pub(super) mod nodes;
 mod outbox;
+mod recover;
 mod save;
 mod tally;
+mod verify;
 mod words;
 
 use std::collections::BTreeSet;
@@ -28,14 +30,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub(crate) use self::cells::hex;
 pub(super) use self::conn::Conn;
+pub use self::verify::Breach;
 use super::postgres::{self, Server};
-use super::sqlite::File;
+use super::sqlite::{self, File};
 use super::{
     Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Lease,
-    LeaseAsk, Ledger, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Report, ReportEffect,
-    Settled, Settlement, Sighting, StandingHold, StandingList, StoreError, StoreResult, Story,
-    SweepLimits, Swept, Tally, Unresolved,
+    LeaseAsk, Ledger, Lock, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Remembered,
+    Report, ReportEffect, Settled, Settlement, Sighting, Standing, StandingHold, StandingList,
+    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
 };
 use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
@@ -62,6 +66,15 @@ pub enum Place {
     Sqlite(PathBuf),
     /// In a PostgreSQL database.
     Postgres(Box<postgres::Address>),
+}
+
+/// Of which version a store's schema is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The newest migration applied; 0 where there is no store yet.
+    pub found: usize,
+    /// The newest one that this program knows.
+    pub newest: usize,
 }
 
 /// A store in a SQL database. Clones share it.
@@ -143,6 +156,17 @@ impl Database {
             Place::Postgres(address) => Engine::Postgres(Server::open(address, access).await?),
         };
         Ok(Self { engine })
+    }
+
+    /// Of which version the schema is; nothing is made or changed.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn schema(place: &Place) -> StoreResult<Schema> {
+        match place {
+            Place::Sqlite(path) => sqlite::version(path).await,
+            Place::Postgres(address) => postgres::version(address).await,
+        }
     }
 
     /// Opens the store in a SQLite file.
@@ -363,6 +387,16 @@ impl Cluster for Database {
     async fn alarms_told(&self, told: &[AlarmId], again: DateTime<Utc>) -> StoreResult<()> {
         let alarms = told.to_vec();
         self.write(alarms::Told { alarms, again }).await
+    }
+
+    async fn standing(&self, node: &str, remembered: Option<Remembered>) -> StoreResult<Standing> {
+        let node = node.to_owned();
+        self.read(move |c| Box::pin(async move { recover::standing(c, &node, remembered).await }))
+            .await
+    }
+
+    async fn lock(&self, lock: &Lock) -> StoreResult<()> {
+        self.write(lock.clone()).await
     }
 
     async fn woken(&self) {

@@ -16,7 +16,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
 
-use super::sql::{Access, Conn, Read, Write};
+use super::sql::{Access, Conn, Read, Schema, Write};
 use super::{StoreError, StoreResult};
 use crate::sabotage::{self, Guard};
 use writer::{Held, Writer};
@@ -127,6 +127,22 @@ impl File {
         let ended = task.await;
         ended.map_err(|e| StoreError::Unavailable(format!("a read ended early: {e}")))?
     }
+}
+
+/// Of which version the schema of a file is.
+pub(super) async fn version(path: &Path) -> StoreResult<Schema> {
+    let newest = MIGRATIONS.len();
+    if !path.exists() {
+        return Ok(Schema { found: 0, newest });
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let read = async {
+        let mut conn = options.connect().await?;
+        let (found, _) = schema(&mut conn).await?;
+        conn.close().await?;
+        Ok::<_, StoreError>(Schema { found, newest })
+    };
+    read.await.map_err(|error| at(path, error))
 }
 
 fn options(path: &Path, create: bool) -> SqliteConnectOptions {

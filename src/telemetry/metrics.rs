@@ -54,6 +54,11 @@ struct OfGateway {
     gateway: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfStop {
+    why: &'static str,
+}
+
 /// Every figure. A clone shows the same figures.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -72,6 +77,7 @@ pub struct Metrics {
     unknowns: Family<OfUnknown, Counter>,
     paused: Family<OfGateway, Gauge>,
     alarms: Family<OfAlarm, Gauge>,
+    stopped: Family<OfStop, Gauge>,
     faults: Family<OfSource, Counter>,
 }
 
@@ -95,6 +101,7 @@ impl Default for Metrics {
             unknowns: Family::default(),
             paused: Family::default(),
             alarms: Family::default(),
+            stopped: Family::default(),
             faults: Family::default(),
             registry: Arc::default(),
         };
@@ -160,6 +167,11 @@ impl Metrics {
             "alarms",
             "What somebody must be told of, by kind, as this node sees it",
             self.alarms.clone(),
+        );
+        registry.register(
+            "sending_stopped",
+            "1 while nothing is sent: the store is locked, or cannot be written",
+            self.stopped.clone(),
         );
     }
 
@@ -289,6 +301,14 @@ impl Metrics {
         }
     }
 
+    /// Whether nothing is sent because the store is `locked`, or because what comes of it cannot be
+    /// written (`store`).
+    pub fn sending_stopped(&self, why: &'static str, stopped: bool) {
+        self.stopped
+            .get_or_create(&OfStop { why })
+            .set(stopped.into());
+    }
+
     /// A read of a source, or a value in it, failed.
     pub fn fault(&self, source: &SourceName) {
         self.faults.get_or_create(&of(source)).inc();
@@ -332,6 +352,7 @@ mod tests {
         metrics.resolved("known", 1);
         metrics.gateway_paused("sms", true);
         metrics.alarms(&[]);
+        metrics.sending_stopped("locked", true);
         let text = metrics.text();
         for line in [
             "varsel_untold_people{horizon=\"24h\"} 3",
@@ -349,6 +370,7 @@ mod tests {
             "varsel_unknowns_resolved_total{resolved=\"known\"} 1",
             "varsel_gateway_paused{gateway=\"sms\"} 1",
             "varsel_alarms{kind=\"call_list\"} 0",
+            "varsel_sending_stopped{why=\"locked\"} 1",
             "varsel_build_info{version=\"0.1.0\"} 1",
         ] {
             assert!(text.contains(line), "{line} is missing from\n{text}");

@@ -126,6 +126,7 @@ fn every_metric_that_operators_shall_watch_exists() {
     metrics.resolved("known", 1);
     metrics.gateway_paused("sms", true);
     metrics.alarms(&[]);
+    metrics.sending_stopped("locked", true);
     let shown = metrics.text();
     let named: Vec<&str> = between(&operations, "`varsel_", "`").collect();
     assert!(

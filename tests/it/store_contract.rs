@@ -34,6 +34,7 @@ macro_rules! laws {
 
 mod alarms;
 mod canary;
+mod copying;
 mod desk;
 mod differential;
 mod fixtures;
@@ -45,6 +46,7 @@ mod postgres;
 mod power_cut;
 mod reading;
 mod recording;
+mod recovering;
 mod reports;
 mod rungs;
 mod sending;
@@ -53,3 +55,4 @@ mod standby;
 mod ticks;
 mod unknowns;
 mod wakes;
+mod whole;

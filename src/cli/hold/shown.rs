@@ -267,6 +267,9 @@ fn why(braked: Braked) -> &'static str {
         Braked::UniformShift => {
             "All times were moved by the same length: a time zone is more likely than a decision."
         }
+        Braked::Restored => {
+            "An older state of the store was put back: they may have been told already."
+        }
         Braked::ZeroRows => "The booking system suddenly shows no appointments at all.",
     }
 }

@@ -20,8 +20,8 @@ use crate::store::{Entry, Known, Ledger, Marks, NewBatch};
 pub(super) struct Poll<'a> {
     /// What was known before.
     pub(super) marks: &'a Marks,
-    /// The rows get their meaning from another mapping than before.
-    pub(super) remapped: bool,
+    /// Why what differs may not be a change of the world, if it may not.
+    pub(super) remapped: Option<Braked>,
     /// Standing appointments that the source does not show any more, whether believed gone or not.
     pub(super) missing: BTreeSet<BookingKey>,
 }
@@ -43,10 +43,15 @@ fn shift(entry: &Entry) -> Option<TimeDelta> {
 }
 
 impl<S: Source, L: Ledger> Intake<S, L> {
-    /// Whether the rows get their meaning from another mapping than before.
-    pub(super) fn is_remapped(&self, marks: &Marks) -> bool {
+    /// Why what differs may not be a change of the world: the rows get their meaning from another
+    /// mapping than before, or an older state of the store was put back.
+    pub(super) fn is_remapped(&self, marks: &Marks) -> Option<Braked> {
+        if marks.is_restored() {
+            return Some(Braked::Restored);
+        }
         let now = self.source.mapping();
-        marks.mapping.is_some() && now.is_some() && marks.mapping != now
+        let remapped = marks.mapping.is_some() && now.is_some() && marks.mapping != now;
+        remapped.then_some(Braked::MappingChanged)
     }
 
     /// Takes out what has to wait still. It is not recorded, so the next look finds it again.
@@ -106,8 +111,8 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             shifted: shifted_alike(decided.iter().filter_map(shift)),
             rows: self.last.rows,
         };
-        let braked = if poll.remapped {
-            (counts.changes > 0).then_some(Braked::MappingChanged)
+        let braked = if poll.remapped.is_some() {
+            poll.remapped.filter(|_| counts.changes > 0)
         } else {
             // No closing empties a table or moves everything alike, whatever was announced.
             if counts.unbelievable().is_none() {

@@ -106,6 +106,7 @@ impl State {
             Deed::AddList(list) => return Ok(self.add_list(act, list)),
             Deed::LiftList(id) => return self.lift_list(act, *id),
             Deed::AckAlarm(id) => return self.acknowledge(act, *id),
+            Deed::Recover(how) => return self.recover(act, *how),
             Deed::AddHold(on) => return self.add_hold(act, on),
             Deed::LiftHold(id) => {
                 let place = self.tables.holds.iter().position(|hold| hold.id == *id);

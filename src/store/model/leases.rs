@@ -1,6 +1,7 @@
 //! The right to read a source: one node at a time, with a fence that each record has to show.
 
 use super::State;
+use crate::store::recovering::TURNS_PASSED_OVER;
 use crate::store::rows::{DbTime, Millis};
 use crate::store::{Lease, LeaseAsk, Record, StoreError, StoreResult};
 
@@ -31,6 +32,17 @@ impl State {
             fence: reader.fence,
             length: ask.length,
         })
+    }
+
+    /// Whoever reads a source now records nothing of it.
+    pub(super) fn end_turns(&mut self) {
+        for source in self.sources.values_mut() {
+            let fence = source.reader.fence + TURNS_PASSED_OVER;
+            source.reader = Reader {
+                fence,
+                ..Reader::default()
+            };
+        }
     }
 
     pub(super) fn check_lease(&mut self, record: &Record) -> StoreResult<()> {

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::statement;
 use crate::store::sql::Access;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{Schema, StoreError, StoreResult};
 
 /// Every migration in order; the number of one is its place, counted from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_spine.sql")];
@@ -135,6 +135,13 @@ pub(super) async fn migrate(conn: &mut PgConnection, access: Access) -> StoreRes
     }
     let in_doubt = |e| StoreError::InDoubt(format!("the migration may or may not stand: {e}"));
     transaction.commit().await.map_err(in_doubt)
+}
+
+/// Of which version the schema is.
+pub(super) async fn version(conn: &mut PgConnection) -> StoreResult<Schema> {
+    let (found, _) = schema(conn).await?;
+    let newest = MIGRATIONS.len();
+    Ok(Schema { found, newest })
 }
 
 /// The newest migration applied, and the version one must know to read; zeros for an empty

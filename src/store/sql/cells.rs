@@ -189,7 +189,7 @@ pub(super) fn address_cells(address: &Address) -> (&'static str, Option<&str>) {
 }
 
 /// Bytes as hexadecimal text, the form in which JSON carries them into a statement.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
     let mut text = String::with_capacity(bytes.len() * 2);

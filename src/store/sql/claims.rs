@@ -85,7 +85,7 @@ impl Write for ClaimAsk {
             .bind(&self.gateway)
             .bind(lease_until.0);
         let picked = pick.numbers().await?;
-        if picked.is_empty() {
+        if picked.is_empty() || !self.may_claim(conn).await? {
             return Ok(Vec::new());
         }
         if !self.is_ours(conn).await? {

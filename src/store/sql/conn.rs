@@ -109,6 +109,11 @@ impl<'c> Conn<'c> {
         }
     }
 
+    /// Whether the engine is SQLite.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.engine() == Engine::Sqlite
+    }
+
     /// SQLite has one writer, which needs no locks.
     fn locks(&self) -> bool {
         matches!(self, Self::Postgres(_))

@@ -64,6 +64,7 @@ impl Write for Act {
             Deed::AddList(list) => Ok(self.add_list(conn, list).await?),
             Deed::LiftList(id) => self.lift_list(conn, *id).await?,
             Deed::AckAlarm(id) => self.acknowledge(conn, *id).await?,
+            Deed::Recover(how) => self.recover(conn, *how).await?,
             Deed::AddHold(on) => self.add_hold(conn, on).await?,
             Deed::LiftHold(id) => self.lift_hold(conn, *id).await?,
             Deed::Tick(reference) => self.on_call(conn, *reference, false).await?,

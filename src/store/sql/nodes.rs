@@ -21,8 +21,9 @@ impl Write for Join {
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<u32> {
         let now = conn.now().await?.0;
-        let sql = "SELECT coalesce(max(beat_at), 0) FROM node WHERE name = $1";
-        let last_beat = conn.query(sql).bind(&self.node).number().await?;
+        // Of a node that a recovery has forgotten nobody knows when it beat last.
+        let sql = "SELECT coalesce(max(beat_at), $2) FROM node WHERE name = $1";
+        let last_beat = conn.query(sql).bind(&self.node).bind(now).number().await?;
         let end = now.max(last_beat + Millis::of(self.trust).0);
         let sql = "INSERT INTO node (name, started_at, beat_at) VALUES ($1, $2, $2)
                    ON CONFLICT (name) DO UPDATE SET started_at = $2, beat_at = $2";

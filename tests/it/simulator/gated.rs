@@ -13,9 +13,9 @@ use varsel::domain::closing::Announced;
 use varsel::domain::message::Channel;
 use varsel::store::model::Model;
 use varsel::store::{
-    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Marks, Outbox, Page, Record,
-    Recorded, Report, ReportEffect, Settled, Settlement, Sighting, StoreError, StoreResult,
-    SweepLimits, Swept, Unresolved,
+    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Lock, Marks, Outbox, Page, Record,
+    Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
+    StoreError, StoreResult, SweepLimits, Swept, Unresolved,
 };
 
 use super::gates::{Door, Point, Word};
@@ -251,6 +251,14 @@ impl Cluster for Gated {
 
     async fn alarms_told(&self, told: &[AlarmId], again: DateTime<Utc>) -> StoreResult<()> {
         self.model.alarms_told(told, again).await
+    }
+
+    async fn standing(&self, node: &str, remembered: Option<Remembered>) -> StoreResult<Standing> {
+        self.model.standing(node, remembered).await
+    }
+
+    async fn lock(&self, lock: &Lock) -> StoreResult<()> {
+        self.model.lock(lock).await
     }
 
     async fn woken(&self) {

@@ -112,6 +112,7 @@ pub(super) fn shared(node: &str, seed: u64, secret: [u8; 32]) -> Arc<Shared> {
         metrics: Metrics::default(),
         wakes: Wakes::default(),
         pauses: Pauses::default(),
+        sending: Arc::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
         look_again: Duration::from_secs(5),

@@ -248,6 +248,7 @@ pub(crate) fn ask(channel: Channel) -> ClaimAsk {
         limit: 100,
         lease: Duration::from_secs(60),
         now: now(),
+        remembered: None,
         nonce: 0xab_cd,
         unknowns: UnknownRule::default(),
     }

@@ -118,6 +118,23 @@ async fn a_node_that_may_still_live_keeps_its_leases_for_a_while() {
     assert_eq!(sweep(&second).await.leases_ended, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_node_that_a_recovery_has_forgotten_may_still_live() {
+    let db = database().await;
+    let first = db.open(Access::Daemon).await;
+    cancel(&first, 1).await;
+    first.join("node-a").await.unwrap();
+    let mut ask = ask(Channel::Sms);
+    ask.lease = Duration::from_secs(3600);
+    claim_one(&first, &ask).await;
+    run(&db, END_NAMES).await.unwrap();
+    run(&db, "DELETE FROM node").await.unwrap();
+    let second = db.open(Access::Daemon).await;
+    assert_eq!(joined(&second, "node-a").await, 1);
+    assert!(!sweep(&second).await.any(), "nobody takes it for unknown");
+}
+
 /// Ends the sessions that hold names, as a restart of the server or a broken link does.
 const END_NAMES: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks
     WHERE locktype = 'advisory' AND granted

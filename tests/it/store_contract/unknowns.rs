@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use varsel::domain::message::MessageState;
+use varsel::domain::message::{MessageState, Reason};
 use varsel::domain::notice::OnUnknown;
 use varsel::store::model::Model;
 use varsel::store::{Claim, ClaimAsk, Desk, Outbox, Store, UnknownRule};
@@ -21,6 +21,7 @@ laws! {
     a_repetition_that_might_outlast_the_window_does_not_leave,
     a_repetition_that_was_certainly_not_sent_stays_bound_to_its_window,
     a_newer_revision_ends_a_repetition,
+    what_takes_ten_lives_is_held_and_not_tried_again,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -52,6 +53,26 @@ async fn unknown<S: Store>(store: &S, ask: &ClaimAsk) -> Claim {
     let claim = claim_one(store, ask).await;
     assert!(settle_one(store, &claim, unclear()).await);
     claim
+}
+
+/// Each time its sender ends before it can say what came of it.
+async fn what_takes_ten_lives_is_held_and_not_tried_again<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let ask = ask_deduplicating(DAY);
+    for life in 1..=10 {
+        assert_eq!(claim_one(&store, &ask).await.attempts, life);
+        store.sweep(now(), limits()).await.unwrap();
+        store.sweep(now(), limits()).await.unwrap();
+    }
+    let notice = known(&store, 1).await.notices.remove(0);
+    let stands = (notice.messages[0].state, notice.messages[0].reason);
+    assert_eq!(stands, (MessageState::Held, Some(Reason::Poison)));
+    assert!(store.claim(&ask).await.unwrap().is_empty());
+    assert_eq!(
+        store.climbable(page(10)).await.unwrap().len(),
+        1,
+        "nobody is forgotten"
+    );
 }
 
 async fn the_gateway_is_asked_before_the_rule_decides<S: Store>(store: S) {

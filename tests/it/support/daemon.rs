@@ -294,6 +294,23 @@ cancelled = ["cancelled"]
         }
     }
 
+    /// Asks again and again; `true` once the answer is yes, `false` if the daemon ends before.
+    pub async fn lives_until(&mut self, mut is_so: impl AsyncFnMut() -> bool) -> bool {
+        let asking = async {
+            loop {
+                if self.child.as_mut().unwrap().try_wait().unwrap().is_some() {
+                    return false;
+                }
+                if is_so().await {
+                    return true;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let lived = tokio::time::timeout(PATIENCE, asking).await;
+        lived.unwrap_or_else(|_| panic!("waited in vain; the log says:\n{}", self.log()))
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("log.txt")).unwrap_or_default()
     }

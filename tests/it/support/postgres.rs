@@ -143,6 +143,40 @@ impl Postgres {
         self.order(&format!("set {line}"));
     }
 
+    /// Another database that is as this one is now. Who works on it is cut off.
+    pub(crate) async fn copy(&self, db: &Db) -> Db {
+        let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.cut_off(db).await;
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {}", db.name);
+        run(self.folder.path(), &sql).await;
+        Db {
+            name,
+            folder: db.folder.clone(),
+        }
+    }
+
+    /// A database takes the place of another one, under its name.
+    pub(crate) async fn put_in_place(&self, new: &Db, old: &Db) {
+        let folder = self.folder.path();
+        let sql = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", old.name);
+        run(folder, &sql).await;
+        self.cut_off(old).await;
+        run(folder, &format!("DROP DATABASE {}", old.name)).await;
+        run(
+            folder,
+            &format!("ALTER DATABASE {} RENAME TO {}", new.name, old.name),
+        )
+        .await;
+    }
+
+    async fn cut_off(&self, db: &Db) {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = '{}'",
+            db.name
+        );
+        run(self.folder.path(), &sql).await;
+    }
+
     fn order(&self, order: &str) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(orders.0, "{order}").unwrap();

@@ -604,6 +604,7 @@ async fn shared(store: &Database, directory: Directory, dial: &'static Dial) -> 
         metrics: Metrics::default(),
         wakes: Wakes::default(),
         pauses: Pauses::default(),
+        sending: Arc::default(),
         pulse: Pulse::default(),
         trust: Trust::default(),
         look_again: Duration::from_secs(1),

@@ -71,6 +71,10 @@ pub(super) fn batch_view(directory: &Directory, batch: &Batch) -> BatchView {
             "Alle timer er flyttet like langt. Det ligner en feil i tidssonen.",
             "All times were moved by the same length. It looks like a wrong time zone.",
         ),
+        Braked::Restored => (
+            "En eldre sikkerhetskopi er lagt tilbake, og de kan ha fått beskjed allerede.",
+            "An older backup was put back, and they may have been told already.",
+        ),
         Braked::ZeroRows => (
             "Bookingsystemet viser plutselig ingen timer i det hele tatt.",
             "The booking system suddenly shows no appointments at all.",

@@ -1,0 +1,106 @@
+//! One hand-over: whether the message may still leave when its turn on the wire comes, what is given
+//! to the gateway, and what its answer means for the message.
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::channel::report_token::{Named, token};
+use crate::channel::{Body, Outgoing};
+use crate::clock::Mono;
+use crate::domain::message::{Event, Reason};
+use crate::domain::outcome::{AttemptFacts, Decision, Outcome, after_attempt};
+use crate::sabotage::{self, Guard};
+use crate::service::{Gateway, Shared};
+use crate::store::{Claim, Settlement};
+
+/// No message is handed over for less than this: gateways refuse a validity of nothing.
+const LEAST_VALIDITY: Duration = Duration::from_secs(60);
+
+/// One hand-over: the last looks before the first byte, and what came of it.
+pub(super) async fn hand_over(
+    shared: &Shared,
+    gateway: &Gateway,
+    wire: &Semaphore,
+    claim: &Claim,
+    start_before: Mono,
+) -> Outcome {
+    if !gateway.mode.allows(&claim.address) {
+        return Outcome::Withheld(Reason::Trial);
+    }
+    let Ok(_permit) = wire.acquire().await else {
+        return not_sent("stopping".to_owned());
+    };
+    // What may be sent when it is claimed may have to stay when its turn on the wire comes.
+    if let Err(why) = shared.sending.may_send() {
+        return not_sent(why);
+    }
+    let left = (claim.not_after - shared.clock.now()).to_std();
+    let Some(left) = left.ok().filter(|left| !left.is_zero()) else {
+        return not_sent("it was useless before the wire was free".to_owned());
+    };
+    let validity = left.max(LEAST_VALIDITY);
+    let named = Named {
+        attempt: claim.attempt.0,
+        nonce: claim.nonce,
+    };
+    let outgoing = Outgoing {
+        address: claim.address.clone(),
+        body: Body(claim.body.clone()),
+        gateway_key: claim.gateway_key.clone(),
+        report_token: token(&shared.report_secret, named),
+        validity,
+        sender: claim.sender.clone(),
+        start_before: shared.trust.at_most(start_before),
+    };
+    // A hand-over that takes longer than its time is cut off: what it came to is not known.
+    let sent = tokio::time::timeout(gateway.longest_send, gateway.gate.send(&outgoing)).await;
+    sent.unwrap_or_else(|_| Outcome::Unknown {
+        cause: "no answer in time".into(),
+    })
+}
+
+/// Certainly not sent, and the gateway has no part in it.
+pub(super) fn not_sent(cause: String) -> Outcome {
+    Outcome::NotSent {
+        cause,
+        retry_after: None,
+        pause: false,
+    }
+}
+
+/// What an outcome means for its message.
+pub(super) fn settlement(
+    shared: &Shared,
+    gateway: &Gateway,
+    claim: &Claim,
+    outcome: Outcome,
+) -> Settlement {
+    let outcome = match outcome {
+        Outcome::Unknown { cause } if sabotage::is_off(Guard::Unknown) => not_sent(cause),
+        outcome => outcome,
+    };
+    let now = shared.clock.now();
+    let facts = AttemptFacts {
+        now,
+        attempts: claim.attempts,
+        give_up_at: claim.give_up_at.min(claim.not_after),
+        report_within: gateway.report_within,
+        report_least: shared.rules.rung_time.least,
+        jitter: shared.chance.jitter(),
+    };
+    let decision = match outcome {
+        // Nothing takes over from what is useless: it is ready once more, and upkeep says that it
+        // expired.
+        Outcome::NotSent { .. } if claim.not_after <= now => Decision::of(Event::NotSent),
+        _ => after_attempt(&outcome, &facts, &shared.retry),
+    };
+    Settlement {
+        message: claim.message,
+        attempt: claim.attempt,
+        fence: claim.fence,
+        outcome,
+        decision,
+        at: now,
+    }
+}
