@@ -122,7 +122,7 @@ fn the_next_rung_opens_exactly_when_this_one_has_failed() {
                 let failed = match state {
                     MessageState::Failed | MessageState::Undelivered => true,
                     MessageState::Unconfirmed => *told_on != ToldOn::Unconfirmed,
-                    MessageState::Held => reason == Some(Reason::Unknown),
+                    MessageState::Held => matches!(reason, Some(Reason::Unknown | Reason::Poison)),
                     _ => false,
                 };
                 let next = ladder.climb(&[open], &contact).map(|rung| rung.channel);
