@@ -90,6 +90,9 @@ async fn early_repeated_contrary_and_forged_reports_do_no_harm() {
     assert_eq!(daemon.wait().code(), Some(0));
 }
 
+/// What a node remembers of its attempts outside the store.
+const JOURNAL: &str = "varsel.db.attempts";
+
 /// The restored store gives out the number of the forgotten attempt once more. What the gateway says
 /// of the forgotten one must not be taken for the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +102,11 @@ async fn a_report_for_an_attempt_that_a_backup_forgot_is_not_taken_for_another()
     daemon.start().await;
     daemon.signal("TERM");
     daemon.wait();
-    std::fs::copy(daemon.path("varsel.db"), daemon.path("backup.db")).unwrap();
+    // The journal goes back with the store, so that nobody notices.
+    let both = [("varsel.db", "backup.db"), (JOURNAL, "backup.attempts")];
+    for (file, backup) in both {
+        std::fs::copy(daemon.path(file), daemon.path(backup)).unwrap();
+    }
     daemon.start().await;
     daemon.cancel_everybody().await;
     gateway.wait_for(1).await;
@@ -108,7 +115,9 @@ async fn a_report_for_an_attempt_that_a_backup_forgot_is_not_taken_for_another()
     for rest in ["varsel.db-wal", "varsel.db-shm"] {
         let _ = std::fs::remove_file(daemon.path(rest));
     }
-    std::fs::copy(daemon.path("backup.db"), daemon.path("varsel.db")).unwrap();
+    for (file, backup) in both {
+        std::fs::copy(daemon.path(backup), daemon.path(file)).unwrap();
+    }
     daemon.start().await;
     let taken = gateway.wait_for(2).await;
     let (forgotten, known) = (&taken[0].callback_url, &taken[1].callback_url);
