@@ -77,7 +77,7 @@ pub(super) struct Migrate {
 /// Where to copy to.
 #[derive(Debug, Args)]
 pub(super) struct Copy {
-    /// A configuration whose [store] url names the database
+    /// A configuration whose store.url names the database
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
