@@ -97,7 +97,10 @@ impl Tables {
             return false;
         };
         let notice = row.notice;
-        let counts = newest || (event == Event::Accepted && row.state != MessageState::Sending);
+        let counts = match newest {
+            true => !frees_what_may_be_out(row, event),
+            false => event == Event::Accepted && row.state != MessageState::Sending,
+        };
         let seen = as_evidence_finds_it(row);
         let detail = settlement.outcome.cause().unwrap_or_default();
         match message::next(seen, event) {
@@ -234,6 +237,16 @@ pub(super) fn as_evidence_finds_it(row: &MessageRow) -> MessageState {
         (MessageState::Held, Some(Reason::Unknown | Reason::Poison)) => MessageState::Unknown,
         (state, _) => state,
     }
+}
+
+/// Whether this would make a message `ready` as if none of its attempts could be out. That the last
+/// of several was not sent says nothing of the ones before it: unless a second hand-over is allowed
+/// and marked already, what stays unknown is resolved like any other unknown.
+fn frees_what_may_be_out(row: &MessageRow, event: Event) -> bool {
+    event == Event::NotSent
+        && as_evidence_finds_it(row) == MessageState::Unknown
+        && row.may_be_out
+        && !row.possible_duplicate
 }
 
 fn came(outcome: &Outcome) -> Came {

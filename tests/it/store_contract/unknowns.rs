@@ -20,6 +20,7 @@ laws! {
     a_repetition_leaves_through_the_same_gateway_only,
     a_repetition_that_might_outlast_the_window_does_not_leave,
     a_repetition_that_was_certainly_not_sent_stays_bound_to_its_window,
+    a_repetition_that_is_known_late_not_to_be_sent_frees_nothing,
     a_newer_revision_ends_a_repetition,
     what_takes_ten_lives_is_held_and_not_tried_again,
 }
@@ -189,6 +190,26 @@ async fn a_repetition_that_was_certainly_not_sent_stays_bound_to_its_window<S: S
     };
     assert_eq!(store.claim(&slow).await.unwrap().len(), 0);
     claim_one(&store, &later).await;
+}
+
+/// The first hand-over may still be out, and only the window makes another one harmless.
+async fn a_repetition_that_is_known_late_not_to_be_sent_frees_nothing<S: Store>(store: S) {
+    let ask = ask_deduplicating(DAY);
+    unknown(&store, &ask).await;
+    store.sweep(now(), limits()).await.unwrap();
+    let again = claim_one(&store, &ask).await;
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().leases_ended, 1);
+    assert!(!settle_one(&store, &again, not_sent()).await);
+    assert_eq!(state(&store, 1).await, MessageState::Unknown);
+    let elsewhere = ClaimAsk {
+        gateway: "another".to_owned(),
+        now: now() + hours(1),
+        ..ask_briefly()
+    };
+    assert_eq!(store.claim(&elsewhere).await.unwrap().len(), 0);
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().repeated, 1);
+    assert_eq!(store.claim(&elsewhere).await.unwrap().len(), 0);
+    claim_one(&store, &ask).await;
 }
 
 async fn a_newer_revision_ends_a_repetition<S: Store>(store: S) {
