@@ -1,11 +1,10 @@
 //! `db`: the store's schema, whether it is whole, and its way from one machine to many nodes.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::{Everywhere, Exit, Failure, out};
@@ -240,15 +239,8 @@ struct Bar {
 
 impl Bar {
     fn new() -> Self {
-        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} rows")
-            .expect("the template is well-formed");
-        let style = match out::locale_knows_unicode() {
-            true => style,
-            false => style.progress_chars("#>-"),
-        };
-        let terminal = std::io::stderr().is_terminal();
         Self {
-            drawn: terminal.then(|| ProgressBar::new(0).with_style(style)),
+            drawn: out::bar("{wide_bar} {pos} of {len} rows"),
             last: Mono::now(),
         }
     }

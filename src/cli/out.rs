@@ -9,6 +9,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 use miette::{Diagnostic, GraphicalTheme, MietteHandlerOpts, Report, ThemeCharacters, ThemeStyles};
 use textwrap::{WordSeparator, WordSplitter};
 
@@ -155,6 +156,19 @@ fn drawn(text: String) -> String {
     DRAWINGS
         .iter()
         .fold(text, |text, (drawing, plain)| text.replace(*drawing, plain))
+}
+
+/// A bar in the shape of `template` on standard error; none where that is no terminal.
+pub(super) fn bar(template: &'static str) -> Option<ProgressBar> {
+    if !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template(template).expect("the template is well-formed");
+    let style = match locale_knows_unicode() {
+        true => style,
+        false => style.progress_chars("#>-"),
+    };
+    Some(ProgressBar::new(0).with_style(style))
 }
 
 /// What POSIX says of these variables: the first that is set and not empty counts.

@@ -10,9 +10,11 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{
+    AssertSqlSafe, ColumnIndex, ConnectOptions, Connection, Decode, PgConnection, Row,
+    SqliteConnection, Type,
+};
 
 use super::postgres::Address;
 use super::sql::hex;
@@ -219,7 +221,7 @@ async fn send(
     let insert = table.insert();
     let mut rows = sqlx::query(AssertSqlSafe(table.select())).fetch(source);
     while let Some(row) = rows.try_next().await? {
-        let row = sqlite_cells(&row, table)?;
+        let row = cells(&row, table)?;
         sum.add(&row);
         chunk.push(row);
         if chunk.len() == CHUNK_ROWS {
@@ -250,7 +252,7 @@ async fn sum(target: &mut PgConnection, table: &Table) -> StoreResult<Sum> {
     let mut sum = Sum::default();
     let mut rows = sqlx::query(AssertSqlSafe(table.select())).fetch(target);
     while let Some(row) = in_time(rows.try_next()).await? {
-        sum.add(&postgres_cells(&row, table)?);
+        sum.add(&cells(&row, table)?);
     }
     Ok(sum)
 }
@@ -273,22 +275,14 @@ async fn go_on_counting(target: &mut PgConnection, table: &Table) -> StoreResult
     Ok(())
 }
 
-fn sqlite_cells(row: &SqliteRow, table: &Table) -> StoreResult<Value> {
-    let cell = |(place, (_, kind)): (usize, &(String, Kind))| {
-        Ok::<_, sqlx::Error>(match kind {
-            Kind::Int => json!(row.try_get::<Option<i64>, _>(place)?),
-            Kind::Text => json!(row.try_get::<Option<String>, _>(place)?),
-            Kind::Bytes => {
-                let bytes = row.try_get::<Option<Vec<u8>>, _>(place)?;
-                json!(bytes.map(|bytes| hex(&bytes)))
-            }
-        })
-    };
-    let cells = table.columns.iter().enumerate().map(cell);
-    Ok(Value::Array(cells.collect::<Result<_, _>>()?))
-}
-
-fn postgres_cells(row: &PgRow, table: &Table) -> StoreResult<Value> {
+fn cells<'r, R>(row: &'r R, table: &Table) -> StoreResult<Value>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    Option<Vec<u8>>: Decode<'r, R::Database> + Type<R::Database>,
+{
     let cell = |(place, (_, kind)): (usize, &(String, Kind))| {
         Ok::<_, sqlx::Error>(match kind {
             Kind::Int => json!(row.try_get::<Option<i64>, _>(place)?),

@@ -1,9 +1,8 @@
 //! How far a wait is: a bar on a terminal, a few lines in a file or a pipe.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::cli::out;
 use crate::clock::Mono;
@@ -22,15 +21,8 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar on standard error if that is a terminal, and lines there if it is not.
     pub(super) fn new() -> Self {
-        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} people {msg}")
-            .expect("the template is well-formed");
-        let style = match out::locale_knows_unicode() {
-            true => style,
-            false => style.progress_chars("#>-"),
-        };
-        let terminal = std::io::stderr().is_terminal();
         Self {
-            drawn: terminal.then(|| ProgressBar::new(0).with_style(style)),
+            drawn: out::bar("{wide_bar} {pos} of {len} people {msg}"),
             last: None,
         }
     }
