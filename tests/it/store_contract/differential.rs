@@ -455,8 +455,8 @@ proptest! {
     #[ignore = "needs tests/servers/fetch"]
     fn postgres_lives_as_the_model_does(steps in prop::collection::vec(step(), 1..40)) {
         runtime().block_on(async {
-            let store = postgres::database().await.open(Access::Daemon).await;
-            side_by_side(store, steps).await;
+            let db = postgres::database().await;
+            side_by_side(db.open(Access::Daemon).await, steps).await;
         });
     }
 }

@@ -1,4 +1,4 @@
-//! A real PostgreSQL, made by the tests for themselves: one server for all tests of a run, with a database of its own for
+//! A real PostgreSQL, made by the tests for themselves: a server that many tests share, with a database of its own for
 //! each, or a server of one's own for those that stop it.
 //!
 //! Its cluster lies in a temporary folder and is reached by a socket there, so no port is taken; fsync is on. It ends with
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -69,13 +69,32 @@ pub(crate) struct Postgres {
 pub(crate) struct Db {
     pub(crate) name: String,
     folder: PathBuf,
+    /// The shared server, which ends with the last one that needs it.
+    _server: Option<Arc<Postgres>>,
 }
 
-static SHARED: LazyLock<Postgres> = LazyLock::new(Postgres::start);
+/// After so many databases the tests share a new server, and the old one goes with all of its files: hundreds of databases
+/// side by side fill a small disk, and dropping them one by one waits for a checkpoint each.
+const SHARED_DATABASES: u32 = 32;
 
-/// A new database on the server that all tests share.
+static SHARED: Mutex<Option<(Arc<Postgres>, u32)>> = Mutex::new(None);
+
+/// A new database on the server that the tests share.
 pub(crate) async fn database() -> Db {
-    SHARED.database().await
+    let server = shared();
+    let mut db = server.database().await;
+    db._server = Some(server);
+    db
+}
+
+fn shared() -> Arc<Postgres> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let (server, given) = match shared.take() {
+        Some((server, given)) if given < SHARED_DATABASES => (server, given),
+        _ => (Arc::new(Postgres::start()), 0),
+    };
+    *shared = Some((Arc::clone(&server), given + 1));
+    server
 }
 
 impl Postgres {
@@ -152,6 +171,7 @@ impl Postgres {
         Db {
             name,
             folder: db.folder.clone(),
+            _server: None,
         }
     }
 
@@ -205,6 +225,7 @@ impl Postgres {
             let db = Db {
                 name: "template_varsel".to_owned(),
                 folder: folder.to_owned(),
+                _server: None,
             };
             db.open(Access::Daemon).await.close().await;
         });
@@ -218,6 +239,7 @@ impl Postgres {
         Db {
             name,
             folder: folder.to_owned(),
+            _server: None,
         }
     }
 }
@@ -265,7 +287,15 @@ async fn connect(folder: &Path, database: &str) -> PgConnection {
         .socket(folder)
         .username("varsel")
         .database(database);
-    options.connect().await.unwrap()
+    match options.connect().await {
+        Ok(conn) => conn,
+        Err(error) => {
+            let log = std::fs::read_to_string(folder.join("server.log")).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(20)..].join("\n");
+            panic!("PostgreSQL is not reached: {error}; its log ends\n{last}")
+        }
+    }
 }
 
 async fn run(folder: &Path, sql: &str) {
