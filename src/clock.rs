@@ -92,6 +92,12 @@ impl Mono {
         Self(Duration::new(seconds, nanos))
     }
 
+    /// What the clock shows, for decisions that know no clock.
+    #[must_use]
+    pub fn shown(self) -> Duration {
+        self.0
+    }
+
     /// The point `length` after this one.
     #[must_use]
     pub fn plus(self, length: Duration) -> Self {

@@ -12,6 +12,7 @@ pub mod about;
 pub mod alarm;
 pub mod appointment;
 pub mod brake;
+pub mod breaker;
 pub mod calendar;
 pub mod change;
 pub mod closing;

@@ -14,6 +14,7 @@ use crate::channel::Channel as Gate;
 use crate::clock::{Clock, Mono};
 use crate::domain::appointment::SourceName;
 use crate::domain::brake::BrakeLimits;
+use crate::domain::breaker::BreakerLimits;
 use crate::domain::contact::Address;
 use crate::domain::directory::Directory;
 use crate::domain::message::{Channel, ToldOn};
@@ -138,6 +139,8 @@ pub struct Gateway {
     pub report_within: Option<Duration>,
     /// How its unknowns are resolved.
     pub unknowns: UnknownRule,
+    /// When it is left alone because it fails.
+    pub breaker: BreakerLimits,
 }
 
 /// Who may be reached through a gateway.

@@ -27,7 +27,7 @@ pub use self::profile::{Profile, ProfileFault};
 pub use self::report::parse_report;
 use super::{Channel, Outgoing, Sending, may_start};
 use crate::domain::contact::Address;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Blame, Outcome};
 use crate::domain::segments::{Encoding, segments};
 use crate::sabotage::{self, Guard};
 
@@ -103,7 +103,8 @@ impl Sms {
             Err(cause) => return Outcome::Refused { cause },
         };
         if !may_start(message) {
-            return not_sent("the lease would have ended before the gateway's answer".to_owned());
+            let cause = "the lease would have ended before the gateway's answer";
+            return not_sent(cause.to_owned(), Blame::Message);
         }
         let again = request
             .try_clone()
@@ -260,10 +261,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// No answer at all. Only where no connection came about is it certain that nothing was handed over.
 fn broken(error: &reqwest::Error) -> Outcome {
     if error.is_connect() {
-        return not_sent(format!(
-            "no connection to the gateway: {}",
-            innermost(error)
-        ));
+        let cause = format!("no connection to the gateway: {}", innermost(error));
+        return not_sent(cause, Blame::Gateway);
     }
     let cause = if error.is_timeout() {
         "the gateway did not answer in time".to_owned()
@@ -280,11 +279,11 @@ fn unclear(cause: String) -> Outcome {
     Outcome::Unknown { cause }
 }
 
-fn not_sent(cause: String) -> Outcome {
+fn not_sent(cause: String, blame: Blame) -> Outcome {
     Outcome::NotSent {
         cause,
         retry_after: None,
-        pause: false,
+        blame,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[gateway.NAME]` into what the service needs: profile or relay, mode, and the secrets from files.
 
+mod guards;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -70,6 +72,7 @@ impl Entry<'_> {
             connections: self.gateway.connections,
             claim_ahead: self.gateway.claim_ahead.unwrap_or(ahead),
             lease: self.lease(longest_send)?,
+            breaker: self.breaker(),
             speaks,
         })
     }
@@ -85,6 +88,7 @@ impl Entry<'_> {
             let problem = "0 connections carry nothing";
             errors.push(self.error("connections", problem, "use 1 or more"));
         }
+        errors.extend(self.guard_faults());
         let longest_send = match self.gateway.channel {
             Channel::Sms => self.profile().map(|profile| profile.longest_send()),
             Channel::Email => self.relay(None).map(|relay| relay.timeouts.longest_send()),

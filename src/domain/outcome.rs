@@ -24,8 +24,8 @@ pub enum Outcome {
         cause: String,
         /// How long the gateway asked us to wait.
         retry_after: Option<Duration>,
-        /// The fault is ours or the account's (401, 403): the gateway shall be paused.
-        pause: bool,
+        /// Of whom it speaks.
+        blame: Blame,
     },
     /// Refused for good: repeating it would be refused again.
     Refused {
@@ -39,6 +39,17 @@ pub enum Outcome {
     },
     /// Withheld at the door by us (trial mode): certainly not handed over, and never will be.
     Withheld(Reason),
+}
+
+/// Of whom it speaks that a message was certainly not handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Of this message alone; nothing of the gateway.
+    Message,
+    /// Of the gateway: it was not reached, or takes nothing now (429, 503).
+    Gateway,
+    /// Of our account there, or of how we use it (401, 403): no message would be taken.
+    Account,
 }
 
 impl Outcome {

@@ -6,6 +6,7 @@
 
 mod asking;
 mod flight;
+mod resting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::asking::Asking;
-use self::flight::{hand_over, not_sent, settlement};
+use self::flight::{Handed, given_back, hand_over, not_sent, settlement};
+use self::resting::Resting;
 use super::{Gateway, Shared};
 use crate::clock::Mono;
+use crate::domain::breaker::{Breaker, Passage};
 use crate::domain::message::{Event, MessageId};
 use crate::domain::outcome::Outcome;
 use crate::sabotage::{self, Guard};
@@ -29,9 +32,6 @@ const SETTLE_BATCH: usize = 200;
 
 /// How long dispatch waits before it tries again to write outcomes that the store refused.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a gateway is left alone after it refused us rather than a message (401, 403, 535).
-const GATEWAY_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the line of a gateway is called.
 #[must_use]
@@ -49,7 +49,7 @@ pub struct Dispatch<O> {
     asking: Asking,
     landed: Vec<Settlement>,
     woken: watch::Receiver<()>,
-    paused_until: Option<Mono>,
+    resting: Resting,
     /// A claim of which nobody knows whether it was committed: nothing new is claimed before it is
     /// disowned.
     in_doubt: Option<ClaimAsk>,
@@ -82,7 +82,10 @@ impl<O: Outbox> Dispatch<O> {
         let wire = Arc::new(Semaphore::new(gateway.connections.max(1) as usize));
         let (flights, landed) = (JoinSet::new(), Vec::new());
         let woken = shared.wakes.dispatch.subscribe();
+        let breaker = Breaker::new(gateway.breaker);
+        let resting = Resting::new(Arc::clone(&shared), &gateway.name, breaker);
         Self {
+            resting,
             shared,
             outbox,
             gateway: Arc::new(gateway),
@@ -91,7 +94,6 @@ impl<O: Outbox> Dispatch<O> {
             asking: Asking::default(),
             landed,
             woken,
-            paused_until: None,
             in_doubt: None,
         }
     }
@@ -138,12 +140,13 @@ impl<O: Outbox> Dispatch<O> {
     /// When the store fails: outcomes are kept and written later, and nothing new is claimed.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<DispatchStep, StoreError> {
         let DispatchStep { settled, .. } = self.settle().await?;
-        let asked = match self.is_paused() {
-            true => 0,
-            false => self.ask().await?,
+        let passage = self.resting.passage();
+        let asked = match passage {
+            Passage::Nothing => 0,
+            Passage::One | Passage::All => self.ask().await?,
         };
-        let room = self.room();
-        if room == 0 || self.is_paused() || self.shared.sending.may_send().is_err() {
+        let room = self.room(passage);
+        if room == 0 || self.shared.sending.may_send().is_err() {
             return Ok(DispatchStep {
                 settled,
                 claimed: 0,
@@ -182,7 +185,7 @@ impl<O: Outbox> Dispatch<O> {
             });
         }
         for claim in claims {
-            self.fly(claim, start_before);
+            self.fly(claim, start_before, passage);
         }
         Ok(DispatchStep {
             settled,
@@ -307,7 +310,7 @@ impl<O: Outbox> Dispatch<O> {
             Ok(Flight::Sent(settlement)) => {
                 let word = settlement.outcome.word();
                 self.shared.metrics.outcome(self.gateway.channel, word);
-                self.heed(&settlement.outcome);
+                self.resting.hear(&settlement.outcome);
                 self.landed.push(settlement);
             }
             Ok(Flight::Asked(message, answers)) => {
@@ -326,50 +329,13 @@ impl<O: Outbox> Dispatch<O> {
         }
     }
 
-    /// A gateway that says that the fault is ours or the account's is left alone for a while: the
-    /// next thousand messages would hear the same.
-    fn heed(&mut self, outcome: &Outcome) {
-        let Outcome::NotSent { cause, pause, .. } = outcome else {
-            // It answers again, whatever it says of a message.
-            if !matches!(outcome, Outcome::Withheld(_)) {
-                self.trust_again();
-            }
-            return;
-        };
-        if *pause {
-            self.shared.metrics.gateway_paused(&self.gateway.name, true);
-            self.shared.pauses.pause(&self.gateway.name, cause);
-            if !self.is_paused() {
-                tracing::error!(
-                    gateway = self.gateway.name,
-                    seconds = GATEWAY_PAUSE.as_secs(),
-                    "the gateway is paused: {cause}"
-                );
-            }
-            self.paused_until = Some(Mono::now().plus(GATEWAY_PAUSE));
-        }
-    }
-
-    fn trust_again(&mut self) {
-        if self.paused_until.take().is_some() {
-            self.shared.pauses.end(&self.gateway.name);
-            self.shared
-                .metrics
-                .gateway_paused(&self.gateway.name, false);
-            tracing::info!(gateway = self.gateway.name, "the gateway is used again");
-        }
-    }
-
-    fn is_paused(&self) -> bool {
-        self.paused_until.is_some_and(|until| Mono::now() < until)
-    }
-
-    /// How many messages may be claimed. After a pause one goes ahead, and the others wait for what
+    /// How many messages may be claimed. After a rest one goes ahead, and the others wait for what
     /// it hears.
-    fn room(&self) -> u32 {
-        let most = match self.paused_until {
-            Some(_) => 1,
-            None => self.gateway.connections.max(1) + self.gateway.claim_ahead,
+    fn room(&self, passage: Passage) -> u32 {
+        let most = match passage {
+            Passage::Nothing => return 0,
+            Passage::One => 1,
+            Passage::All => self.gateway.connections.max(1) + self.gateway.claim_ahead,
         };
         let taken = self.flights.len() + self.landed.len();
         most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
@@ -395,13 +361,16 @@ impl<O: Outbox> Dispatch<O> {
         Ok(asked)
     }
 
-    fn fly(&mut self, claim: Claim, start_before: Mono) {
+    fn fly(&mut self, claim: Claim, start_before: Mono, passage: Passage) {
         let (shared, gateway) = (Arc::clone(&self.shared), Arc::clone(&self.gateway));
         let wire = Arc::clone(&self.wire);
         self.flights.spawn(async move {
-            let outcome = hand_over(&shared, &gateway, &wire, &claim, start_before).await;
+            let handed = hand_over(&shared, &gateway, &wire, &claim, start_before, passage).await;
             sabotage::point("dispatch.after_send");
-            Flight::Sent(settlement(&shared, &gateway, &claim, outcome))
+            Flight::Sent(match handed {
+                Handed::Over(outcome) => settlement(&shared, &gateway, &claim, outcome),
+                Handed::Back(why) => given_back(&shared, &claim, why),
+            })
         });
     }
 
@@ -426,7 +395,7 @@ impl<O: Outbox> Dispatch<O> {
     }
 
     async fn wait(&mut self, pause: Option<Duration>, stop: &CancellationToken) {
-        let full = self.room() == 0;
+        let full = self.room(self.resting.passage()) == 0;
         let Some(pause) = pause.or(full.then_some(self.shared.look_again)) else {
             return;
         };

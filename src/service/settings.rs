@@ -12,6 +12,7 @@ use crate::channel::email;
 use crate::channel::sms::{Profile, Secrets};
 use crate::clock::Clock;
 use crate::domain::brake::BrakeLimits;
+use crate::domain::breaker::BreakerLimits;
 use crate::domain::plan::Rules;
 use crate::domain::retry::RetryPolicy;
 use crate::inbound::lmtp;
@@ -98,6 +99,8 @@ pub struct GatewaySettings {
     pub claim_ahead: u32,
     /// How long a claim is held; never less than the longest send.
     pub lease: Duration,
+    /// When it is left alone because it fails.
+    pub breaker: BreakerLimits,
     /// What it speaks.
     pub speaks: Speaks,
 }

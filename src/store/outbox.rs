@@ -11,7 +11,7 @@ use super::cluster::Remembered;
 use super::rows::{DbTime, Millis};
 use crate::domain::contact::Address;
 use crate::domain::message::{Channel, Event, MessageId};
-use crate::domain::outcome::{Decision, Outcome, ReportState};
+use crate::domain::outcome::{Blame, Decision, Outcome, ReportState};
 use crate::domain::plan::RungTime;
 
 /// What moves messages: claims, settlements, reports, and the sweeping of what time has ended.
@@ -209,7 +209,7 @@ impl Settlement {
             outcome: Outcome::NotSent {
                 cause: "its claim was in doubt and disowned".to_owned(),
                 retry_after: None,
-                pause: false,
+                blame: Blame::Message,
             },
             decision: Decision::of(Event::NotSent),
             at,

@@ -385,6 +385,7 @@ profil = "kannel"
 [gateway.mail]
 channel = "email"
 connections = 0
+breaker = { failures = 0, rest = "2min" }
 url = "http://127.0.0.1"
 port = "25"
 [[rule]]

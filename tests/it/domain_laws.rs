@@ -3,6 +3,7 @@
 
 mod belief;
 mod braking;
+mod breaker;
 mod histories;
 mod linking;
 mod made;

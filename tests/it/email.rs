@@ -12,7 +12,7 @@ use varsel::channel::email::{Settings, Smtp, Timeouts, TlsMode};
 use varsel::channel::{Body, Channel, Outgoing};
 use varsel::clock::Mono;
 use varsel::domain::contact::{Address, Email};
-use varsel::domain::outcome::Outcome;
+use varsel::domain::outcome::{Blame, Outcome};
 
 use crate::support::smtp_fault::FaultServer;
 
@@ -78,8 +78,11 @@ async fn send(smtp: &Smtp, to: &str) -> Outcome {
 pub(crate) fn letter(outcome: &Outcome) -> char {
     match outcome {
         Outcome::Accepted { .. } => 'A',
-        Outcome::NotSent { pause: false, .. } => 'N',
-        Outcome::NotSent { pause: true, .. } => 'P',
+        Outcome::NotSent {
+            blame: Blame::Account,
+            ..
+        } => 'P',
+        Outcome::NotSent { .. } => 'N',
         Outcome::Refused { .. } => 'R',
         Outcome::Unknown { .. } => 'U',
         Outcome::Withheld(_) => 'W',

@@ -19,7 +19,7 @@ use varsel::channel::sms::{Profile, Secrets, Sms, parse_report};
 use varsel::channel::{Body, Channel, Outgoing};
 use varsel::clock::{Clock, Mono};
 use varsel::domain::contact::{Address, Phone};
-use varsel::domain::outcome::{Outcome, ReportState};
+use varsel::domain::outcome::{Blame, Outcome, ReportState};
 use varsel::domain::segments::segments;
 use varsel::store::{Desk, Tally};
 
@@ -297,7 +297,13 @@ async fn kannel_hands_500_messages_to_the_operator_unchanged_and_reports_on_each
     let stranger = Sms::new(profile.clone(), secrets("wrong"), &listener.base).unwrap();
     let outcome = stranger.send(&outgoing(0)).await;
     assert!(
-        matches!(outcome, Outcome::NotSent { pause: true, .. }),
+        matches!(
+            outcome,
+            Outcome::NotSent {
+                blame: Blame::Account,
+                ..
+            }
+        ),
         "{outcome:?}"
     );
 

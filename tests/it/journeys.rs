@@ -21,6 +21,7 @@ mod dropped_files;
 mod easyappointments;
 mod expired;
 mod gateway_down_and_back;
+mod gateway_left_alone;
 mod health;
 mod hold;
 mod invitation;

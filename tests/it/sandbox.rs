@@ -23,7 +23,7 @@ use varsel::domain::appointment::{BookingKey, SourceName, Standing};
 use varsel::domain::contact::{Address, Phone};
 use varsel::domain::directory::{Directory, OfficeId};
 use varsel::domain::language::Language;
-use varsel::domain::outcome::{Outcome, ReportState};
+use varsel::domain::outcome::{Blame, Outcome, ReportState};
 use varsel::sandbox::gateway::{GatewayMode, SmsState};
 use varsel::sandbox::mail::{MailMode, ReadMail};
 use varsel::sandbox::register::{Booking, BookingQuery};
@@ -360,7 +360,13 @@ async fn the_gateways_bad_moods_are_what_the_profile_knows() {
     gateway.set_mode(GatewayMode::Failing);
     let outcome = send_sms(&sms, DELIVERED, "Hei").await;
     assert!(
-        matches!(outcome, Outcome::NotSent { pause: false, .. }),
+        matches!(
+            outcome,
+            Outcome::NotSent {
+                blame: Blame::Gateway,
+                ..
+            }
+        ),
         "{outcome:?}"
     );
     gateway.set_mode(GatewayMode::Refusing);
@@ -421,7 +427,13 @@ async fn the_mail_servers_bad_moods_are_classified() {
     mailbox.set_mode(MailMode::Failing);
     let failing = send("kari@example.com").await;
     assert!(
-        matches!(failing, Outcome::NotSent { pause: false, .. }),
+        matches!(
+            failing,
+            Outcome::NotSent {
+                blame: Blame::Gateway,
+                ..
+            }
+        ),
         "{failing:?}"
     );
     mailbox.set_mode(MailMode::Refusing);

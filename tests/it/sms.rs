@@ -12,7 +12,7 @@ use varsel::channel::sms::{Profile, Secrets, Sms};
 use varsel::channel::{Body, Channel, Outgoing};
 use varsel::clock::Mono;
 use varsel::domain::contact::{Address, Phone};
-use varsel::domain::outcome::Outcome;
+use varsel::domain::outcome::{Blame, Outcome};
 
 use crate::support::http_fault::{HttpFault, Seen};
 
@@ -42,7 +42,13 @@ fn outgoing(text: &str) -> Outgoing {
 
 /// The class of an outcome, as a profile names it.
 fn class(outcome: &Outcome) -> &'static str {
-    if matches!(outcome, Outcome::NotSent { pause: true, .. }) {
+    if matches!(
+        outcome,
+        Outcome::NotSent {
+            blame: Blame::Account,
+            ..
+        }
+    ) {
         return "paused";
     }
     outcome.word()

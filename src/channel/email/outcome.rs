@@ -6,11 +6,12 @@
 //! | where it stopped | what happened | outcome |
 //! |---|---|---|
 //! | before the dot | no reply, closed, garbage, a reply that is neither 4yz nor 5yz | not sent |
-//! | greeting, EHLO, STARTTLS, AUTH | 5yz, TLS refused, not offered | not sent, pause: our side is wrong |
+//! | greeting, EHLO, STARTTLS, AUTH | 5yz, TLS refused, not offered | not sent, account: our side is wrong |
+//! | RCPT | 4yz, but not 421 or 4.3.x and 4.4.x | not sent: it speaks of this mailbox |
 //! | anywhere | 4yz, 421 included | not sent |
-//! | anywhere | 530, 535 | not sent, pause: the relay does not know us |
+//! | anywhere | 530, 535 | not sent, account: the relay does not know us |
 //! | MAIL | 5yz that speaks of this mail (552, 5.3.4, 5.6.x) | refused |
-//! | MAIL | any other 5yz: it speaks of the sender, which is the same for every mail | not sent, pause |
+//! | MAIL | any other 5yz: it speaks of the sender, which is the same for every mail | not sent, account |
 //! | RCPT, DATA, dot | 5yz | refused |
 //! | dot | 2yz | accepted |
 //! | dot | anything else, or nothing | unknown |
@@ -21,7 +22,7 @@ use std::fmt;
 
 use super::reply::{Enhanced, Reply};
 use super::wire::Unfit;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Blame, Outcome};
 
 /// The steps of a session, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,13 +159,14 @@ impl Stop {
             },
             Why::TooLate => {
                 let cause = "too late to start: the lease would end before the mail is written";
-                not_sent(cause.to_owned(), false)
+                not_sent(cause.to_owned(), Blame::Message)
             }
             Why::Broken(broken) => {
                 let cause = format!("{}: {broken}", self.phase);
                 match self.phase == Phase::Dot {
                     true => Outcome::Unknown { cause },
-                    false => not_sent(cause, broken.is_ours()),
+                    false if broken.is_ours() => not_sent(cause, Blame::Account),
+                    false => not_sent(cause, Blame::Gateway),
                 }
             }
             Why::Replied(reply) => of_reply(self.phase, reply),
@@ -179,13 +181,16 @@ pub(super) fn of_reply(phase: Phase, reply: &Reply) -> Outcome {
         2 if phase == Phase::Dot => Outcome::Accepted {
             gateway_id: reply.queue_id(),
         },
-        4 => not_sent(cause, false),
+        4 if phase == Phase::Rcpt && speaks_of_the_mailbox(reply) => {
+            not_sent(cause, Blame::Message)
+        }
+        4 => not_sent(cause, Blame::Gateway),
         5 => match verdict(phase, reply) {
             Never::ThisMail => Outcome::Refused { cause },
-            Never::OurSide => not_sent(cause, true),
+            Never::OurSide => not_sent(cause, Blame::Account),
         },
         _ if phase == Phase::Dot => Outcome::Unknown { cause },
-        _ => not_sent(cause, false),
+        _ => not_sent(cause, Blame::Gateway),
     }
 }
 
@@ -211,23 +216,28 @@ fn verdict(phase: Phase, reply: &Reply) -> Never {
     }
 }
 
+/// Not of the relay itself (RFC 3463, 3.4 and 3.5), which has troubles for everybody.
+fn speaks_of_the_mailbox(reply: &Reply) -> bool {
+    reply.code != 421 && !matches!(reply.enhanced, Some(Enhanced(_, 3 | 4, _)))
+}
+
 /// Too large, or in an encoding that the relay does not take.
 fn speaks_of_the_mail(reply: &Reply) -> bool {
     reply.code == 552 || matches!(reply.enhanced, Some(Enhanced(5, 3, 4) | Enhanced(5, 6, _)))
 }
 
-fn not_sent(cause: String, pause: bool) -> Outcome {
+fn not_sent(cause: String, blame: Blame) -> Outcome {
     Outcome::NotSent {
         cause,
         retry_after: None,
-        pause,
+        blame,
     }
 }
 
 /// The relay answered every step in time, but not all of them.
 pub(super) fn too_slow() -> Outcome {
     let cause = "the relay was too slow: the time for everything before the final dot is over";
-    not_sent(cause.to_owned(), false)
+    not_sent(cause.to_owned(), Blame::Gateway)
 }
 
 /// The bytes cannot go through SMTP.

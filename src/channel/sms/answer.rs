@@ -9,7 +9,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Blame, Outcome};
 
 /// A gateway's own identifier longer than this is not kept.
 const GATEWAY_ID_LIMIT_BYTES: usize = 128;
@@ -118,13 +118,15 @@ impl Row {
             Some(cause) => format!("{cause} (HTTP {})", answer.status),
             None => format!("the gateway answered HTTP {}", answer.status),
         };
+        let not_sent = |blame| Outcome::NotSent {
+            cause: cause.clone(),
+            retry_after: answer.retry_after,
+            blame,
+        };
         match self.class {
             Class::Accepted => Outcome::Accepted { gateway_id },
-            Class::NotSent | Class::Paused => Outcome::NotSent {
-                cause,
-                retry_after: answer.retry_after,
-                pause: self.class == Class::Paused,
-            },
+            Class::NotSent => not_sent(Blame::Gateway),
+            Class::Paused => not_sent(Blame::Account),
             Class::Refused => Outcome::Refused { cause },
             Class::Unknown => Outcome::Unknown { cause },
         }

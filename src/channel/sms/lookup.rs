@@ -9,7 +9,7 @@ use reqwest::{Method, Url};
 use super::answer::{Answer, Table};
 use super::placeholder::{Facts, Fill};
 use super::request::{Body, Form};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Blame, Outcome};
 
 /// The compiled table `lookup` of a profile.
 #[derive(Clone, Debug)]
@@ -60,15 +60,15 @@ impl Lookup {
         }
         match self.table.read(answer) {
             Outcome::NotSent {
-                pause: false,
+                blame: Blame::Account,
                 cause,
                 ..
-            } => Outcome::NotSent {
+            } => Outcome::Unknown { cause },
+            Outcome::NotSent { cause, .. } => Outcome::NotSent {
                 cause: format!("asked, {cause}"),
                 retry_after: None,
-                pause: false,
+                blame: Blame::Message,
             },
-            Outcome::NotSent { cause, .. } => Outcome::Unknown { cause },
             other => other,
         }
     }

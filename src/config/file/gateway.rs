@@ -31,6 +31,10 @@ pub struct Gateway {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<Length>,
 
+    /// When it is left alone because it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
+
     /// sms: a shipped profile (`kannel`) or a file with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
@@ -87,6 +91,21 @@ pub struct Gateway {
     /// email: how long each step may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+}
+
+/// `[gateway.NAME.breaker]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breaker {
+    /// After so many hand-overs in a row without an answer...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u32>,
+    /// ...within this...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<Length>,
+    /// ...it is left alone for so long, and longer while trials fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Length>,
 }
 
 /// `[gateway.NAME.timeouts]`

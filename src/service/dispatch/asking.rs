@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Mono;
 use crate::domain::message::MessageId;
-use crate::domain::outcome::{AttemptFacts, Outcome, after_attempt};
+use crate::domain::outcome::{AttemptFacts, Blame, Outcome, after_attempt};
 use crate::service::{Gateway, Shared};
 use crate::store::{Settlement, Unresolved};
 
@@ -67,7 +67,13 @@ pub(super) async fn answers(
     let answer = gateway.gate.ask(&asked.gateway_key);
     let answer = tokio::time::timeout(gateway.longest_send, answer).await;
     let outcome = match answer {
-        Ok(outcome @ (Outcome::Accepted { .. } | Outcome::NotSent { pause: false, .. })) => outcome,
+        Ok(
+            outcome @ (Outcome::Accepted { .. }
+            | Outcome::NotSent {
+                blame: Blame::Message,
+                ..
+            }),
+        ) => outcome,
         // No word, or one that says nothing of the message.
         Ok(_) | Err(_) => return Vec::new(),
     };

@@ -8,14 +8,23 @@ use tokio::sync::Semaphore;
 use crate::channel::report_token::{Named, token};
 use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
+use crate::domain::breaker::Passage;
 use crate::domain::message::{Event, Reason};
-use crate::domain::outcome::{AttemptFacts, Decision, Outcome, after_attempt};
+use crate::domain::outcome::{AttemptFacts, Blame, Decision, Outcome, after_attempt};
 use crate::sabotage::{self, Guard};
 use crate::service::{Gateway, Shared};
 use crate::store::{Claim, Settlement};
 
 /// No message is handed over for less than this: gateways refuse a validity of nothing.
 const LEAST_VALIDITY: Duration = Duration::from_secs(60);
+
+/// What became of a claim.
+pub(super) enum Handed {
+    /// It was handed over, or tried to be.
+    Over(Outcome),
+    /// Nobody tried: it goes back as it was.
+    Back(&'static str),
+}
 
 /// One hand-over: the last looks before the first byte, and what came of it.
 pub(super) async fn hand_over(
@@ -24,20 +33,25 @@ pub(super) async fn hand_over(
     wire: &Semaphore,
     claim: &Claim,
     start_before: Mono,
-) -> Outcome {
+    passage: Passage,
+) -> Handed {
     if !gateway.mode.allows(&claim.address) {
-        return Outcome::Withheld(Reason::Trial);
+        return Handed::Over(Outcome::Withheld(Reason::Trial));
     }
     let Ok(_permit) = wire.acquire().await else {
-        return not_sent("stopping".to_owned());
+        return Handed::Over(not_sent("stopping".to_owned()));
     };
     // What may be sent when it is claimed may have to stay when its turn on the wire comes.
+    if passage == Passage::All && shared.pauses.holds(&gateway.name) {
+        return Handed::Back("its gateway is left alone");
+    }
     if let Err(why) = shared.sending.may_send() {
-        return not_sent(why);
+        return Handed::Over(not_sent(why));
     }
     let left = (claim.not_after - shared.clock.now()).to_std();
     let Some(left) = left.ok().filter(|left| !left.is_zero()) else {
-        return not_sent("it was useless before the wire was free".to_owned());
+        let why = "it was useless before the wire was free";
+        return Handed::Over(not_sent(why.to_owned()));
     };
     let validity = left.max(LEAST_VALIDITY);
     let named = Named {
@@ -55,9 +69,9 @@ pub(super) async fn hand_over(
     };
     // A hand-over that takes longer than its time is cut off: what it came to is not known.
     let sent = tokio::time::timeout(gateway.longest_send, gateway.gate.send(&outgoing)).await;
-    sent.unwrap_or_else(|_| Outcome::Unknown {
+    Handed::Over(sent.unwrap_or_else(|_| Outcome::Unknown {
         cause: "no answer in time".into(),
-    })
+    }))
 }
 
 /// Certainly not sent, and the gateway has no part in it.
@@ -65,7 +79,19 @@ pub(super) fn not_sent(cause: String) -> Outcome {
     Outcome::NotSent {
         cause,
         retry_after: None,
-        pause: false,
+        blame: Blame::Message,
+    }
+}
+
+/// What nobody tried is ready as it was: no wait, and no word that its rung had no success.
+pub(super) fn given_back(shared: &Shared, claim: &Claim, why: &str) -> Settlement {
+    Settlement {
+        message: claim.message,
+        attempt: claim.attempt,
+        fence: claim.fence,
+        outcome: not_sent(why.to_owned()),
+        decision: Decision::of(Event::NotSent),
+        at: shared.clock.now(),
     }
 }
 

@@ -91,6 +91,7 @@ pub(super) fn gateway(
         connections,
         claim_ahead,
         lease,
+        breaker,
         speaks,
     } = settings;
     let fault = |problem: String| StartError::Gateway {
@@ -130,6 +131,7 @@ pub(super) fn gateway(
         lease,
         longest_send,
         report_within,
+        breaker,
         unknowns: UnknownRule {
             quarantine: longest_send + quarantine_margin,
             ..unknowns

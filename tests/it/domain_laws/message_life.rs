@@ -9,7 +9,7 @@ use varsel::domain::ladder::{Ladder, Rung};
 use varsel::domain::message::{
     Channel, Event, MessageBrief, MessageState, Next, Reason, ToldOn, next,
 };
-use varsel::domain::outcome::{AttemptFacts, Outcome, after_attempt};
+use varsel::domain::outcome::{AttemptFacts, Blame, Outcome, after_attempt};
 use varsel::domain::retry::{RetryPolicy, next_try};
 use varsel::domain::verdict::{Verdict, Word, standing_notice, told_late, verdict, word};
 
@@ -317,7 +317,7 @@ proptest! {
             prop_assert!(TimeDelta::from_std(longest).map_or(true, |most| most >= TimeDelta::seconds(left)));
         }
         // The decision follows: tried again in time, or given up, and never left in between.
-        let not_sent = Outcome::NotSent { cause: String::new(), retry_after: floor, pause: false };
+        let not_sent = Outcome::NotSent { cause: String::new(), retry_after: floor, blame: Blame::Gateway };
         let decision = after_attempt(&not_sent, &facts, &policy);
         let expected = match decision.not_before {
             Some(_) => Event::NotSent,
@@ -368,7 +368,7 @@ fn every_outcome_leads_to_an_event_that_sending_understands() {
         Outcome::NotSent {
             cause: cause(),
             retry_after: None,
-            pause: true,
+            blame: Blame::Account,
         },
         Outcome::Refused { cause: cause() },
         Outcome::Unknown { cause: cause() },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use varsel::channel::report_token::verify;
 use varsel::channel::{Channel as Gate, Outgoing, Sending, may_start};
 use varsel::domain::message::Channel;
-use varsel::domain::outcome::Outcome;
+use varsel::domain::outcome::{Blame, Outcome};
 use varsel::store::AttemptId;
 
 use super::gates::{Door, Fate, Point, Word};
@@ -29,12 +29,12 @@ impl SimGate {
         let word = self.door.wait(Point::FirstByte(attempt)).await;
         if !may_start(message) {
             self.truth.lock().words.insert("too late".to_owned());
-            return not_sent("the lease would have ended", false);
+            return not_sent("the lease would have ended", Blame::Message);
         }
         match word {
-            Word::Fate(Fate::NoConnection) => not_sent("no connection", false),
-            Word::Fate(Fate::Busy) => not_sent("busy", false),
-            Word::Fate(Fate::Locked) => not_sent("locked", true),
+            Word::Fate(Fate::NoConnection) => not_sent("no connection", Blame::Gateway),
+            Word::Fate(Fate::Busy) => not_sent("busy", Blame::Gateway),
+            Word::Fate(Fate::Locked) => not_sent("locked", Blame::Account),
             Word::Fate(Fate::Refuse) => Outcome::Refused {
                 cause: "refused".to_owned(),
             },
@@ -74,11 +74,11 @@ impl Gate for SimGate {
     }
 }
 
-fn not_sent(cause: &str, pause: bool) -> Outcome {
+fn not_sent(cause: &str, blame: Blame) -> Outcome {
     Outcome::NotSent {
         cause: cause.to_owned(),
         retry_after: None,
-        pause,
+        blame,
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use varsel::channel::sms::Profile;
 use varsel::clock::Clock;
+use varsel::domain::breaker::BreakerLimits;
 use varsel::domain::message::Channel;
 use varsel::inbound::routes::{Delivery, ReportDesk};
 use varsel::service::dispatch::Dispatch;
@@ -168,6 +169,7 @@ fn gateway(
         lease: LEASE,
         longest_send: LONGEST_SEND,
         report_within: (channel == Channel::Sms).then_some(Duration::from_secs(3600)),
+        breaker: BreakerLimits::default(),
         unknowns: UnknownRule {
             quarantine: QUARANTINE,
             lookup: Duration::ZERO,

@@ -3,7 +3,7 @@
 
 use varsel::channel::Channel;
 use varsel::channel::sms::Profile;
-use varsel::domain::outcome::Outcome;
+use varsel::domain::outcome::{Blame, Outcome};
 
 use super::{ACCEPT, JSON, SECRET, open, small};
 use crate::support::http_fault::{Fault, HttpFault, answer};
@@ -65,7 +65,13 @@ async fn only_a_whole_answer_that_the_profile_knows_says_anything() {
         server.now(fault.clone());
         let outcome = sms.ask("k/1 &?").await;
         assert_eq!(outcome.word(), expected, "{fault:?}: {outcome:?}");
-        assert!(!matches!(outcome, Outcome::NotSent { pause: true, .. }));
+        assert!(!matches!(
+            outcome,
+            Outcome::NotSent {
+                blame: Blame::Account,
+                ..
+            }
+        ));
         let shown = format!("{outcome:?}");
         assert!(!shown.contains(SECRET) && !shown.contains("k/1"), "{shown}");
     }

@@ -12,7 +12,7 @@ use varsel::domain::ladder::Ladder;
 use varsel::domain::language::Language;
 use varsel::domain::message::{Channel, Event, MessageState, ToldOn};
 use varsel::domain::notice::{OnUnknown, Purpose};
-use varsel::domain::outcome::{Decision, Outcome};
+use varsel::domain::outcome::{Blame, Decision, Outcome};
 use varsel::domain::plan::RungTime;
 use varsel::domain::recipient::{Recipient, Role};
 use varsel::domain::reference::Reference;
@@ -313,7 +313,7 @@ pub(crate) fn not_sent() -> Outcome {
     Outcome::NotSent {
         cause: "connection refused".to_owned(),
         retry_after: None,
-        pause: false,
+        blame: Blame::Gateway,
     }
 }
 

@@ -49,6 +49,7 @@ struct Inner {
     hang_after: Mutex<Option<usize>>,
     answers_questions: Mutex<bool>,
     asked: Mutex<usize>,
+    offered: Mutex<usize>,
     taken: watch::Sender<Vec<Sms>>,
     go: watch::Sender<bool>,
 }
@@ -62,6 +63,7 @@ impl Gateway {
             hang_after: Mutex::new(None),
             answers_questions: Mutex::new(true),
             asked: Mutex::new(0),
+            offered: Mutex::new(0),
             taken: watch::Sender::new(Vec::new()),
             go: watch::Sender::new(false),
         });
@@ -100,6 +102,11 @@ impl Gateway {
         *self.inner.asked.lock().unwrap()
     }
 
+    /// How many messages were offered to it, whether it took them or not.
+    pub fn offered(&self) -> usize {
+        *self.inner.offered.lock().unwrap()
+    }
+
     pub fn let_go(&self) {
         self.inner.go.send_replace(true);
     }
@@ -133,6 +140,7 @@ async fn look_up(State(inner): State<Arc<Inner>>, Path(key): Path<String>) -> Re
 }
 
 async fn take(State(inner): State<Arc<Inner>>, body: String) -> Response {
+    *inner.offered.lock().unwrap() += 1;
     let behaviour = *inner.behaviour.lock().unwrap();
     if let Behaviour::Answer(status) = behaviour {
         let status = StatusCode::from_u16(status).unwrap();

@@ -22,6 +22,7 @@ use varsel::config::directory;
 use varsel::domain::alarm::AlarmLimits;
 use varsel::domain::appointment::SourceName;
 use varsel::domain::brake::BrakeLimits;
+use varsel::domain::breaker::BreakerLimits;
 use varsel::domain::closing::{Closing, ClosingKind, NextStep};
 use varsel::domain::directory::Directory;
 use varsel::domain::language::{Language, Texts};
@@ -217,6 +218,14 @@ impl World {
     /// One message at a time from now on.
     pub fn narrow(&mut self) {
         self.ways[0].connections = 1;
+        self.lines = lines(&self.shared, &self.store, &self.ways);
+    }
+
+    /// Every gateway is left alone by these limits from now on.
+    pub fn leave_alone(&mut self, breaker: BreakerLimits) {
+        for way in &mut self.ways {
+            way.breaker = breaker;
+        }
         self.lines = lines(&self.shared, &self.store, &self.ways);
     }
 
@@ -636,6 +645,7 @@ fn sms_way(gateway: &Gateway, mode: Mode, more: &str) -> Way {
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
         unknowns,
+        breaker: BreakerLimits::default(),
     }
 }
 
@@ -665,6 +675,7 @@ fn email_way(relay: SocketAddr, mode: Mode) -> Way {
         longest_send: Duration::from_secs(20),
         report_within: None,
         unknowns: UnknownRule::default(),
+        breaker: BreakerLimits::default(),
     }
 }
 
