@@ -26,6 +26,7 @@ mod health;
 mod hold;
 mod invitation;
 mod kill_nine;
+mod killed_every_second;
 mod ladder;
 mod lists;
 mod moved;

@@ -53,7 +53,7 @@ impl Left {
         let books = Books::left_behind(&campaign.nodes[0].path("varsel.db")).await;
         let crash = self.crashes;
         assert_eq!(books.unwritten(&taken), 0, "crash {crash}: left unwritten");
-        let held = books.in_flight;
+        let held = books.in_flight();
         assert!(held <= IN_FLIGHT, "crash {crash}: {held} were in the air");
         self.claims += held;
     }

@@ -37,8 +37,8 @@ struct Message {
 pub(crate) struct Books {
     attempts: BTreeMap<i64, Attempt>,
     messages: BTreeMap<String, Message>,
-    /// Claims of the node's last life that have no outcome yet.
-    pub(crate) in_flight: u32,
+    /// Claims of each node's last life that have no outcome yet.
+    in_flight: BTreeMap<String, u32>,
     /// Attempts without an outcome, of whatever life.
     pub(crate) open_attempts: usize,
     /// Messages whose lease ended without an outcome, each time counted.
@@ -56,12 +56,13 @@ const MESSAGES: &str =
       m.possible_duplicate, n.superseded
     FROM message m JOIN notice n ON n.id = m.notice JOIN appointment a ON a.id = n.appointment";
 const FIGURES: &str = "SELECT
-    (SELECT count(*) FROM message m JOIN node d ON d.name = m.node
-     WHERE m.state = 'sending' AND m.lease_until > d.started_at),
     (SELECT count(*) FROM history WHERE event = 'lease_ended'),
     (SELECT count(DISTINCT message) FROM history WHERE to_state = 'unknown')";
 
 const CANCELLED: &str = "SELECT key FROM appointment WHERE standing = 'cancelled'";
+
+const IN_FLIGHT: &str = "SELECT d.name, count(*) FROM message m JOIN node d ON d.name = m.node
+    WHERE m.state = 'sending' AND m.lease_until > d.started_at GROUP BY d.name";
 
 type MessageRow = (String, String, i64, String, String, String, i64, i64);
 
@@ -77,14 +78,22 @@ macro_rules! read_books {
             .fetch_all(&mut *conn)
             .await
             .unwrap();
-        let figures: (i64, i64, i64) = sqlx::query_as(FIGURES).fetch_one(&mut *conn).await.unwrap();
+        let in_flight: Vec<(String, i64)> = sqlx::query_as(IN_FLIGHT)
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+        let figures: (i64, i64) = sqlx::query_as(FIGURES).fetch_one(&mut *conn).await.unwrap();
         let cancelled: Vec<(String,)> = sqlx::query_as(CANCELLED)
             .fetch_all(&mut *conn)
             .await
             .unwrap();
+        let in_flight = in_flight.into_iter();
         let cancelled = cancelled.into_iter().map(|(key,)| key).collect();
         Books {
             cancelled,
+            in_flight: in_flight
+                .map(|(node, n)| (node, u32::try_from(n).unwrap()))
+                .collect(),
             ..Books::of(attempts, messages, figures)
         }
     }};
@@ -125,7 +134,7 @@ impl Books {
     fn of(
         attempts: Vec<(i64, i64, String, Option<String>)>,
         messages: Vec<MessageRow>,
-        figures: (i64, i64, i64),
+        figures: (i64, i64),
     ) -> Self {
         let open_attempts = attempts.iter().filter(|(.., came)| came.is_none()).count();
         let attempts = attempts.into_iter().map(|(id, nonce, key, outcome)| {
@@ -153,10 +162,10 @@ impl Books {
         Self {
             attempts: attempts.collect(),
             messages: messages.collect(),
-            in_flight: count(figures.0),
+            in_flight: BTreeMap::new(),
             open_attempts,
-            leases_ended: count(figures.1),
-            unknown_ever: count(figures.2),
+            leases_ended: count(figures.0),
+            unknown_ever: count(figures.1),
             cancelled: BTreeSet::new(),
         }
     }
@@ -175,6 +184,25 @@ impl Books {
         };
         let standing = self.messages.values().filter(|m| !m.superseded);
         standing.filter(moving).count()
+    }
+
+    /// Claims of the nodes' last lives that have no outcome yet.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.values().sum()
+    }
+
+    /// Those of one node.
+    pub(crate) fn held_by(&self, node: &str) -> u32 {
+        self.in_flight.get(node).copied().unwrap_or(0)
+    }
+
+    /// How many messages stand in each state.
+    pub(crate) fn states(&self) -> BTreeMap<&str, usize> {
+        let mut states = BTreeMap::new();
+        for message in self.messages.values() {
+            *states.entry(message.state.as_str()).or_default() += 1;
+        }
+        states
     }
 
     /// The number of the newest attempt.

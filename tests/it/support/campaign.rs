@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use varsel::clock::Clock;
@@ -16,6 +17,9 @@ use super::postgres::Db;
 
 /// Nothing needs longer to come to rest, on a busy machine and in a build without optimization.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Reports that a gateway sends at the same time.
+const AT_ONCE: usize = 16;
 
 /// `few` in an ordinary run, `many` in one of `tests/run --long`.
 pub(crate) fn rounds(few: u32, many: u32) -> u32 {
@@ -128,14 +132,21 @@ impl Campaign {
         self.nodes[0].until(what, asked).await;
     }
 
-    /// The gateway reports what it took since the last time; whether there was anything.
+    /// The gateway reports what it took since the last time, several at once, to whichever node; as
+    /// a gateway does, it repeats what was not taken down. Whether there was anything.
     async fn report(&mut self) -> bool {
         let taken = self.gateway.taken();
-        for sms in &taken[self.reported..] {
-            let path = sms.callback_url.splitn(4, '/').nth(3).unwrap();
-            self.nodes[0].get(&format!("/{path}?state=delivered")).await;
-        }
         let news = taken.len() > self.reported;
+        let told = futures_util::stream::iter(&taken[self.reported..])
+            .enumerate()
+            .for_each_concurrent(AT_ONCE, async |(turn, sms)| {
+                let path = sms.callback_url.splitn(4, '/').nth(3).unwrap();
+                let node = &self.nodes[turn % self.nodes.len()];
+                let report = format!("/{path}?state=delivered");
+                let taken_down = async || node.get(&report).await.starts_with("HTTP/1.1 200");
+                node.until("a report is taken down", taken_down).await;
+            });
+        told.await;
         self.reported = taken.len();
         news
     }
@@ -163,7 +174,8 @@ impl Campaign {
         let patience = PATIENCE * rounds(1, 10);
         let Ok(books) = tokio::time::timeout(patience, rest).await else {
             let (books, log) = (self.books().await, self.nodes[0].log());
-            panic!("{} messages do not come to rest:\n{log}", books.in_motion());
+            let (moving, states) = (books.in_motion(), books.states());
+            panic!("{moving} messages do not come to rest ({states:?}):\n{log}");
         };
         let sum = books.sum(&self.gateway.taken(), &self.keys());
         println!("{what}: {sum}");

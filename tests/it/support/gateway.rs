@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -11,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use varsel::clock::Clock;
 
 /// One SMS as the gateway got it.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -36,6 +38,8 @@ pub enum Behaviour {
     LoseAndHang,
     /// Takes it, and answers only after [`Gateway::let_go`].
     TakeAndWait,
+    /// Takes it, and answers after so long, as a gateway far away does.
+    TakeInTime(Duration),
 }
 
 #[derive(Clone)]
@@ -163,6 +167,7 @@ async fn take(State(inner): State<Arc<Inner>>, body: String) -> Response {
         Behaviour::TakeAndWait => {
             let _ = inner.go.subscribe().wait_for(|go| *go).await;
         }
+        Behaviour::TakeInTime(time) => Clock::system().pause(time).await,
         Behaviour::Accept | Behaviour::Answer(_) | Behaviour::LoseAndHang => {}
     }
     (StatusCode::ACCEPTED, format!("{{\"id\":\"{id}\"}}")).into_response()
