@@ -29,6 +29,7 @@ pub mod message;
 pub mod notice;
 pub mod outcome;
 pub mod plan;
+pub mod rate;
 pub mod recipient;
 pub mod reference;
 pub mod retry;

@@ -19,6 +19,7 @@ use crate::domain::contact::Address;
 use crate::domain::directory::Directory;
 use crate::domain::message::{Channel, ToldOn};
 use crate::domain::plan::Rules;
+use crate::domain::rate::Rate;
 use crate::domain::retry::RetryPolicy;
 use crate::store::{SweepLimits, UnknownRule};
 use crate::telemetry::Metrics;
@@ -139,6 +140,8 @@ pub struct Gateway {
     pub report_within: Option<Duration>,
     /// How its unknowns are resolved.
     pub unknowns: UnknownRule,
+    /// How fast it may be given messages, by all nodes together.
+    pub rate: Option<Rate>,
     /// When it is left alone because it fails.
     pub breaker: BreakerLimits,
 }

@@ -252,6 +252,14 @@ CREATE TABLE claim (
 CREATE INDEX claim_to_forget ON claim (at);
 CREATE INDEX attempt_open ON attempt (nonce) WHERE outcome IS NULL;
 
+-- What is left of each gateway's rate, for all nodes: thousandths of tokens at that moment of the
+-- database's own clock. A gateway that was never used, or has no rate, has no row.
+CREATE TABLE bucket (
+  gateway TEXT PRIMARY KEY,
+  thousandths INTEGER NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+
 -- Every report as it came, once. standing: parked (no such attempt yet), waiting (for its attempt's
 -- outcome), used, let_go (parked for too long). attempt has no foreign key because a parked report's
 -- attempt is not there.

@@ -19,7 +19,7 @@ use tally::Tally;
 pub(super) const HELP: &str = "\
 Looks at the booking systems as the daemon would now or at --at, and shows each person who would be
 told, with the purpose, the channels in order, the parts of an SMS, and when the first message may
-leave. Below stands when the last one leaves at the rate that is given, against the first
+leave. Below stands when the last one leaves at the rate of the gateways, against the first
 appointment that is affected. It ends with 1 where somebody would be told too late.
 
 Examples:
@@ -30,14 +30,18 @@ Examples:
 /// No more people of one source are shown to a person; programs get all of them.
 const MOST_SHOWN: usize = 50;
 
+/// Messages a second that a channel takes of which nobody says how many.
+const RATE: u32 = 10;
+
 /// What to plan.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The source; without it, all of them
     name: Option<String>,
-    /// Messages a second that each channel takes
-    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    rate: u32,
+    /// Messages a second that each channel takes; without it, what its gateway's rate_per_second
+    /// says, or 10
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     #[command(flatten)]
     reading: Reading,
 }
@@ -54,7 +58,8 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
         }
     }
     let notices = plans.iter().flat_map(notices).map(|(_, notice)| notice);
-    let tally = Tally::of(notices, options.rate, now);
+    let rate = |channel| options.rate.or(config.rate(channel)).unwrap_or(RATE);
+    let tally = Tally::of(notices, rate, now);
     let otherwise = if tally.late() > 0 {
         Exit::No
     } else {

@@ -72,6 +72,7 @@ impl Entry<'_> {
             connections: self.gateway.connections,
             claim_ahead: self.gateway.claim_ahead.unwrap_or(ahead),
             lease: self.lease(longest_send)?,
+            rate: self.rate(),
             breaker: self.breaker(),
             speaks,
         })

@@ -53,6 +53,8 @@ pub struct Dispatch<O> {
     /// A claim of which nobody knows whether it was committed: nothing new is claimed before it is
     /// disowned.
     in_doubt: Option<ClaimAsk>,
+    /// The last claim found nothing, and is made once more: tokens may have come in between.
+    once_more: bool,
 }
 
 /// What comes back from the gateway.
@@ -95,6 +97,7 @@ impl<O: Outbox> Dispatch<O> {
             landed,
             woken,
             in_doubt: None,
+            once_more: false,
         }
     }
 
@@ -163,6 +166,7 @@ impl<O: Outbox> Dispatch<O> {
             lease: self.gateway.lease,
             now,
             nonce: self.shared.chance.nonce(),
+            rate: self.gateway.rate,
             unknowns: self.gateway.unknowns,
             remembered: self.shared.sending.remembered(),
         };
@@ -374,24 +378,37 @@ impl<O: Outbox> Dispatch<O> {
         });
     }
 
-    /// After a full claim there may be more at once; otherwise the next message's time is asked for.
-    async fn pause_after(&self, step: DispatchStep) -> Option<Duration> {
+    /// After a full claim there may be more at once; otherwise the next message's time is asked for,
+    /// or that of the next tokens.
+    async fn pause_after(&mut self, step: DispatchStep) -> Option<Duration> {
         if step.claimed > 0 && !step.idle {
             return None;
         }
-        let due = self
-            .outbox
-            .next_due(self.gateway.channel)
-            .await
-            .ok()
-            .flatten();
-        let left = due.map(|due| (due - self.shared.clock.now()).to_std().unwrap_or_default());
         let look_again = self.shared.look_again;
-        Some(
-            left.filter(|left| !left.is_zero())
-                .unwrap_or(look_again)
-                .min(look_again),
-        )
+        let due = self.outbox.next_due(self.gateway.channel).await;
+        let Some(due) = due.ok().flatten() else {
+            return Some(look_again);
+        };
+        let left = (due - self.shared.clock.now()).to_std();
+        let left = left.unwrap_or_default().min(look_again);
+        match left.is_zero() {
+            true => self.pause_for_tokens(step).await.or(Some(look_again)),
+            false => Some(left),
+        }
+    }
+
+    /// Messages wait whose time has come. Where the rate keeps them, its next tokens are waited for;
+    /// where those have just come, another claim is due, but never again and again for nothing.
+    async fn pause_for_tokens(&mut self, step: DispatchStep) -> Option<Duration> {
+        let (rate, name) = (self.gateway.rate?, &self.gateway.name);
+        if self.resting.passage() != Passage::All {
+            return None;
+        }
+        let wait = self.outbox.next_tokens(name, rate).await.ok()?;
+        let found = step.claimed > 0;
+        let again = found || !self.once_more;
+        self.once_more = !found && wait.is_zero() && again;
+        (again || !wait.is_zero()).then_some(wait.min(self.shared.look_again))
     }
 
     async fn wait(&mut self, pause: Option<Duration>, stop: &CancellationToken) {

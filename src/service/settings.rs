@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::domain::brake::BrakeLimits;
 use crate::domain::breaker::BreakerLimits;
 use crate::domain::plan::Rules;
+use crate::domain::rate::Rate;
 use crate::domain::retry::RetryPolicy;
 use crate::inbound::lmtp;
 use crate::store::Place;
@@ -99,6 +100,8 @@ pub struct GatewaySettings {
     pub claim_ahead: u32,
     /// How long a claim is held; never less than the longest send.
     pub lease: Duration,
+    /// How fast it may be given messages, by all nodes together.
+    pub rate: Option<Rate>,
     /// When it is left alone because it fails.
     pub breaker: BreakerLimits,
     /// What it speaks.

@@ -11,6 +11,7 @@ mod disown;
 mod erase;
 mod faults;
 mod leases;
+mod rates;
 mod reads;
 mod recover;
 
@@ -36,6 +37,7 @@ use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Next, next};
+use crate::domain::rate::{Bucket, Rate};
 
 /// A store in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +60,7 @@ struct State {
     alarms: Vec<alarms::AlarmRow>,
     next_alarm: i64,
     db_now: DbTime,
+    buckets: BTreeMap<String, Bucket>,
     disowned: BTreeSet<(String, u32)>,
     nodes: BTreeSet<String>,
     locks: Vec<Lock>,
@@ -291,6 +294,10 @@ impl Outbox for Model {
         Ok(ready.map(|m| m.not_before).min())
     }
 
+    async fn next_tokens(&self, gateway: &str, rate: Rate) -> StoreResult<Duration> {
+        Ok(self.state().next_tokens(gateway, rate))
+    }
+
     async fn secret(&self, name: &str) -> StoreResult<[u8; 32]> {
         Ok(Sha256::digest(name.as_bytes()).into())
     }
@@ -301,6 +308,8 @@ impl State {
         if self.disowned.contains(&(ask.node.clone(), ask.nonce)) || !self.may_claim(ask) {
             return Vec::new();
         }
+        let bucket = self.tokens(ask);
+        let limit = bucket.map_or(ask.limit, |bucket| ask.limit.min(bucket.tokens()));
         let messages = self.tables.messages.iter();
         let mut picked: Vec<_> = messages
             .filter_map(|(id, m)| Some((*id, m, self.tables.notices.get(&m.notice)?)))
@@ -308,9 +317,13 @@ impl State {
             .map(|(id, _, n)| (n.due_by, id))
             .collect();
         picked.sort_unstable();
-        picked.truncate(most(ask.limit));
+        picked.truncate(most(limit));
         let claims = picked.into_iter().filter_map(|(_, id)| self.take(id, ask));
-        claims.collect()
+        let claims: Vec<Claim> = claims.collect();
+        if let Some(bucket) = bucket {
+            self.spend(ask, bucket, claims.len());
+        }
+        claims
     }
 
     fn may_leave(&self, message: &MessageRow, notice: &NoticeRow, ask: &ClaimAsk) -> bool {

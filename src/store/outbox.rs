@@ -13,6 +13,7 @@ use crate::domain::contact::Address;
 use crate::domain::message::{Channel, Event, MessageId};
 use crate::domain::outcome::{Blame, Decision, Outcome, ReportState};
 use crate::domain::plan::RungTime;
+use crate::domain::rate::Rate;
 
 /// What moves messages: claims, settlements, reports, and the sweeping of what time has ended.
 pub trait Outbox: Send + Sync {
@@ -79,6 +80,14 @@ pub trait Outbox: Send + Sync {
         channel: Channel,
     ) -> impl Future<Output = StoreResult<Option<DateTime<Utc>>>> + Send;
 
+    /// How long until a gateway with this rate may be given messages again; zero where it may be
+    /// now. Claims spend the tokens, on the database's own clock.
+    fn next_tokens(
+        &self,
+        gateway: &str,
+        rate: Rate,
+    ) -> impl Future<Output = StoreResult<Duration>> + Send;
+
     /// A secret of this store, the same for every node and every start: 32 bytes, drawn when first
     /// asked for under this name.
     fn secret(&self, name: &str) -> impl Future<Output = StoreResult<[u8; 32]>> + Send;
@@ -102,6 +111,9 @@ pub struct ClaimAsk {
     /// Drawn anew for each claim. Reports name an attempt by its number and this, so that a number
     /// which a store restored from a backup gives out once more is not taken for the old one.
     pub nonce: u32,
+    /// How fast the gateway may be given messages, by all nodes together: no more are claimed than
+    /// there are tokens.
+    pub rate: Option<Rate>,
     /// How the gateway lets unknowns be resolved.
     pub unknowns: UnknownRule,
     /// What the node remembers of the store: where its attempt is not there, nothing is claimed.

@@ -16,6 +16,7 @@ mod lists;
 mod load;
 pub(super) mod nodes;
 mod outbox;
+mod rates;
 mod recover;
 mod save;
 mod tally;
@@ -45,6 +46,7 @@ use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
 use crate::domain::message::Channel;
+use crate::domain::rate::Rate;
 
 /// Who opens the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +297,12 @@ impl Outbox for Database {
 
     async fn next_due(&self, channel: Channel) -> StoreResult<Option<DateTime<Utc>>> {
         self.read(move |c| Box::pin(outbox::next_due(c, channel)))
+            .await
+    }
+
+    async fn next_tokens(&self, gateway: &str, rate: Rate) -> StoreResult<Duration> {
+        let gateway = gateway.to_owned();
+        self.read(move |c| Box::pin(async move { rates::wait(c, &gateway, rate).await }))
             .await
     }
 

@@ -386,6 +386,7 @@ profil = "kannel"
 channel = "email"
 connections = 0
 breaker = { failures = 0, rest = "2min" }
+burst = 5
 url = "http://127.0.0.1"
 port = "25"
 [[rule]]

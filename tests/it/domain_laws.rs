@@ -9,5 +9,6 @@ mod linking;
 mod made;
 mod message_life;
 mod planning;
+mod rates;
 mod states_doc;
 mod watching;

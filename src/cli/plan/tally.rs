@@ -16,13 +16,13 @@ struct Sum {
     channel: Channel,
     messages: usize,
     parts: usize,
+    rate: u32,
     pace: Option<Pace>,
 }
 
 /// The sums of a plan.
 pub(super) struct Tally {
     sums: Vec<Sum>,
-    rate: u32,
     /// The first deadline of all.
     first_due_by: Option<DateTime<Utc>>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn of<'a>(
         notices: impl Iterator<Item = &'a NewNotice>,
-        rate: u32,
+        rate: impl Fn(Channel) -> u32,
         now: DateTime<Utc>,
     ) -> Self {
         let notices: Vec<&NewNotice> = notices.collect();
@@ -39,6 +39,7 @@ impl Tally {
                 channel,
                 messages: 0,
                 parts: 0,
+                rate: rate(channel),
                 pace: None,
             };
             let mut leaving = Vec::new();
@@ -54,7 +55,7 @@ impl Tally {
             }
             // How fast people phone is for them to say.
             if channel != Channel::Phone {
-                sum.pace = pace(now, rate, &leaving);
+                sum.pace = pace(now, sum.rate, &leaving);
             }
             sum
         };
@@ -62,7 +63,6 @@ impl Tally {
             sums: [Channel::Sms, Channel::Email, Channel::Phone]
                 .map(sum)
                 .into(),
-            rate,
             first_due_by: notices.iter().map(|notice| notice.due_by).min(),
         }
     }
@@ -91,7 +91,7 @@ impl Tally {
                 let last = moment::second(pace.last, names.zone);
                 line.push_str(&format!(
                     ", at {} a second the last leaves {last}",
-                    self.rate
+                    sum.rate
                 ));
             }
             out::line(line);
@@ -117,12 +117,12 @@ impl Tally {
                 "channel": sum.channel.word(),
                 "messages": sum.messages,
                 "parts": sum.parts,
+                "rate": sum.rate,
                 "last_leaves": sum.pace.map(|pace| pace.last.to_rfc3339()),
                 "late": sum.pace.map_or(0, |pace| pace.late),
             })
         };
         json!({
-            "rate": self.rate,
             "channels": self.sums.iter().map(sum).collect::<Vec<_>>(),
             "first_due_by": self.first_due_by.map(|due| due.to_rfc3339()),
             "late": self.late(),

@@ -31,6 +31,12 @@ pub struct Gateway {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<Length>,
 
+    /// Messages a second that it takes, from all nodes together; absent: as fast as it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// So many at once after a rest; absent: those of a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
     /// When it is left alone because it fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,

@@ -1,10 +1,47 @@
-//! What spares a gateway, and those who wait for it: when it is left alone.
+//! What spares a gateway, and those who wait for it: its rate, and when it is left alone.
 
 use super::Entry;
+use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::domain::breaker::{self, BreakerLimits};
+use crate::domain::message::Channel;
+use crate::domain::rate::Rate;
+
+impl Config {
+    /// Messages a second that a channel takes, where its gateway has a rate.
+    pub fn rate(&self, channel: Channel) -> Option<u32> {
+        let mut gateways = self.file.gateway.values();
+        let first = gateways.find(|gateway| gateway.channel == channel);
+        first?.rate_per_second
+    }
+}
 
 impl Entry<'_> {
+    /// How fast it may be given messages.
+    pub(super) fn rate(&self) -> Option<Rate> {
+        let per_second = self.gateway.rate_per_second?;
+        let burst = self.gateway.burst.unwrap_or(per_second);
+        Some(Rate { per_second, burst })
+    }
+
+    fn rate_faults(&self) -> Vec<ConfigError> {
+        let gateway = self.gateway;
+        let mut errors = Vec::new();
+        if gateway.rate_per_second == Some(0) {
+            let problem = "0 messages a second carry nothing";
+            let help = "use 1 or more, or leave it out";
+            errors.push(self.error("rate_per_second", problem, help));
+        }
+        let fault = match (gateway.burst, gateway.rate_per_second) {
+            (Some(_), None) => "a burst belongs to a rate, and there is none",
+            (Some(0), _) => "a burst of 0 lets nothing leave",
+            _ => return errors,
+        };
+        let help = "add rate_per_second, with a burst of 1 or more, or leave it out";
+        errors.push(self.error("burst", fault, help));
+        errors
+    }
+
     /// When it is left alone.
     pub(super) fn breaker(&self) -> BreakerLimits {
         let given = self.gateway.breaker.unwrap_or_default();
@@ -45,6 +82,8 @@ impl Entry<'_> {
             let keys = ["gateway", self.name, "breaker", key];
             self.document.error(&keys, problem, help)
         };
-        wrong.map(error).collect()
+        let mut errors = self.rate_faults();
+        errors.extend(wrong.map(error));
+        errors
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn gateway(
         connections,
         claim_ahead,
         lease,
+        rate,
         breaker,
         speaks,
     } = settings;
@@ -131,6 +132,7 @@ pub(super) fn gateway(
         lease,
         longest_send,
         report_within,
+        rate,
         breaker,
         unknowns: UnknownRule {
             quarantine: longest_send + quarantine_margin,

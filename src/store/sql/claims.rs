@@ -76,14 +76,16 @@ impl Write for ClaimAsk {
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Claim>> {
         conn.keep_holds_off().await?;
+        let bucket = self.tokens(conn).await?;
+        let limit = bucket.map_or(self.limit, |bucket| self.limit.min(bucket.tokens()));
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let at = self.now.timestamp_millis();
         let db_now = conn.now().await?;
         let lease_until = db_now.plus(Millis::of(self.lease));
         let pick = conn.query(PICK).bind(self.channel.word()).bind(at);
-        let pick = pick
-            .bind(self.limit)
-            .bind(&self.gateway)
-            .bind(lease_until.0);
+        let pick = pick.bind(limit).bind(&self.gateway).bind(lease_until.0);
         let picked = pick.numbers().await?;
         if picked.is_empty() || !self.may_claim(conn).await? {
             return Ok(Vec::new());
@@ -105,6 +107,9 @@ impl Write for ClaimAsk {
             .await?;
         // A set comes back in any order; the picked one is that of the deadlines.
         taken.sort_unstable_by_key(|id| picked.iter().position(|p| p == id));
+        if let Some(bucket) = bucket {
+            self.spend(conn, bucket, taken.len()).await?;
+        }
         let open = conn.query(OPEN_ATTEMPTS).bind(&taken).bind(&self.gateway);
         let open = open.bind(&self.node).bind(at).bind(self.nonce);
         open.run().await?;

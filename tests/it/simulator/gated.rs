@@ -11,6 +11,7 @@ use varsel::domain::alarm::{Alarm, AlarmId};
 use varsel::domain::appointment::{BookingKey, SourceName};
 use varsel::domain::closing::Announced;
 use varsel::domain::message::Channel;
+use varsel::domain::rate::Rate;
 use varsel::store::model::Model;
 use varsel::store::{
     Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Lock, Marks, Outbox, Page, Record,
@@ -228,6 +229,11 @@ impl Outbox for Gated {
 
     async fn next_due(&self, channel: Channel) -> StoreResult<Option<DateTime<Utc>>> {
         self.model.next_due(channel).await
+    }
+
+    async fn next_tokens(&self, gateway: &str, rate: Rate) -> StoreResult<Duration> {
+        self.read("next_tokens", self.model.next_tokens(gateway, rate))
+            .await
     }
 
     async fn secret(&self, name: &str) -> StoreResult<[u8; 32]> {

@@ -169,6 +169,7 @@ fn gateway(
         lease: LEASE,
         longest_send: LONGEST_SEND,
         report_within: (channel == Channel::Sms).then_some(Duration::from_secs(3600)),
+        rate: None,
         breaker: BreakerLimits::default(),
         unknowns: UnknownRule {
             quarantine: QUARANTINE,

@@ -250,6 +250,7 @@ pub(crate) fn ask(channel: Channel) -> ClaimAsk {
         now: now(),
         remembered: None,
         nonce: 0xab_cd,
+        rate: None,
         unknowns: UnknownRule::default(),
     }
 }

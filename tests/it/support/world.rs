@@ -645,6 +645,7 @@ fn sms_way(gateway: &Gateway, mode: Mode, more: &str) -> Way {
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
         unknowns,
+        rate: None,
         breaker: BreakerLimits::default(),
     }
 }
@@ -675,6 +676,7 @@ fn email_way(relay: SocketAddr, mode: Mode) -> Way {
         longest_send: Duration::from_secs(20),
         report_within: None,
         unknowns: UnknownRule::default(),
+        rate: None,
         breaker: BreakerLimits::default(),
     }
 }
