@@ -239,6 +239,8 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             entries,
             snapshot: Some(self.last),
             mapping: self.source.mapping(),
+            // Rows that an interrupted baseline has left behind may be gone by now.
+            absent: diff.newly_absent,
             faults: Some(to_keep(&read.faults)),
             ..self.empty(now)
         };

@@ -60,8 +60,8 @@ pub trait Ledger: Send + Sync {
     ) -> impl Future<Output = StoreResult<Vec<Announced>>> + Send;
 
     /// Lets one node at a time read a source: `None` while another one does. Whoever holds the
-    /// lease already keeps it, with the same fence, as long as it asks in time; a node's earlier
-    /// process is overtaken at once.
+    /// lease already keeps it, with the same fence, until another one has begun to read, even where
+    /// it asked late; a node's earlier process is overtaken at once.
     fn lease(&self, ask: &LeaseAsk) -> impl Future<Output = StoreResult<Option<Lease>>> + Send;
 
     /// Records one snapshot's decisions in one transaction. Inside it, each entry's belief is
@@ -89,7 +89,7 @@ pub struct LeaseAsk {
 /// The right to read a source. It covers a snapshot as a whole, from the read to its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// One more with each that begins to read.
+    /// One more with each reader that follows another.
     pub fence: i64,
     /// How long it lasts from each time it is used.
     pub length: Duration,
@@ -163,7 +163,7 @@ impl Known {
     #[must_use]
     pub fn believed(&self) -> Believed {
         let messages = self.notices.iter().flat_map(|notice| &notice.messages);
-        let mut messages: Vec<_> = messages.map(|m| (m.id, m.state)).collect();
+        let mut messages: Vec<_> = messages.map(|m| (m.id, m.state, m.may_be_out)).collect();
         messages.sort_unstable();
         Believed {
             revision: self.revision,
@@ -177,8 +177,9 @@ impl Known {
 pub struct Believed {
     /// The appointment's revision.
     pub revision: u32,
-    /// Every message of the appointment with its state, by number.
-    pub messages: Vec<(MessageId, MessageState)>,
+    /// Every message of the appointment with its state and whether it may be out, by number: one that
+    /// is `ready` again may have been handed over meanwhile.
+    pub messages: Vec<(MessageId, MessageState, bool)>,
 }
 
 /// One transaction of intake.

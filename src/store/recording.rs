@@ -140,6 +140,9 @@ impl Tables {
         // person believes; and what they did themself they know.
         let believes_old = writing.baseline && !entry.rebase;
         let base = old.as_ref().filter(|_| believes_old).map(|o| &o.base);
+        // Only who looked at the source can say that a row is there again.
+        let looked = entry.seen.is_some();
+        let absent = old.as_ref().map_or(0, |o| o.absent);
         let row = AppointmentRow {
             source: appointment.source.clone(),
             key: appointment.key.clone(),
@@ -152,7 +155,7 @@ impl Tables {
                 .seen
                 .or_else(|| old.as_ref().and_then(|o| o.fingerprint))
                 .or_else(|| Some(appointment.fingerprint())),
-            absent: 0,
+            absent: if looked { 0 } else { absent },
             notices: old.map(|o| o.notices).unwrap_or_default(),
         };
         self.history.push(seen_line(id, &row, event, &writing.hand));

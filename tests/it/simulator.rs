@@ -11,6 +11,7 @@ mod gates;
 mod gateway;
 mod house;
 mod laws;
+mod looks;
 mod node;
 mod quiet;
 mod register;

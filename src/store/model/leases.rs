@@ -23,7 +23,7 @@ impl State {
         if runs && !same_node {
             return None;
         }
-        if !runs || reader.who.as_ref() != Some(&who) {
+        if reader.who.as_ref() != Some(&who) {
             reader.fence += 1;
         }
         reader.who = Some(who);

@@ -21,8 +21,7 @@ impl Write for LeaseAsk {
             return Ok(None);
         }
         let sql = "UPDATE source SET reader = $2, life = $3, lease_until = {now} + $4,
-                     fence = fence + CASE WHEN reader = $2 AND life = $3 AND lease_until > {now}
-                                          THEN 0 ELSE 1 END
+                     fence = fence + CASE WHEN reader = $2 AND life = $3 THEN 0 ELSE 1 END
                    WHERE name = $1 AND (reader IS NULL OR reader = $2 OR lease_until <= {now})
                    RETURNING fence";
         let query = conn.query(sql).bind(&self.source.0).bind(&self.node);

@@ -10,6 +10,7 @@ use super::fixtures::*;
 laws! {
     one_node_at_a_time_reads_a_source,
     a_record_of_an_old_lease_is_refused,
+    whoever_asks_late_goes_on_where_nobody_came_between,
 }
 
 fn wants(node: &str, life: u32, seconds: u64) -> LeaseAsk {
@@ -62,4 +63,16 @@ async fn a_record_of_an_old_lease_is_refused<S: Store>(store: S) {
     store.record(theirs).await.unwrap();
     let marks = store.marks(&source(), now()).await.unwrap();
     assert_eq!(marks.marks[&key(1)].absent, 2);
+}
+
+/// Sources are looked at more rarely than a lease lasts; what a node remembers of its last look
+/// (what waits to settle, that nothing has changed) is good as long as nobody else has looked.
+async fn whoever_asks_late_goes_on_where_nobody_came_between<S: Store>(store: S) {
+    let brief = wants("node-a", 1, 0);
+    let first = store.lease(&brief).await.unwrap().unwrap();
+    let later = store.lease(&brief).await.unwrap().unwrap();
+    assert_eq!(later.fence, first.fence);
+    store.lease(&wants("node-b", 1, 0)).await.unwrap().unwrap();
+    let after = store.lease(&brief).await.unwrap().unwrap();
+    assert!(after.fence > first.fence, "another one has looked");
 }

@@ -17,6 +17,7 @@ laws! {
     a_change_supersedes_what_has_not_left,
     silence_supersedes_too,
     a_conflict_leaves_the_rest_written,
+    what_was_decided_before_a_hand_over_does_not_stand_after_it,
     one_decision_is_one_notice,
     an_unsent_rung_follows_the_new_plan,
     a_rung_once_attempted_keeps_its_bytes,
@@ -101,7 +102,12 @@ async fn absences_are_counted_and_forgotten<S: Store>(store: S) {
     store.record(missing.clone()).await.unwrap();
     store.record(missing).await.unwrap();
     assert_eq!(absent(store.clone()).await, (2, 2));
-    let mut returned = record(vec![again(&known(&store, 2).await, Vec::new())]);
+    // Upkeep writes what it decides without a look at the source.
+    let mut upkeep = again(&known(&store, 2).await, Vec::new());
+    store.record(record(vec![upkeep.clone()])).await.unwrap();
+    assert_eq!(absent(store.clone()).await, (2, 2));
+    upkeep.seen = Some(active(2).fingerprint());
+    let mut returned = record(vec![upkeep]);
     returned.back = vec![key(1)];
     store.record(returned).await.unwrap();
     assert_eq!(absent(store).await, (0, 0));
@@ -153,6 +159,19 @@ async fn a_conflict_leaves_the_rest_written<S: Store>(store: S) {
     let kept = known(&store, 1).await;
     assert_eq!((kept.revision, kept.appointment), (1, cancelled(1)));
     assert_eq!(known(&store, 2).await.revision, 2);
+}
+
+/// It is ready as before, and the person may have read it meanwhile.
+async fn what_was_decided_before_a_hand_over_does_not_stand_after_it<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let before = known(&store, 1).await;
+    let claim = claim_one(&store, &ask_briefly()).await;
+    assert!(settle_one(&store, &claim, unclear()).await);
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().retried, 1);
+    assert_eq!(state(&store, 1).await, MessageState::Ready);
+    let silence = change(&before, active(1), Vec::new());
+    let recorded = store.record(record(vec![silence])).await.unwrap();
+    assert_eq!(recorded.conflicts, [key(1)]);
 }
 
 async fn one_decision_is_one_notice<S: Store>(store: S) {
