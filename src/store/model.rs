@@ -45,7 +45,7 @@ pub struct Model {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     tables: Tables,
     sources: BTreeMap<SourceName, SourceRow>,
@@ -327,14 +327,14 @@ impl State {
     }
 
     fn may_leave(&self, message: &MessageRow, notice: &NoticeRow, ask: &ClaimAsk) -> bool {
-        let older_is_sending = |n: &NoticeRow| {
+        let older_is_in_the_air = |n: &NoticeRow| {
             let mut messages = n
                 .messages
                 .iter()
                 .filter_map(|m| self.tables.messages.get(m));
             (n.appointment, &n.role) == (notice.appointment, &notice.role)
                 && n.revision < notice.revision
-                && messages.any(|m| m.state == MessageState::Sending)
+                && messages.any(|m| self.in_the_air(m))
         };
         let until = self.db_now.plus(Millis::of(ask.lease));
         let again_is_safe = message.gateway.as_ref() == Some(&ask.gateway)
@@ -347,7 +347,19 @@ impl State {
             && ask.now < notice.not_after
             && !notice.superseded
             && self.tables.hold_on(message, notice).is_none()
-            && !self.tables.notices.values().any(older_is_sending)
+            && !self.tables.notices.values().any(older_is_in_the_air)
+    }
+
+    /// Whether a node may still be handing it over, whatever a report has said of an earlier attempt.
+    fn in_the_air(&self, message: &MessageRow) -> bool {
+        let newest = message.attempt_ids.last();
+        let newest = newest.and_then(|attempt| self.tables.attempts.get(attempt));
+        let held = message.lease_until.is_some_and(|end| self.db_now < end);
+        match message.state {
+            MessageState::Sending => true,
+            MessageState::Delivered => held && newest.is_some_and(|a| a.outcome.is_none()),
+            _ => false,
+        }
     }
 
     fn take(&mut self, id: MessageId, ask: &ClaimAsk) -> Option<Claim> {

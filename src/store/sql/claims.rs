@@ -12,6 +12,19 @@ use crate::domain::message::MessageId;
 use crate::store::rows::Millis;
 use crate::store::{AttemptId, Claim, ClaimAsk, Settlement, StoreResult};
 
+/// Whether a node may still be handing message `om` over. A report on an earlier attempt may have said
+/// that it arrived, while its newest one has neither an outcome nor come to its lease's end.
+macro_rules! in_the_air {
+    ($db_now:literal) => {
+        concat!(
+            "(om.state = 'sending' OR (om.state = 'delivered' AND om.lease_until > ",
+            $db_now,
+            " AND EXISTS (SELECT 1 FROM attempt t
+        WHERE t.message = om.id AND t.no = om.attempts AND t.outcome IS NULL)))"
+        )
+    };
+}
+
 /// Picks what may leave, earliest deadline first. The index is named because it is in that order:
 /// the work is that of the limit, however many messages wait.
 const PICK: &str = concat!(
@@ -22,8 +35,11 @@ WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_afte
   AND (m.open_until IS NULL OR m.open_until > $2)
   AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = $4 AND m.dedup_until >= $5))
   AND NOT EXISTS (
-    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id AND om.state = 'sending'
-    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision)
+    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id
+    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision
+      AND ",
+    in_the_air!("$6"),
+    ")
   AND NOT ",
     covered!(),
     "
@@ -33,7 +49,8 @@ ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}"
 /// The intent: `domain::message` allows `claim` in `ready` only, and so does this. A gateway counts
 /// its window from the first hand-over that may have reached it. What was picked is
 /// looked at once more: the lock may have been waited for, and what it guards may have changed.
-const TAKE: &str = "
+const TAKE: &str = concat!(
+    "
 UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
   node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
   gateway = $5, quarantine = $6,
@@ -45,10 +62,13 @@ WHERE id IN (SELECT j.value FROM {ints 1})
   AND (repeat = 0 OR (gateway = $5 AND dedup_until >= $3))
   AND NOT EXISTS (
     SELECT 1 FROM notice n JOIN notice o ON o.appointment = n.appointment AND o.role = n.role
-      JOIN message om ON om.notice = o.id AND om.state = 'sending'
-    WHERE n.id = message.notice AND o.revision < n.revision)
+      JOIN message om ON om.notice = o.id
+    WHERE n.id = message.notice AND o.revision < n.revision AND ",
+    in_the_air!("$9"),
+    ")
   AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = message.notice AND n.superseded = 1)
-RETURNING id";
+RETURNING id"
+);
 
 const OPEN_ATTEMPTS: &str = "
 INSERT INTO attempt (message, no, fence, gateway, node, intent_at, nonce)
@@ -85,7 +105,11 @@ impl Write for ClaimAsk {
         let db_now = conn.now().await?;
         let lease_until = db_now.plus(Millis::of(self.lease));
         let pick = conn.query(PICK).bind(self.channel.word()).bind(at);
-        let pick = pick.bind(limit).bind(&self.gateway).bind(lease_until.0);
+        let pick = pick
+            .bind(limit)
+            .bind(&self.gateway)
+            .bind(lease_until.0)
+            .bind(db_now.0);
         let picked = pick.numbers().await?;
         if picked.is_empty() || !self.may_claim(conn).await? {
             return Ok(Vec::new());
@@ -103,6 +127,7 @@ impl Write for ClaimAsk {
             .bind(Millis::of(self.unknowns.quarantine).0)
             .bind(Millis::of(self.unknowns.lookup).0)
             .bind(self.unknowns.dedup_until(db_now).map(|until| until.0))
+            .bind(db_now.0)
             .numbers()
             .await?;
         // A set comes back in any order; the picked one is that of the deadlines.

@@ -8,7 +8,7 @@ use varsel::domain::message::{Channel, Event, MessageState, Reason};
 use varsel::domain::notice::OnUnknown;
 use varsel::domain::outcome::Outcome;
 use varsel::domain::verdict::{self, Verdict};
-use varsel::store::{ClaimAsk, Settled, Store, Swept};
+use varsel::store::{ClaimAsk, ReportState, Settled, Store, Swept};
 
 use super::fixtures::*;
 
@@ -17,6 +17,7 @@ laws! {
     claims_leave_in_the_order_of_their_deadlines,
     nothing_leaves_before_or_after_its_time,
     no_revision_overtakes_an_older_one,
+    what_a_report_calls_delivered_may_still_be_in_the_air,
     what_was_overtaken_in_flight_never_leaves_again,
     an_old_fence_moves_nothing,
     a_lease_that_ends_makes_an_unknown_and_one_more_attempt,
@@ -120,6 +121,28 @@ async fn no_revision_overtakes_an_older_one<S: Store>(store: S) {
     let new = claim_one(&store, &ask(Channel::Sms)).await;
     assert_eq!(new.gateway_key, "gk-1-0-2");
     assert!(!known(&store, 1).await.notices[0].superseded);
+}
+
+/// The first hand-over is reported while the second one has been claimed and not yet begun.
+async fn what_a_report_calls_delivered_may_still_be_in_the_air<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let first = claim_one(&store, &ask_briefly()).await;
+    assert!(settle_one(&store, &first, unclear()).await);
+    assert_eq!(sweep(&store).await.retried, 1);
+    let second = claim_one(&store, &ask(Channel::Sms)).await;
+    let delivered = [report(&first, ReportState::Delivered)];
+    store.report(&delivered).await.unwrap();
+    assert_eq!(state(&store, 1).await, MessageState::Delivered);
+    let stands = change(
+        &known(&store, 1).await,
+        active(1),
+        vec![renamed(notice(1), 2)],
+    );
+    store.record(record(vec![stands])).await.unwrap();
+    assert_eq!(store.claim(&ask(Channel::Sms)).await.unwrap().len(), 0);
+    store.settle(&[settle(&second, accepted())]).await.unwrap();
+    let new = claim_one(&store, &ask(Channel::Sms)).await;
+    assert_eq!(new.gateway_key, "gk-1-0-2");
 }
 
 async fn what_was_overtaken_in_flight_never_leaves_again<S: Store>(store: S) {
