@@ -320,9 +320,7 @@ impl State {
         picked.truncate(most(limit));
         let claims = picked.into_iter().filter_map(|(_, id)| self.take(id, ask));
         let claims: Vec<Claim> = claims.collect();
-        if let Some(bucket) = bucket {
-            self.spend(ask, bucket, claims.len());
-        }
+        self.spend(ask, bucket, claims.len());
         claims
     }
 

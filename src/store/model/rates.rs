@@ -17,9 +17,11 @@ impl State {
     }
 
     /// Takes what was claimed out of the bucket.
-    pub(super) fn spend(&mut self, ask: &ClaimAsk, bucket: Bucket, claimed: usize) {
-        let rest = bucket.without(count(claimed));
-        self.buckets.insert(ask.gateway.clone(), rest);
+    pub(super) fn spend(&mut self, ask: &ClaimAsk, bucket: Option<Bucket>, claimed: usize) {
+        if let Some(bucket) = bucket {
+            let rest = bucket.without(count(claimed));
+            self.buckets.insert(ask.gateway.clone(), rest);
+        }
     }
 
     pub(super) fn next_tokens(&self, gateway: &str, rate: Rate) -> Duration {
