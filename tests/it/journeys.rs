@@ -3,6 +3,7 @@
 mod alarms;
 mod at;
 mod bounce;
+mod bounces;
 mod brake;
 mod brake_limits;
 mod calcom;
@@ -35,8 +36,10 @@ mod office_gone;
 mod old_backup;
 mod on_postgres;
 mod optional_columns;
+mod partitions;
 mod personal_data;
 mod poison;
+mod power_cuts;
 mod reports;
 mod row_vanishes;
 mod short_notice;

@@ -4,6 +4,7 @@ pub(crate) mod books;
 pub(crate) mod browser;
 pub(crate) mod campaign;
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod house;
 pub(crate) mod http_fault;

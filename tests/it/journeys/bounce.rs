@@ -13,7 +13,7 @@ use crate::support::daemon::{Daemon, free_address};
 use crate::support::mailbox::Mailbox;
 
 /// Hands one mail over by LMTP; the answers' codes behind LHLO.
-async fn hand_over(lmtp: SocketAddr, to: &str, mail: &str) -> Vec<String> {
+pub(super) async fn hand_over(lmtp: SocketAddr, to: &str, mail: &str) -> Vec<String> {
     let mut stream = TcpStream::connect(lmtp).await.unwrap();
     let session = format!(
         "LHLO relay.example\r\nMAIL FROM:<> BODY=8BITMIME\r\nRCPT TO:<{to}>\r\nDATA\r\n{mail}\r\n.\r\nQUIT\r\n"
@@ -26,8 +26,8 @@ async fn hand_over(lmtp: SocketAddr, to: &str, mail: &str) -> Vec<String> {
     codes.skip(2).collect()
 }
 
-/// The daemon with one residence-permit booking, its relay, and where it takes what comes back.
-async fn house() -> (Daemon, Mailbox, SocketAddr) {
+/// The daemon with so many citizenship bookings, its relay, and where it takes what comes back.
+pub(super) async fn house(people: u32) -> (Daemon, Mailbox, SocketAddr) {
     let mailbox = Mailbox::start().await;
     let lmtp = free_address();
     let more = format!("[inbound]\nlmtp = \"{lmtp}\"\n");
@@ -36,27 +36,29 @@ async fn house() -> (Daemon, Mailbox, SocketAddr) {
     let domain = "bounce_domain = \"bounce.varsel.example\"";
     daemon.configure("port = 1\n", &format!("port = {port}\n{domain}\n"));
     let mut register = daemon.register().await;
-    let insert = "INSERT INTO bookings VALUES ('b1', 'booked', '2031-03-24 09:20', 'sentrum',
-                  'citizenship', '40000001', 'kari@example.org', 'en')";
-    sqlx::query(AssertSqlSafe(insert.to_owned()))
-        .execute(&mut register)
-        .await
-        .unwrap();
+    for n in 0..people {
+        let insert = format!(
+            "INSERT INTO bookings VALUES ('b{n}', 'booked', '2031-03-24 09:20', 'sentrum',
+             'citizenship', '40000001', 'kari{n}@example.org', 'en')"
+        );
+        let insert = sqlx::query(AssertSqlSafe(insert));
+        insert.execute(&mut register).await.unwrap();
+    }
     (daemon, mailbox, lmtp)
 }
 
-async fn tally(daemon: &Daemon) -> Tally {
+pub(super) async fn tally(daemon: &Daemon) -> Tally {
     let store = daemon.store().await;
     let tally = store.tally(chrono::DateTime::UNIX_EPOCH).await.unwrap();
     store.close().await;
     tally
 }
 
-const FAILED: &str = "Action: failed\r\nStatus: 5.1.1\r\n";
+pub(super) const FAILED: &str = "Action: failed\r\nStatus: 5.1.1\r\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bounce_untells_an_email_and_the_next_rung_takes_over() {
-    let (mut daemon, mailbox, lmtp) = house().await;
+    let (mut daemon, mailbox, lmtp) = house(1).await;
     daemon.start().await;
     daemon.cancel_everybody().await;
     daemon
@@ -65,7 +67,7 @@ async fn a_bounce_untells_an_email_and_the_next_rung_takes_over() {
         })
         .await;
     let mail = mailbox.taken().remove(0);
-    assert_eq!(mail.to, "kari@example.org");
+    assert_eq!(mail.to, "kari0@example.org");
     let (local, domain) = mail.from.split_once('@').unwrap();
     assert!(local.starts_with("bounce+") && local.len() <= 64, "{local}");
     assert_eq!(domain, "bounce.varsel.example");
@@ -119,7 +121,7 @@ async fn a_bounce_untells_an_email_and_the_next_rung_takes_over() {
     ] {
         assert!(figures.contains(line), "{line} is missing from\n{figures}");
     }
-    assert!(!daemon.log().contains("kari@"), "{}", daemon.log());
+    assert!(!daemon.log().contains("kari0@"), "{}", daemon.log());
     daemon.signal("TERM");
     assert_eq!(daemon.wait().code(), Some(0));
     assert_eq!(
@@ -131,7 +133,7 @@ async fn a_bounce_untells_an_email_and_the_next_rung_takes_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_that_is_taken_is_named() {
-    let (mut daemon, _mailbox, lmtp) = house().await;
+    let (mut daemon, _mailbox, lmtp) = house(1).await;
     let _taken = tokio::net::TcpListener::bind(lmtp).await.unwrap();
     let output = daemon.verb(&["run"]);
     assert_eq!(output.status.code(), Some(69));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::RngExt;
 use varsel::sabotage::POINTS;
 
-use crate::support::books::{Books, Sum};
+use crate::support::books::Sum;
 use crate::support::campaign::{Campaign, drift, rounds};
 use crate::support::gateway::Behaviour;
 
@@ -33,7 +33,7 @@ async fn begin(people: u32, seed: u64) -> Campaign {
 }
 
 /// The gateway answers, or keeps what it took to itself, or forgets it.
-fn draw_behaviour(campaign: &mut Campaign) {
+pub(super) fn draw_behaviour(campaign: &mut Campaign) {
     let behaviours = [
         Behaviour::Accept,
         Behaviour::Accept,
@@ -50,7 +50,7 @@ impl Left {
     async fn look(&mut self, campaign: &Campaign) {
         self.crashes += 1;
         let taken = campaign.gateway.taken();
-        let books = Books::left_behind(&campaign.nodes[0].path("varsel.db")).await;
+        let books = campaign.left_behind().await;
         let crash = self.crashes;
         assert_eq!(books.unwritten(&taken), 0, "crash {crash}: left unwritten");
         let held = books.in_flight();

@@ -3,6 +3,7 @@
 //! the end is the same for all: troubles cease, everything comes to rest, and every law is counted.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -45,6 +46,7 @@ pub(crate) struct Campaign {
     cancelled: BTreeSet<u32>,
     /// The store of several nodes; one node has a SQLite file.
     db: Option<Db>,
+    sqlite: PathBuf,
     reported: usize,
 }
 
@@ -77,6 +79,7 @@ impl Campaign {
 
     fn of(nodes: Vec<Daemon>, gateway: Gateway, people: u32, seed: u64, db: Option<Db>) -> Self {
         Self {
+            sqlite: nodes[0].path("varsel.db"),
             nodes,
             gateway,
             rng: StdRng::seed_from_u64(seed),
@@ -85,6 +88,13 @@ impl Campaign {
             db,
             reported: 0,
         }
+    }
+
+    /// Before its start: the node keeps its store here.
+    pub(crate) fn keep_store_at(&mut self, path: PathBuf) {
+        let store = format!("[store]\npath = \"{}\"\n[upkeep]", path.display());
+        self.nodes[0].configure("[upkeep]", &store);
+        self.sqlite = path;
     }
 
     /// Changes the configuration of every node before its start.
@@ -122,8 +132,13 @@ impl Campaign {
     pub(crate) async fn books(&self) -> Books {
         match &self.db {
             Some(db) => Books::of_postgres(db).await,
-            None => Books::of_sqlite(&self.nodes[0].path("varsel.db")).await,
+            None => Books::of_sqlite(&self.sqlite).await,
         }
+    }
+
+    /// The books as a node that is dead has left them in its SQLite file.
+    pub(crate) async fn left_behind(&self) -> Books {
+        Books::left_behind(&self.sqlite).await
     }
 
     /// Waits until the books of a store whose nodes run say so.

@@ -7,11 +7,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use varsel::clock::Clock;
 
 /// What becomes of what passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(crate) enum Fault {
     CutRequestsAfter(u64),
     /// Each connection is reset once so many bytes of replies have passed on it.
     CutRepliesAfter(u64),
+    /// What is said on either side arrives so much later.
+    Late(Duration),
     /// New connections are reset before a byte has passed; those that stand live on.
     Refuse,
 }
@@ -195,6 +199,11 @@ impl Inner {
                 true => (0, false),
                 false => self.judge(way, passed, read.len()),
             };
+            let late = match *self.fault.borrow() {
+                Fault::Late(by) => by,
+                _ => Duration::ZERO,
+            };
+            Clock::system().pause(late).await;
             to.write_all(&read[..arrive]).await.map_err(|_| Cut)?;
             passed += arrive as u64;
             if cut {
