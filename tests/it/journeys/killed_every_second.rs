@@ -45,8 +45,6 @@ async fn cancel_and_kill(more: &str, what: &str) -> (Sum, BTreeMap<String, usize
     campaign.configure(|node| {
         node.hurry(2, "4s");
         node.speak(&format!("{SANDBOX}{more}"), 2);
-        node.configure("max_changes = 1000", "max_changes = 100000");
-        node.configure("per_hour = 10000", "per_hour = 100000");
         node.configure("every = \"100ms\"\nzone", "every = \"1s\"\nzone");
     });
     campaign.start_all().await;

@@ -77,7 +77,13 @@ impl Campaign {
         Self::of(daemons, gateway, people, seed, Some(db))
     }
 
+    /// The brake is not what campaigns are about: their bookings change many times within an hour.
     fn of(nodes: Vec<Daemon>, gateway: Gateway, people: u32, seed: u64, db: Option<Db>) -> Self {
+        for node in &nodes {
+            node.configure("min_changes = 1000", "min_changes = 1000000");
+            node.configure("max_changes = 1000", "max_changes = 1000000");
+            node.configure("per_hour = 10000", "per_hour = 1000000");
+        }
         Self {
             sqlite: nodes[0].path("varsel.db"),
             nodes,
