@@ -46,6 +46,7 @@ async fn cancelled(rest: Duration) -> World {
 #[tokio::test]
 async fn the_others_wait_untried_and_somebody_learns_of_it() {
     let mut world = cancelled(Duration::from_secs(60)).await;
+    world.be_patient();
     world.sms.behave(Behaviour::Answer(503));
     world.send().await;
     let offered = world.sms.offered();
@@ -72,6 +73,7 @@ async fn the_others_wait_untried_and_somebody_learns_of_it() {
 #[tokio::test]
 async fn one_at_a_time_goes_ahead_and_an_answer_brings_it_back() {
     let mut world = cancelled(Duration::ZERO).await;
+    world.be_patient();
     world.sms.behave(Behaviour::Answer(503));
     world.send().await;
     assert!(world.shared.pauses.holds("sms"));
