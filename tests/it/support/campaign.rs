@@ -19,8 +19,12 @@ use super::postgres::Db;
 /// Nothing needs longer to come to rest, on a busy machine and in a build without optimization.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Reports that a gateway sends at the same time.
-const AT_ONCE: usize = 16;
+/// Between two looks at the books.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Reports that a gateway sends at the same time, and after how long it repeats one.
+const AT_ONCE: usize = 8;
+const REPEAT: Duration = Duration::from_millis(500);
 
 /// `few` in an ordinary run, `many` in one of `tests/run --long`.
 pub(crate) fn rounds(few: u32, many: u32) -> u32 {
@@ -149,8 +153,15 @@ impl Campaign {
 
     /// Waits until the books of a store whose nodes run say so.
     pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Books) -> bool) {
-        let asked = async || is_so(&self.books().await);
-        self.nodes[0].until(what, asked).await;
+        let asking = async {
+            while !is_so(&self.books().await) {
+                Clock::system().pause(ASK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, asking).await.is_err() {
+            let (books, log) = (self.books().await, self.nodes[0].log());
+            panic!("waited in vain until {what} ({:?}):\n{log}", books.states());
+        }
     }
 
     /// The gateway reports what it took since the last time, several at once, to whichever node; as
@@ -164,8 +175,9 @@ impl Campaign {
                 let path = sms.callback_url.splitn(4, '/').nth(3).unwrap();
                 let node = &self.nodes[turn % self.nodes.len()];
                 let report = format!("/{path}?state=delivered");
-                let taken_down = async || node.get(&report).await.starts_with("HTTP/1.1 200");
-                node.until("a report is taken down", taken_down).await;
+                while !node.get(&report).await.starts_with("HTTP/1.1 200") {
+                    Clock::system().pause(REPEAT).await;
+                }
             });
         told.await;
         self.reported = taken.len();
@@ -184,7 +196,7 @@ impl Campaign {
         self.gateway.let_go();
         let rest = async {
             loop {
-                Clock::system().pause(Duration::from_millis(50)).await;
+                Clock::system().pause(ASK_AGAIN).await;
                 let news = self.report().await;
                 let books = self.books().await;
                 if !news && books.in_motion() == 0 && *books.cancelled() == self.keys() {
