@@ -34,6 +34,7 @@ mod preview;
 mod recover;
 mod rehearse;
 mod run;
+mod send_test;
 mod signals;
 mod source;
 mod status;
@@ -102,6 +103,9 @@ enum Verb {
     /// Try what the expectations beside the templates say
     #[command(after_help = test::HELP)]
     Test(test::Options),
+    /// Send one invented message to yourself through the real gateway
+    #[command(after_help = send_test::HELP)]
+    SendTest(send_test::Options),
     /// Say who is told, who waits and who must be phoned
     #[command(after_help = status::HELP)]
     Status(Reading),
@@ -204,6 +208,10 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
                 return Err(Failure::new(Exit::Usage, problem, help));
             }
             wait_for(demo::perform(everywhere.json, options))
+        }
+        Verb::SendTest(options) => {
+            telemetry::start(LogFormat::Text, Detail::Trouble);
+            wait_for(send_test::perform(everywhere, &options))
         }
         Verb::Status(reading) => wait_for(status::perform(everywhere, &reading)),
         Verb::Explain(options) => wait_for(explain::perform(everywhere, &options)),

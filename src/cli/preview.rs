@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::findings::texts;
+use super::rehearse::means;
 use super::{Everywhere, Exit, Failure, Reading, bubble, out};
 use crate::config::nearest;
 use crate::domain::directory::Directory;
@@ -55,25 +55,15 @@ pub(super) struct Options {
 pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
     let now = options.reading.now(config.file.agency.zone.0)?;
-    let texts = texts(&config);
-    let (Some(directory), Some(templates)) = (&texts.directory, &texts.templates) else {
-        let errors = texts
-            .findings
-            .into_iter()
-            .filter(|finding| !finding.warning);
-        return Err(Failure {
-            exit: Exit::Config,
-            errors: errors.map(|finding| finding.error).collect(),
-        });
-    };
-    let cases = chosen(directory, now, options.case.as_deref())?;
+    let (directory, templates) = means(&config)?;
+    let cases = chosen(&directory, now, options.case.as_deref())?;
     if options.list {
         cases.iter().for_each(|sample| out::line(sample.name));
         return Ok(Exit::Done);
     }
     let mut previews = Vec::new();
     for sample in &cases {
-        previews.push(Preview::render(sample, directory, templates, options)?);
+        previews.push(Preview::render(sample, &directory, &templates, options)?);
     }
     if let Some(file) = &options.html {
         std::fs::write(file, page::page(&previews)).map_err(|error| {
@@ -97,7 +87,7 @@ pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit
 }
 
 /// The same case for a person who reads `language`; the language that came first comes second.
-fn read_in(telling: &Telling, language: Option<Language>) -> Telling {
+pub(super) fn read_in(telling: &Telling, language: Option<Language>) -> Telling {
     let mut telling = telling.clone();
     let pair = telling.languages;
     if let Some(language) = language.filter(|language| *language != pair.first) {
@@ -112,7 +102,8 @@ fn read_in(telling: &Telling, language: Option<Language>) -> Telling {
     telling
 }
 
-fn chosen(
+/// The invented cases of this name, or whose names begin so.
+pub(super) fn chosen(
     directory: &Directory,
     now: DateTime<Utc>,
     case: Option<&str>,

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use self::outcome::Miss;
-use super::findings::texts;
+use super::rehearse::means;
 use super::{Everywhere, Exit, Failure, out};
 use crate::config::{Config, ConfigError};
 use crate::domain::directory::Directory;
@@ -55,21 +55,11 @@ struct Tried<'a> {
 
 pub(super) fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
-    let texts = texts(&config);
-    let (Some(directory), Some(templates)) = (&texts.directory, &texts.templates) else {
-        let wrong = texts
-            .findings
-            .into_iter()
-            .filter(|finding| !finding.warning);
-        return Err(Failure {
-            exit: Exit::Config,
-            errors: wrong.map(|finding| finding.error).collect(),
-        });
-    };
+    let (directory, templates) = means(&config)?;
     let rules = config.rules();
     let tried = Tried {
-        directory,
-        templates,
+        directory: &directory,
+        templates: &templates,
         rules: &rules,
     };
     let mut results = Vec::new();

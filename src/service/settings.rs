@@ -88,6 +88,15 @@ pub struct HttpSettings {
     pub max_body_bytes: usize,
 }
 
+impl HttpSettings {
+    /// The address under which gateways reach this server, as far as it is known before it listens.
+    #[must_use]
+    pub fn base(&self) -> String {
+        let public = self.public_url.clone();
+        public.unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+}
+
 /// One gateway.
 pub struct GatewaySettings {
     /// Its configured name.

@@ -2,6 +2,7 @@
 //! nothing is sent before everything stands.
 
 mod gateways;
+mod sending_test;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use self::gateways::{bounces, gateway, profiles, told_on, ways};
+pub use self::sending_test::{TestText, send_test};
 use super::alarms::Duty;
 use super::beat::Beat;
 use super::chance::Chance;
@@ -207,9 +209,7 @@ pub async fn rehearse_source(
 /// # Errors
 /// As [`start`].
 pub fn rehearse_gateway(settings: GatewaySettings, http: &HttpSettings) -> Result<(), StartError> {
-    let base = http.public_url.clone();
-    let base = base.unwrap_or_else(|| format!("http://{}", http.listen));
-    gateway(settings, &base, Duration::ZERO)?;
+    gateway(settings, &http.base(), Duration::ZERO)?;
     Ok(())
 }
 

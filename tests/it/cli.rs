@@ -77,6 +77,7 @@ fn help_teaches_every_verb() {
         &["check", "--help"],
         &["preview", "--help"],
         &["test", "--help"],
+        &["send-test", "--help"],
         &["status", "--help"],
         &["explain", "--help"],
         &["plan", "--help"],

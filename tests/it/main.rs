@@ -27,6 +27,7 @@ mod looking;
 mod pages;
 mod sabotage;
 mod sandbox;
+mod send_test;
 mod simulator;
 mod sms;
 mod source;
