@@ -28,6 +28,7 @@ pub mod list;
 pub mod message;
 pub mod notice;
 pub mod outcome;
+pub mod pair;
 pub mod plan;
 pub mod rate;
 pub mod recipient;

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use varsel::domain::language::Language;
+use varsel::domain::pair::{Said, said};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -59,4 +62,37 @@ fn a_test_that_is_not_there_is_noticed() {
         "templates::no_such_file::nothing_points_elsewhere"
     ));
     assert!(is_test("templates::rules::nothing_points_elsewhere"));
+}
+
+/// The sentences of one announcement, as one text.
+fn announcement(page: &str, heading: &str) -> String {
+    let section = page.split("\n## ").find(|part| part.starts_with(heading));
+    let sentences = rows(section.unwrap())
+        .into_iter()
+        .map(|[sentence, ..]| sentence);
+    sentences.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_pair_check_names_where_the_announcement_says_two_things() {
+    let page = fs::read_to_string(root().join("docs/COVERAGE.md")).unwrap();
+    let nb = said(
+        &announcement(&page, "The police district, in Norwegian"),
+        Language::Nb,
+    );
+    let en = said(
+        &announcement(&page, "The police district, in English"),
+        Language::En,
+    );
+    // Both say the days of the closing and the information line's number.
+    for figure in ["17", "9", "2021", "22342100"] {
+        let figure = Said::Figure(figure.to_owned());
+        assert!(nb.contains(&figure) && en.contains(&figure), "{figure:?}");
+    }
+    let only_en: Vec<&Said> = en.difference(&nb).collect();
+    let covid = Said::Figure("19".to_owned());
+    let expected = ["closed", "emergency", "many", "travel document"].map(Said::Term);
+    assert_eq!(only_en, [&[&covid][..], &expected.each_ref()].concat());
+    let only_nb: Vec<&Said> = nb.difference(&en).collect();
+    assert_eq!(only_nb, [&Said::Term("critical")]);
 }

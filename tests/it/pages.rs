@@ -1,6 +1,7 @@
 //! The sandbox's page, as people meet it: by plain forms, by a browser in light and dark, by keyboard.
 
 mod browser;
+mod mails;
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -12,6 +12,7 @@ use crate::domain::directory::{Directory, Office, Service};
 use crate::domain::language::{Language, LanguagePair};
 use crate::domain::message::Channel;
 use crate::domain::notice::Purpose;
+use crate::domain::pair;
 use crate::domain::plan::Telling;
 use crate::domain::reference::Reference;
 use crate::domain::segments::fold_typography;
@@ -96,7 +97,7 @@ impl<'a> Inspection<'a> {
                     if channel == Channel::Sms {
                         self.links(purpose, *language, &text);
                     }
-                    said.push((*language, said_in(&text)));
+                    said.push((*language, said_in(&text, *language)));
                 }
                 Err(failed) => self.failed(failed),
             }
@@ -116,8 +117,12 @@ impl<'a> Inspection<'a> {
         for ((language, said), (silent, lacks)) in [(one, other), (other, one)] {
             for thing in said.difference(lacks) {
                 let (name, shown) = match thing {
-                    Said::Value(name) => (name, format!("{{{{ {name} }}}}")),
-                    Said::Figure(figure) => (figure, format!("\"{figure}\"")),
+                    Said::Value(name) => (name.as_str(), format!("{{{{ {name} }}}}")),
+                    Said::Itself(said) if !pair::can_say(silent, said) => continue,
+                    Said::Itself(pair::Said::Figure(figure)) => {
+                        (figure.as_str(), format!("\"{figure}\""))
+                    }
+                    Said::Itself(pair::Said::Term(term)) => (*term, format!("\"{term}\"")),
                 };
                 let speaking = self.source(purpose, language, channel);
                 let place = speaking.and_then(|source| source.place_of_word(name));
@@ -132,7 +137,8 @@ impl<'a> Inspection<'a> {
                         "{silent} never says {shown} where {language}{place} does; both \
                          languages must say the same"
                     ),
-                    warning: false,
+                    // Words may differ for a good reason; values and figures may not.
+                    warning: matches!(thing, Said::Itself(pair::Said::Term(_))),
                     remedy: None,
                 });
             }
@@ -278,18 +284,22 @@ fn moment() -> DateTime<Utc> {
     DateTime::from_timestamp(MOMENT_UNIX_SECONDS, 0).unwrap_or_default()
 }
 
-/// What both languages must say alike: the names between the marks of [`Facts::named`], and the
-/// figures that stand in the text itself (a date, a number, a telephone number).
-fn said_in(text: &str) -> BTreeSet<Said> {
+/// What both languages must say alike: the names between the marks of [`Facts::named`], and what
+/// stands in the text itself.
+fn said_in(text: &str, language: Language) -> BTreeSet<Said> {
     let mut said = BTreeSet::new();
+    let mut words = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\u{27e8}') {
-        said.extend(figures(before));
         let (name, tail) = after.split_once('\u{27e9}').unwrap_or((after, ""));
+        words.push_str(before);
+        // A value between two figures keeps them apart.
+        words.push('\u{27e8}');
         said.insert(Said::Value(name.to_owned()));
         rest = tail;
     }
-    said.extend(figures(rest));
+    words.push_str(rest);
+    said.extend(pair::said(&words, language).into_iter().map(Said::Itself));
     said
 }
 
@@ -298,16 +308,8 @@ fn said_in(text: &str) -> BTreeSet<Said> {
 enum Said {
     /// The value of a variable.
     Value(String),
-    /// A figure that is written in the text; groups of digits with one space between are one.
-    Figure(String),
-}
-
-fn figures(text: &str) -> impl Iterator<Item = Said> {
-    let runs = text.split(|c: char| !c.is_ascii_digit() && c != ' ');
-    let figures = runs.map(|run| run.replace(' ', ""));
-    figures
-        .filter(|figure| !figure.is_empty())
-        .map(Said::Figure)
+    /// What stands in the text itself.
+    Itself(pair::Said),
 }
 
 pub(super) fn any_reference() -> Reference {
