@@ -36,9 +36,11 @@ fn caught_by(guard: Guard) -> (&'static str, &'static str) {
     }
 }
 
+/// Guards whose absence the small world finds as well.
+const FOUND_IN_THE_SMALL_WORLD: [Guard; 3] = [Guard::LeaseEnd, Guard::OwnLease, Guard::Belief];
+
 /// Runs one test of this binary in a process of its own with `guard` off.
-fn run_without(guard: Guard) -> (bool, String) {
-    let (test, _) = caught_by(guard);
+fn run_without(guard: Guard, test: &str) -> (bool, String) {
     let ran = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env("VARSEL_SABOTAGE", guard.word())
@@ -55,8 +57,8 @@ fn run_without(guard: Guard) -> (bool, String) {
 #[test]
 fn every_guard_that_is_off_is_caught_by_its_test() {
     for guard in Guard::ALL {
-        let (passed, said) = run_without(guard);
         let (test, expected) = caught_by(guard);
+        let (passed, said) = run_without(guard, test);
         if said.contains("not run:") {
             println!("{}: {test} cannot run here", guard.word());
             continue;
@@ -70,6 +72,17 @@ fn every_guard_that_is_off_is_caught_by_its_test() {
             guard.word(),
             why.unwrap_or_default()
         );
+    }
+}
+
+#[test]
+fn the_small_world_finds_the_guards_that_it_can_need() {
+    let test = "simulator::small_world::every_life_of_the_small_world_keeps_every_law";
+    for guard in FOUND_IN_THE_SMALL_WORLD {
+        let (passed, said) = run_without(guard, test);
+        assert!(said.contains("running 1 test"), "there is no test {test}");
+        assert!(!passed, "nobody notices that {} is off", guard.word());
+        assert!(said.contains("after ["), "{}: {said}", guard.word());
     }
 }
 

@@ -5,6 +5,7 @@
 //! `VARSEL_SEED=123 cargo test --test it simulator` lives one seed again and prints its trace;
 //! `VARSEL_SEEDS=10000` says how many are lived.
 
+mod calls;
 mod chaos;
 mod gated;
 mod gates;
@@ -15,6 +16,8 @@ mod looks;
 mod node;
 mod quiet;
 mod register;
+mod replays;
+mod small_world;
 mod truth;
 mod world;
 

@@ -1,6 +1,9 @@
 //! What a simulation looks at after each step: the model's rows as they stand, told apart by
 //! numbers. It shows neither addresses nor texts, and changes nothing.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex};
+
 use chrono::{DateTime, Utc};
 
 use super::Model;
@@ -72,6 +75,37 @@ impl Model {
         let messages = state.tables.messages.iter();
         let audited = messages.filter_map(|(id, message)| audited(&state.tables, *id, message));
         audited.collect()
+    }
+
+    /// A store that holds the same rows, and from here on is another.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let state = self.state().clone();
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// Every row as one number, without the history and without what never changes once it stands
+    /// (who a person is, and what names lead where): what comes next hangs on nothing else.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let state = self.state();
+        let (tables, mut hash) = (&state.tables, DefaultHasher::new());
+        let rows = (&tables.appointments, &tables.notices, &tables.messages);
+        let more = (
+            &tables.attempts,
+            &tables.reports,
+            &tables.batches,
+            &tables.holds,
+        );
+        let rest = (&state.sources, &state.db_now, &state.disowned, &state.nodes);
+        format!("{rows:?}{more:?}{rest:?}").hash(&mut hash);
+        // Texts are long, and would be printed byte by byte.
+        for (id, person) in &tables.message_people {
+            (id, &person.body).hash(&mut hash);
+        }
+        hash.finish()
     }
 
     /// The moves in the history from line `from` on, and the number of its lines.

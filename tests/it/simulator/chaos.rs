@@ -13,8 +13,10 @@ use varsel::domain::appointment::{BookingKey, Standing};
 use varsel::domain::directory::OfficeId;
 use varsel::domain::message::Channel;
 use varsel::service::Mode;
+use varsel::store::model::Model;
 use varsel::store::{Act, Deed, Desk, SeenBatch};
 
+use super::calls::Call;
 use super::gates::{Fate, Point, Word};
 use super::house::beginning;
 use super::quiet;
@@ -24,7 +26,8 @@ use super::world::World;
 /// So many things happen before a world calms down.
 const STEPS: u32 = 220;
 /// How long a gateway that de-duplicates remembers a key.
-const DEDUP: Duration = Duration::from_secs(600);
+/// It never ends in the instant in which a lease does, which a real clock could not be held to.
+const DEDUP: Duration = Duration::from_millis(600_500);
 /// Nodes of a random world.
 pub(super) const NODES: usize = 2;
 
@@ -84,6 +87,11 @@ struct Chaos {
 
 /// Lives the life of one seed.
 pub(super) fn live(seed: u64) -> Life {
+    live_on(seed, false).0
+}
+
+/// Lives the life of one seed, and keeps each call of the store if somebody asks for it.
+pub(super) fn live_on(seed: u64, keeps_calls: bool) -> (Life, Vec<(Call, String)>, Model) {
     let mut rng = StdRng::seed_from_u64(seed);
     let weights = Weights::draw(&mut rng);
     let bookings = rng.random_range(2..=6);
@@ -101,6 +109,7 @@ pub(super) fn live(seed: u64) -> Life {
             rows.rows.insert(key, row);
         });
     }
+    world.around.truth.lock().calls = keeps_calls.then(Vec::new);
     let mut chaos = Chaos {
         world,
         rng,
@@ -114,15 +123,17 @@ pub(super) fn live(seed: u64) -> Life {
     }
     quiet::end(&mut chaos.world, &mut chaos.rng);
     let Chaos { world, .. } = chaos;
-    let happened = world.around.truth.lock();
-    Life {
+    let mut happened = world.around.truth.lock();
+    let calls = happened.calls.take().unwrap_or_default();
+    let life = Life {
         hash: world.hash_with(&happened),
         moves: world.laws.moves.clone(),
         words: happened.words.clone(),
         taken: happened.taken.len(),
         twice: world.laws.twice(),
         trace: world.trace.clone(),
-    }
+    };
+    (life, calls, world.around.model.clone())
 }
 
 impl Chaos {
@@ -368,7 +379,13 @@ pub(super) fn deed(world: &World, number: u32, seen: SeenBatch, release: bool) -
             Deed::Discard(seen)
         },
     };
-    match ready(world.around.model.act(&act)) {
+    let acted = ready(world.around.model.act(&act));
+    let said = match &acted {
+        Ok(acted) => format!("{acted:?}"),
+        Err(refused) => refused.to_string(),
+    };
+    world.around.truth.keep(|| (Call::Act(act), said));
+    match acted {
         Ok(acted) => format!("{} people", acted.count),
         Err(refused) => refused.to_string(),
     }

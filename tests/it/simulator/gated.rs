@@ -2,6 +2,7 @@
 //! before its caller learns of it (a crash after a call that wrote nothing is one before it). Calls may fail, or leave it in doubt whether they happened.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use varsel::store::{
     StoreError, StoreResult, SweepLimits, Swept, Unresolved,
 };
 
+use super::calls::{Call, said};
 use super::gates::{Door, Point, Word};
 use super::house::MAX_CHANGES;
 use super::truth::Truth;
@@ -43,6 +45,17 @@ impl Gated {
             return Err(self.failed());
         }
         work.await
+    }
+
+    /// What happens in the store is kept, whoever is told of it.
+    async fn kept<T: Debug>(
+        &self,
+        call: impl FnOnce() -> Call,
+        work: impl Future<Output = StoreResult<T>>,
+    ) -> StoreResult<T> {
+        let answer = work.await;
+        self.truth.keep(|| (call(), said(&answer)));
+        answer
     }
 
     async fn write<T>(
@@ -91,7 +104,7 @@ impl Gated {
 }
 
 /// What a record decides, without what was drawn by lot.
-fn number(record: &Record) -> u64 {
+pub(super) fn number(record: &Record) -> u64 {
     let mut hash = DefaultHasher::new();
     for entry in &record.entries {
         let believed = format!("{:?}", entry.believed);
@@ -106,19 +119,25 @@ fn number(record: &Record) -> u64 {
 
 impl Ledger for Gated {
     async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
-        self.read("marks", self.model.marks(source, floor)).await
+        let call = || Call::Marks(source.clone(), floor);
+        let work = self.kept(call, self.model.marks(source, floor));
+        self.read("marks", work).await
     }
 
     async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {
-        self.read("known", self.model.known(source, keys)).await
+        let call = || Call::Known(source.clone(), keys.to_vec());
+        let work = self.kept(call, self.model.known(source, keys));
+        self.read("known", work).await
     }
 
     async fn released(&self, page: Page) -> StoreResult<Vec<Known>> {
-        self.model.released(page).await
+        self.kept(|| Call::Released(page), self.model.released(page))
+            .await
     }
 
     async fn climbable(&self, page: Page) -> StoreResult<Vec<Known>> {
-        self.model.climbable(page).await
+        self.kept(|| Call::Climbable(page), self.model.climbable(page))
+            .await
     }
 
     async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
@@ -130,16 +149,17 @@ impl Ledger for Gated {
     }
 
     async fn lease(&self, ask: &LeaseAsk) -> StoreResult<Option<Lease>> {
-        self.write("lease", self.model.lease(ask), |_| false).await
+        let work = self.kept(|| Call::Lease(ask.clone()), self.model.lease(ask));
+        self.write("lease", work, |_| false).await
     }
 
     async fn record(&self, record: Record) -> StoreResult<Recorded> {
         self.watch_brake(&record);
         let place = (self.door.node, self.door.line);
         self.truth.lock().recording.insert(place, number(&record));
-        let recorded = self
-            .write("record", self.model.record(record), |_| true)
-            .await?;
+        let call = Call::Record(Box::new(record.clone()));
+        let work = self.kept(|| call, self.model.record(record));
+        let recorded = self.write("record", work, |_| true).await?;
         let mut happened = self.truth.lock();
         happened.recording.remove(&place);
         if !recorded.conflicts.is_empty() {
@@ -155,7 +175,8 @@ impl Ledger for Gated {
 impl Outbox for Gated {
     async fn claim(&self, ask: &ClaimAsk) -> StoreResult<Vec<Claim>> {
         let claiming = async {
-            let claims = self.model.claim(ask).await?;
+            let call = || Call::Claim(Box::new(ask.clone()));
+            let claims = self.kept(call, self.model.claim(ask)).await?;
             self.truth.claimed(self.door.node, &claims, ask.lease);
             Ok(claims)
         };
@@ -172,7 +193,8 @@ impl Outbox for Gated {
 
     async fn disown(&self, ask: &ClaimAsk, at: DateTime<Utc>) -> StoreResult<u32> {
         let disowning = async {
-            let taken = self.model.disown(ask, at).await?;
+            let call = || Call::Disown(Box::new(ask.clone()), at);
+            let taken = self.kept(call, self.model.disown(ask, at)).await?;
             let mut happened = self.truth.lock();
             happened.words.insert("disowned".to_owned());
             let node = self.door.node;
@@ -187,7 +209,8 @@ impl Outbox for Gated {
 
     async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<Settled>> {
         let settling = async {
-            let moved = self.model.settle(settlements).await?;
+            let call = || Call::Settle(settlements.to_vec());
+            let moved = self.kept(call, self.model.settle(settlements)).await?;
             let mut happened = self.truth.lock();
             for settlement in settlements {
                 let word = format!("outcome {}", settlement.outcome.word());
@@ -203,7 +226,8 @@ impl Outbox for Gated {
 
     async fn report(&self, reports: &[Report]) -> StoreResult<Vec<ReportEffect>> {
         let reporting = async {
-            let effects = self.model.report(reports).await?;
+            let call = || Call::Report(reports.to_vec());
+            let effects = self.kept(call, self.model.report(reports)).await?;
             let mut happened = self.truth.lock();
             for (report, effect) in reports.iter().zip(&effects) {
                 happened.words.insert(format!("report {effect:?}"));
@@ -215,7 +239,7 @@ impl Outbox for Gated {
     }
 
     async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
-        let sweeping = self.model.sweep(now, limits);
+        let sweeping = self.kept(|| Call::Sweep(now, limits), self.model.sweep(now, limits));
         self.write("sweep", sweeping, Swept::any).await
     }
 
@@ -244,7 +268,8 @@ impl Outbox for Gated {
 impl Cluster for Gated {
     async fn join(&self, node: &str) -> StoreResult<u32> {
         self.truth.joined(self.door.node);
-        self.model.join(node).await
+        self.kept(|| Call::Join(node.to_owned()), self.model.join(node))
+            .await
     }
 
     async fn beat(&self, node: &str) -> StoreResult<Option<Duration>> {

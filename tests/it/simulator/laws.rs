@@ -19,7 +19,7 @@ use super::truth::{HandOver, Happened, Truth};
 pub(super) type Move = (&'static str, Option<MessageState>, MessageState);
 
 /// Looks after every step, and remembers where it looked last.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Laws {
     pub(super) lines: usize,
     taken: usize,

@@ -9,6 +9,8 @@ use varsel::domain::message::{Channel, MessageId};
 use varsel::domain::outcome::ReportState;
 use varsel::store::{AttemptId, Claim};
 
+use super::calls::Call;
+
 /// One claim that stands in the store.
 #[derive(Clone, Debug)]
 pub(super) struct ClaimTruth {
@@ -38,7 +40,7 @@ pub(super) struct HandOver {
 }
 
 /// Everything that really happened.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Happened {
     /// The store's clock, which is the world's own.
     pub(super) time: Duration,
@@ -52,6 +54,8 @@ pub(super) struct Happened {
     pub(super) recording: BTreeMap<(usize, &'static str), u64>,
     /// Words of outcomes, effects and errors that came to pass.
     pub(super) words: BTreeSet<String>,
+    /// Each call of the store that happened, with its answer; kept only where somebody asks for it.
+    pub(super) calls: Option<Vec<(Call, String)>>,
 }
 
 /// The one truth of a world.
@@ -61,6 +65,13 @@ pub(super) struct Truth(Arc<Mutex<Happened>>);
 impl Truth {
     pub(super) fn lock(&self) -> MutexGuard<'_, Happened> {
         self.0.lock().unwrap()
+    }
+
+    /// Keeps a call and its answer, where calls are kept.
+    pub(super) fn keep(&self, call: impl FnOnce() -> (Call, String)) {
+        if let Some(calls) = &mut self.lock().calls {
+            calls.push(call());
+        }
     }
 
     pub(super) fn claimed(&self, node: usize, claims: &[Claim], lease: Duration) {
@@ -77,6 +88,12 @@ impl Truth {
             };
             happened.claims.insert(claim.attempt, truth);
         }
+    }
+
+    /// What happened up to now, to be continued otherwise.
+    pub(super) fn fork(&self) -> Self {
+        let happened = self.lock().clone();
+        Self(Arc::new(Mutex::new(happened)))
     }
 
     /// A node that starts anew ends the leases that it left behind.

@@ -10,6 +10,7 @@ use varsel::service::Mode;
 use varsel::store::Outbox;
 use varsel::store::model::Model;
 
+use super::calls::Call;
 use super::chaos::ready;
 use super::gates::{Gates, Point, Word};
 use super::house::beginning;
@@ -121,6 +122,8 @@ impl World {
         self.note(format!("{} s pass", length.as_secs()));
         self.passed += length;
         self.around.model.advance(length);
+        let call = || (Call::Pass(length), String::new());
+        self.around.truth.keep(call);
         self.around.truth.lock().time = self.passed;
         for number in 0..self.places.len() {
             self.show_clocks(number);
