@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
 use crate::support::house::{HOUSE, House, code, run, stderr, stdout, varsel};
+use crate::support::signal;
 
 /// A daemon that runs until it is told to end.
 struct Daemon {
@@ -49,14 +50,7 @@ impl Daemon {
     }
 
     fn end(mut self) -> (i32, String) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(signal(&self.child, "TERM"));
         let mut log = String::new();
         self.log.read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code().unwrap(), log)

@@ -16,3 +16,21 @@ pub(crate) mod servers;
 pub(crate) mod smpp;
 pub(crate) mod smtp_fault;
 pub(crate) mod world;
+
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Sends a signal to a child by its name, such as `TERM`, and says whether it was still there. Not by the
+/// command `kill`: a fresh Debian has none.
+pub(crate) fn signal(child: &Child, name: &str) -> bool {
+    let signal = match name {
+        "TERM" => Signal::TERM,
+        "INT" => Signal::INT,
+        "STOP" => Signal::STOP,
+        "CONT" => Signal::CONT,
+        "KILL" => Signal::KILL,
+        other => panic!("no test sends {other}"),
+    };
+    kill_process(Pid::from_child(child), signal).is_ok()
+}

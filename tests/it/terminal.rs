@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::support::house::varsel;
+use crate::support::signal;
 
 /// The beginning of every colour and of every other mark for a terminal.
 const ESCAPE: char = '\u{1b}';
@@ -67,14 +68,7 @@ fn a_demo_shows_its_progress_in_lines_where_nobody_watches() {
         line = next();
     }
     assert!(!line.contains(ESCAPE) && !line.contains('\r'), "{line:?}");
-    let id = demo.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-s", "INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(signal(&demo, "INT"));
     lines.for_each(drop);
     demo.wait().unwrap();
 }

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use varsel::clock::Clock;
 use varsel::store::{Access, Database};
 
+use super::signal;
 use super::world::REGISTER;
 
 /// Nothing in these journeys takes longer; a hang becomes a failure that says what was waited for.
@@ -316,16 +317,8 @@ cancelled = ["cancelled"]
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().unwrap().id().to_string();
-        let sent = Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .unwrap();
-        assert!(
-            sent.success(),
-            "the daemon had already ended:\n{}",
-            self.log()
-        );
+        let sent = signal(self.child.as_ref().unwrap(), name);
+        assert!(sent, "the daemon had already ended:\n{}", self.log());
     }
 
     /// Waits for the end.
