@@ -9,7 +9,7 @@ use varsel::clock::{Clock, Mono};
 
 use crate::support::books::Sum;
 use crate::support::campaign::{Campaign, rounds};
-use crate::support::daemon::SANDBOX;
+use crate::support::daemon::{LOOKUP, SANDBOX};
 use crate::support::gateway::Behaviour;
 use crate::support::postgres::database;
 
@@ -21,22 +21,6 @@ const ANSWER: Duration = Duration::from_millis(50);
 /// Kills go on for so many seconds after the last cancellation: a build without optimization is slow,
 /// and most leaves then.
 const SECONDS_MORE: u32 = 10;
-
-/// The sandbox's gateway, as one that can be asked.
-const LOOKUP: &str = r#"
-[lookup]
-path = "/gateway/messages/{key}"
-headers = { Authorization = "Bearer {secret.key}" }
-within_seconds = 3600
-[[lookup.answer]]
-status = 200
-outcome = "accepted"
-gateway_id = "/id"
-[[lookup.answer]]
-status = 404
-outcome = "not_sent"
-cause = "the gateway does not know it"
-"#;
 
 /// What a campaign came to, and how often each person was told.
 async fn cancel_and_kill(more: &str, what: &str) -> (Sum, BTreeMap<String, usize>) {

@@ -5,28 +5,12 @@ use std::collections::BTreeSet;
 
 use varsel::domain::message::MessageState;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, LOOKUP};
 use crate::support::gateway::{Behaviour, Gateway};
 use crate::support::world::{World, passport};
 
 /// The sandbox's gateway, as one that takes a message under the same key only once.
 const DEDUP: &str = "\n[dedup]\nwindow_seconds = 3600\n";
-
-/// The same, as one that can be asked.
-const LOOKUP: &str = r#"
-[lookup]
-path = "/gateway/messages/{key}"
-headers = { Authorization = "Bearer {secret.key}" }
-within_seconds = 3600
-[[lookup.answer]]
-status = 200
-outcome = "accepted"
-gateway_id = "/id"
-[[lookup.answer]]
-status = 404
-outcome = "not_sent"
-cause = "the gateway does not know it"
-"#;
 
 /// One cancelled booking without an e-mail address, and a gateway that has something more.
 async fn cancelled_at(more: &str) -> World {

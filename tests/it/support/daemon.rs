@@ -26,6 +26,22 @@ const ASK_AGAIN: Duration = Duration::from_millis(10);
 /// The profile of the sandbox's gateway.
 pub const SANDBOX: &str = include_str!("../../../config/gateways/sandbox.toml");
 
+/// What makes that gateway one that can be asked.
+pub const LOOKUP: &str = r#"
+[lookup]
+path = "/gateway/messages/{key}"
+headers = { Authorization = "Bearer {secret.key}" }
+within_seconds = 3600
+[[lookup.answer]]
+status = 200
+outcome = "accepted"
+gateway_id = "/id"
+[[lookup.answer]]
+status = 404
+outcome = "not_sent"
+cause = "the gateway does not know it"
+"#;
+
 /// A folder with a register, a store and a configuration, and the daemon that works on them.
 pub struct Daemon {
     folder: tempfile::TempDir,
