@@ -10,6 +10,8 @@ use varsel::sabotage::Guard;
 /// The test that catches a guard that is off, and what it then says.
 fn caught_by(guard: Guard) -> (&'static str, &'static str) {
     const SIMULATOR: &str = "simulator::random_lives_keep_every_law";
+    const SMALL_WORLD: &str =
+        "simulator::small_world::every_life_of_the_small_world_keeps_every_law";
     match guard {
         Guard::Fence => (
             "store_contract::sending::on_the_model::an_old_fence_moves_nothing",
@@ -23,7 +25,8 @@ fn caught_by(guard: Guard) -> (&'static str, &'static str) {
         ),
         Guard::CommitError => (SIMULATOR, "honest words"),
         Guard::Brake => (SIMULATOR, "recorded unbraked"),
-        Guard::Belief => (SIMULATOR, "broke a law"),
+        // A random life needs two decisions at once, which the lease of intake makes rare.
+        Guard::Belief => (SMALL_WORLD, "after ["),
         Guard::Durability => (
             "store_contract::power_cut::what_was_acknowledged_outlives_a_power_cut",
             "panicked",
@@ -36,8 +39,8 @@ fn caught_by(guard: Guard) -> (&'static str, &'static str) {
     }
 }
 
-/// Guards whose absence the small world finds as well.
-const FOUND_IN_THE_SMALL_WORLD: [Guard; 3] = [Guard::LeaseEnd, Guard::OwnLease, Guard::Belief];
+/// Guards whose absence the small world finds besides.
+const FOUND_IN_THE_SMALL_WORLD_TOO: [Guard; 2] = [Guard::LeaseEnd, Guard::OwnLease];
 
 /// Runs one test of this binary in a process of its own with `guard` off.
 fn run_without(guard: Guard, test: &str) -> (bool, String) {
@@ -78,7 +81,7 @@ fn every_guard_that_is_off_is_caught_by_its_test() {
 #[test]
 fn the_small_world_finds_the_guards_that_it_can_need() {
     let test = "simulator::small_world::every_life_of_the_small_world_keeps_every_law";
-    for guard in FOUND_IN_THE_SMALL_WORLD {
+    for guard in FOUND_IN_THE_SMALL_WORLD_TOO {
         let (passed, said) = run_without(guard, test);
         assert!(said.contains("running 1 test"), "there is no test {test}");
         assert!(!passed, "nobody notices that {} is off", guard.word());

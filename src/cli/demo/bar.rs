@@ -34,8 +34,11 @@ impl Bar {
         }
     }
 
-    /// Shows how things stand.
+    /// Shows how things stand, as soon as there is anybody to tell: nobody of nobody is not done.
     pub(super) fn show(&mut self, tally: &Tally) {
+        if tally.people() == 0 {
+            return;
+        }
         let message = match tally.held {
             0 => format!(
                 "· {} told · {} must be phoned",
