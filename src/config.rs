@@ -118,6 +118,7 @@ impl Config {
         errors.extend(missing);
         errors.extend(check::values(&config.file, &config.document));
         errors.extend(config.gateways().flat_map(|entry| entry.check()));
+        errors.extend(config.report_faults());
         if errors.is_empty() {
             return Ok(config);
         }

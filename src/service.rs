@@ -28,6 +28,7 @@ use crate::template::Templates;
 use self::chance::Chance;
 use self::pauses::Pauses;
 use self::sending::Sending;
+use self::turns::Turn;
 
 pub mod alarms;
 pub mod announce;
@@ -46,6 +47,7 @@ pub mod sending;
 pub mod settings;
 pub mod start;
 pub mod supervise;
+pub mod turns;
 pub mod upkeep;
 pub mod vital;
 pub mod waking;
@@ -140,6 +142,10 @@ pub struct Gateway {
     pub report_within: Option<Duration>,
     /// How its unknowns are resolved.
     pub unknowns: UnknownRule,
+    /// When messages are given to it.
+    pub turn: Turn,
+    /// Whether another gateway may take what this one did not.
+    pub is_backed: bool,
     /// How fast it may be given messages, by all nodes together.
     pub rate: Option<Rate>,
     /// When it is left alone because it fails.

@@ -35,7 +35,7 @@ pub(super) fn values(file: &File, document: &Document) -> Vec<ConfigError> {
     check.store_is_reached(file);
     source::check(file, &mut check);
     alarm::check(file, &mut check);
-    check.one_gateway_each(file);
+    check.gateways_have_an_order(file);
     check.errors
 }
 
@@ -112,14 +112,23 @@ impl Check<'_> {
         }
     }
 
-    /// One gateway carries a channel; more of them are for a later release.
-    fn one_gateway_each(&mut self, file: &File) {
-        let mut channels = BTreeMap::new();
+    /// Which gateway of a channel is used must be said.
+    fn gateways_have_an_order(&mut self, file: &File) {
+        let mut places = BTreeMap::new();
         for (name, gateway) in &file.gateway {
-            if let Some(other) = channels.insert(gateway.channel, name) {
-                let problem = format!("\"{other}\" carries {} already", gateway.channel);
-                let help = "one gateway carries a channel: remove one of them";
-                self.wrong(&["gateway", name, "channel"], problem, help);
+            let place = (gateway.channel, gateway.place());
+            if let Some(other) = places.insert(place, name) {
+                let problem = format!(
+                    "\"{other}\" carries {} with the same preference",
+                    gateway.channel
+                );
+                let help = "the gateway with the lowest preference is used, the next one while it \
+                            is left alone: give this one preference = 2";
+                let key = match gateway.preference {
+                    Some(_) => "preference",
+                    None => "channel",
+                };
+                self.wrong(&["gateway", name, key], problem, help);
             }
         }
     }

@@ -62,6 +62,7 @@ impl Entry<'_> {
         };
         Ok(GatewaySettings {
             name: self.name.to_owned(),
+            preference: self.gateway.place(),
             mode: match self.gateway.mode {
                 Mode::Live => service::Mode::Live,
                 Mode::Trial => {

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::asking::Asking;
 use self::flight::{Handed, given_back, hand_over, not_sent, settlement};
 use self::resting::Resting;
+use super::turns::Turn;
 use super::{Gateway, Shared};
 use crate::clock::Mono;
 use crate::domain::breaker::{Breaker, Passage};
@@ -148,7 +149,10 @@ impl<O: Outbox> Dispatch<O> {
             Passage::Nothing => 0,
             Passage::One | Passage::All => self.ask().await?,
         };
-        let room = self.room(passage);
+        let room = match self.is_its_turn() {
+            true => self.room(passage),
+            false => 0,
+        };
         if room == 0 || self.shared.sending.may_send().is_err() {
             return Ok(DispatchStep {
                 settled,
@@ -197,6 +201,15 @@ impl<O: Outbox> Dispatch<O> {
             asked,
             idle: claimed < room as usize,
         })
+    }
+
+    /// Whether messages are given to this gateway, and not to one that comes before it.
+    fn is_its_turn(&self) -> bool {
+        match &self.gateway.turn {
+            Turn::First => true,
+            Turn::After(others) => others.iter().all(|name| self.shared.pauses.holds(name)),
+            Turn::Never => false,
+        }
     }
 
     /// What could not be remembered outside the store does not leave.
@@ -307,6 +320,10 @@ impl<O: Outbox> Dispatch<O> {
             self.shared.wakes.upkeep.notify_one();
         }
         self.landed.clear();
+        if self.gateway.is_backed && self.shared.pauses.holds(&self.gateway.name) {
+            // What has just come back may leave through another gateway.
+            self.shared.wakes.messages();
+        }
     }
 
     fn keep(&mut self, flight: Result<Flight, tokio::task::JoinError>) {

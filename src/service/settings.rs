@@ -101,6 +101,8 @@ impl HttpSettings {
 pub struct GatewaySettings {
     /// Its configured name.
     pub name: String,
+    /// Of the gateways of its channel the one with the lowest is used.
+    pub preference: u32,
     /// Who may be reached through it.
     pub mode: Mode,
     /// Hand-overs at the same time.

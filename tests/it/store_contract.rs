@@ -37,6 +37,7 @@ mod canary;
 mod copying;
 mod desk;
 mod differential;
+mod failover;
 mod fixtures;
 mod holds;
 mod lately;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use crate::config::file::{Mode, Source};
+use crate::config::file::{Gateway, Mode, Source};
 use crate::config::{Config, ConfigError, did_you_mean};
 use crate::domain::directory::{Directory, Service};
 use crate::domain::message::Channel;
@@ -21,6 +21,7 @@ pub(super) fn of_tables(config: &Config) -> Vec<Finding> {
     let mut findings: Vec<Finding> = watching(config).into_iter().collect();
     findings.extend(unserved(config));
     findings.extend(trials(config));
+    findings.extend(idle_gateways(config));
     findings.extend(invented(config));
     findings.extend(open_ways(config));
     sound(config, findings)
@@ -206,6 +207,33 @@ fn open_ways(config: &Config) -> Vec<Finding> {
         }
     })
     .collect()
+}
+
+/// A gateway stands in only for one that lets out the same people.
+fn idle_gateways(config: &Config) -> Vec<Finding> {
+    let mut gateways: Vec<_> = config.file.gateway.iter().collect();
+    gateways.sort_by_key(|(_, gateway)| (gateway.channel, gateway.place()));
+    let mut findings = Vec::new();
+    let mut first = None;
+    for (name, gateway) in gateways {
+        let (first_name, first) = match first {
+            Some((first_name, first)) if same_channel(first, gateway) => (first_name, first),
+            _ => *first.insert((name, gateway)),
+        };
+        if (first.mode, &first.trial_allow) != (gateway.mode, &gateway.trial_allow) {
+            let problem = format!(
+                "gateway \"{name}\" never stands in for \"{first_name}\": they let out other people"
+            );
+            let help = "give both the same mode and the same trial_allow";
+            let error = config.error(&["gateway", name, "mode"], problem, help);
+            findings.push(Finding::warning(error));
+        }
+    }
+    findings
+}
+
+fn same_channel(one: &Gateway, other: &Gateway) -> bool {
+    one.channel == other.channel
 }
 
 fn trials(config: &Config) -> Vec<Finding> {

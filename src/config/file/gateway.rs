@@ -15,6 +15,10 @@ pub struct Gateway {
     /// What it carries.
     #[serde(with = "channel_word")]
     pub channel: Channel,
+    /// Of several gateways of a channel the one with the lowest is used, the next while that is left
+    /// alone; absent: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preference: Option<u32>,
     /// `trial` lets only `trial_allow` out; `live` lets everything out.
     #[serde(default)]
     pub mode: Mode,
@@ -97,6 +101,14 @@ pub struct Gateway {
     /// email: how long each step may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+}
+
+impl Gateway {
+    /// Its place among the gateways of its channel, the lowest first.
+    #[must_use]
+    pub fn place(&self) -> u32 {
+        self.preference.unwrap_or(1)
+    }
 }
 
 /// `[gateway.NAME.breaker]`

@@ -8,15 +8,47 @@ use crate::domain::message::Channel;
 use crate::domain::rate::Rate;
 
 impl Config {
+    /// What a message's acceptance means must not hang on which gateway of its channel took it.
+    pub(in crate::config) fn report_faults(&self) -> Vec<ConfigError> {
+        let gateways: Vec<Entry<'_>> = self.gateways().collect();
+        let reports: Vec<Option<bool>> = gateways.iter().map(Entry::reports).collect();
+        let known = reports.iter().flatten();
+        if known.clone().all(|one| *one) || known.clone().all(|one| !*one) {
+            return Vec::new();
+        }
+        let silent = gateways.iter().zip(&reports);
+        let silent = silent.filter(|(_, reports)| **reports == Some(false));
+        let error = |entry: &Entry<'_>| {
+            let problem = "it sends no delivery reports, and another gateway of its channel does";
+            let help = "what \"told\" means must not hang on which one took a message: let all of \
+                        them report, or none (reports = false)";
+            let key = match entry.gateway.reports {
+                Some(_) => "reports",
+                None => "profile",
+            };
+            entry.error(key, problem, help)
+        };
+        silent.map(|(entry, _)| error(entry)).collect()
+    }
+
     /// Messages a second that a channel takes, where its gateway has a rate.
     pub fn rate(&self, channel: Channel) -> Option<u32> {
-        let mut gateways = self.file.gateway.values();
-        let first = gateways.find(|gateway| gateway.channel == channel);
-        first?.rate_per_second
+        let gateways = self.file.gateway.values();
+        let of_channel = gateways.filter(|gateway| gateway.channel == channel);
+        of_channel
+            .min_by_key(|gateway| gateway.place())?
+            .rate_per_second
     }
 }
 
 impl Entry<'_> {
+    /// Whether an SMS gateway sends reports, where its profile can be read.
+    fn reports(&self) -> Option<bool> {
+        let sms = self.gateway.channel == Channel::Sms && self.is_sound("channel");
+        let profile = sms.then(|| self.profile().ok()).flatten()?;
+        Some(self.gateway.reports.unwrap_or(true) && profile.report_within().is_some())
+    }
+
     /// How fast it may be given messages.
     pub(super) fn rate(&self) -> Option<Rate> {
         let per_second = self.gateway.rate_per_second?;

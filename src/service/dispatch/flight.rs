@@ -115,7 +115,13 @@ pub(super) fn settlement(
         report_least: shared.rules.rung_time.least,
         jitter: shared.chance.jitter(),
     };
+    let left_alone = || shared.pauses.holds(&gateway.name);
     let decision = match outcome {
+        // It waits for nothing: another gateway takes it at once.
+        Outcome::NotSent {
+            blame: Blame::Gateway | Blame::Account,
+            ..
+        } if gateway.is_backed && left_alone() => Decision::of(Event::NotSent),
         // Nothing takes over from what is useless: it is ready once more, and upkeep says that it
         // expired.
         Outcome::NotSent { .. } if claim.not_after <= now => Decision::of(Event::NotSent),

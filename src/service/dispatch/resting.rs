@@ -43,6 +43,8 @@ impl Resting {
                 tracing::error!(gateway, seconds, "the gateway is paused: {cause}");
                 shared.metrics.gateway_paused(gateway, true);
                 shared.pauses.pause(gateway, &why(outcome, cause));
+                // Another gateway may take over.
+                shared.wakes.messages();
             }
             Some(Turn::Stayed(_)) => drop(shared.pauses.pause(gateway, &why(outcome, cause))),
             Some(Turn::Closed) => {

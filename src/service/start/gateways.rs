@@ -10,21 +10,25 @@ use crate::channel::sms::{Profile, ProfileFault, Sms};
 use crate::domain::message::{Channel, ToldOn};
 use crate::service::alarms::Way;
 use crate::service::settings::{GatewaySettings, Speaks};
+use crate::service::turns::{self, Turn};
 use crate::service::{Gateway, ToldOnByChannel};
 use crate::store::UnknownRule;
 
 /// Every gateway, and what it sends from.
 pub(super) fn ways(
-    gateways: Vec<GatewaySettings>,
+    mut gateways: Vec<GatewaySettings>,
     base: &str,
     margin: Duration,
 ) -> Result<Vec<Way>, StartError> {
-    let way = |settings: GatewaySettings| {
-        let from = settings.speaks.sender();
-        let gateway = gateway(settings, base, margin)?;
-        Ok(Way { gateway, from })
-    };
-    gateways.into_iter().map(way).collect()
+    gateways.sort_by_key(|gateway| gateway.preference);
+    let (mut made, mut senders) = (Vec::new(), Vec::new());
+    for settings in gateways {
+        senders.push(settings.speaks.sender());
+        made.push(gateway(settings, base, margin)?);
+    }
+    turns::assign(&mut made);
+    let ways = made.into_iter().zip(senders);
+    Ok(ways.map(|(gateway, from)| Way { gateway, from }).collect())
 }
 
 /// An SMS counts as told on its report, where every SMS gateway sends reports.
@@ -92,6 +96,7 @@ pub(super) fn gateway(
         claim_ahead,
         lease,
         rate,
+        preference: _,
         breaker,
         speaks,
     } = settings;
@@ -132,6 +137,8 @@ pub(super) fn gateway(
         lease,
         longest_send,
         report_within,
+        turn: Turn::First,
+        is_backed: false,
         rate,
         breaker,
         unknowns: UnknownRule {

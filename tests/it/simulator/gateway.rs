@@ -15,6 +15,7 @@ use super::truth::{HandOver, Truth};
 /// One gateway as one node reaches it.
 pub(super) struct SimGate {
     pub(super) channel: Channel,
+    pub(super) name: &'static str,
     pub(super) door: Door,
     pub(super) truth: Truth,
     pub(super) secret: [u8; 32],
@@ -47,12 +48,15 @@ impl SimGate {
         {
             let mut happened = self.truth.lock();
             let key = &message.gateway_key;
-            let mut before = happened.taken.iter().filter(|t| t.seen.0 == *key);
+            // What one gateway took, another knows nothing of.
+            let ours = |t: &&HandOver| t.gateway == self.name && t.seen.0 == *key;
+            let mut before = happened.taken.iter().filter(ours);
             let same = before.any(|t| !t.same && happened.time < t.at + self.dedup);
             let taken = HandOver {
                 same,
                 attempt: AttemptId(attempt),
                 channel: self.channel,
+                gateway: self.name,
                 token: message.report_token.clone(),
                 seen: (message.gateway_key.clone(), message.body.0.clone()),
                 at: happened.time,

@@ -240,7 +240,7 @@ impl Laws {
         {
             *held.entry(claim.node).or_default() += 1;
         }
-        let most = 2 * (CONNECTIONS + CLAIM_AHEAD);
+        let most = 3 * (CONNECTIONS + CLAIM_AHEAD);
         for (node, held) in held {
             self.law(held <= most, || format!("node {node} holds {held} claims"));
         }

@@ -14,6 +14,7 @@ use varsel::inbound::routes::{Delivery, ReportDesk};
 use varsel::service::dispatch::Dispatch;
 use varsel::service::intake::Intake;
 use varsel::service::reports::Reports;
+use varsel::service::turns::{self, Turn};
 use varsel::service::upkeep::Upkeep;
 use varsel::service::{Gateway, Mode, Shared};
 use varsel::store::UnknownRule;
@@ -37,6 +38,8 @@ pub(super) struct Surroundings {
     pub(super) reads: bool,
     /// Within this the gateways take a message under the same key only once; zero: they do not.
     pub(super) dedup: Duration,
+    /// A second SMS gateway stands in for the first.
+    pub(super) backup: bool,
 }
 
 /// A node that runs.
@@ -69,8 +72,16 @@ impl Node {
             store.secret("reports").await.unwrap()
         });
         let shared = house::shared(&name(number), seed, secret);
-        for (line, channel) in [("sms", Channel::Sms), ("email", Channel::Email)] {
-            let gateway = gateway(around, number, line, channel, secret, mode.clone());
+        let lines = [
+            ("sms", Channel::Sms),
+            ("email", Channel::Email),
+            ("backup", Channel::Sms),
+        ];
+        let lines = &lines[..if around.backup { 3 } else { 2 }];
+        let of = |(line, channel)| gateway(around, number, line, channel, secret, mode.clone());
+        let mut gateways: Vec<Gateway> = lines.iter().copied().map(of).collect();
+        turns::assign(&mut gateways);
+        for (gateway, (line, _)) in gateways.into_iter().zip(lines.iter().copied()) {
             let dispatch = Dispatch::new(Arc::clone(&shared), store(line), gateway);
             runtime.spawn(dispatches(around.gates.door(number, line), dispatch));
         }
@@ -154,6 +165,7 @@ fn gateway(
 ) -> Gateway {
     let gate = SimGate {
         channel,
+        name: line,
         door: around.gates.door(node, line),
         truth: around.truth.clone(),
         secret,
@@ -169,6 +181,8 @@ fn gateway(
         lease: LEASE,
         longest_send: LONGEST_SEND,
         report_within: (channel == Channel::Sms).then_some(Duration::from_secs(3600)),
+        turn: Turn::First,
+        is_backed: false,
         rate: None,
         breaker: BreakerLimits::default(),
         unknowns: UnknownRule {

@@ -30,6 +30,7 @@ pub(super) struct ClaimTruth {
 pub(super) struct HandOver {
     pub(super) attempt: AttemptId,
     pub(super) channel: Channel,
+    pub(super) gateway: &'static str,
     /// The gateway knew it for one that it had, and did nothing more.
     pub(super) same: bool,
     pub(super) token: String,

@@ -53,6 +53,7 @@ impl World {
                 register: Register::default(),
                 reads,
                 dedup,
+                backup: seed % 4 == 3,
             },
             places: Vec::new(),
             reader: None,

@@ -51,6 +51,7 @@ pub struct Gateway {
 struct Inner {
     behaviour: Mutex<Behaviour>,
     hang_after: Mutex<Option<usize>>,
+    full_after: Mutex<Option<usize>>,
     answers_questions: Mutex<bool>,
     asked: Mutex<usize>,
     offered: Mutex<usize>,
@@ -65,6 +66,7 @@ impl Gateway {
         let inner = Arc::new(Inner {
             behaviour: Mutex::new(Behaviour::Accept),
             hang_after: Mutex::new(None),
+            full_after: Mutex::new(None),
             answers_questions: Mutex::new(true),
             asked: Mutex::new(0),
             offered: Mutex::new(0),
@@ -94,6 +96,11 @@ impl Gateway {
     /// Accepts `count` messages, and takes every later one without answering.
     pub fn hang_after(&self, count: usize) {
         *self.inner.hang_after.lock().unwrap() = Some(count);
+    }
+
+    /// Once it has taken `count` messages it answers 503; `None`: it takes all of them.
+    pub fn full_after(&self, count: Option<usize>) {
+        *self.inner.full_after.lock().unwrap() = count;
     }
 
     /// Whether it says, asked, what it has taken.
@@ -149,6 +156,10 @@ async fn take(State(inner): State<Arc<Inner>>, body: String) -> Response {
     if let Behaviour::Answer(status) = behaviour {
         let status = StatusCode::from_u16(status).unwrap();
         return (status, "{\"error\":\"as told\"}").into_response();
+    }
+    let full = *inner.full_after.lock().unwrap();
+    if full.is_some_and(|count| inner.taken.borrow().len() >= count) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "{}").into_response();
     }
     if behaviour == Behaviour::LoseAndHang {
         std::future::pending::<()>().await;

@@ -39,6 +39,7 @@ use varsel::service::pauses::Pauses;
 use varsel::service::reports::Reports;
 use varsel::service::schedule::Schedule;
 use varsel::service::supervise::Parts;
+use varsel::service::turns::{self, Turn};
 use varsel::service::upkeep::{Retention, Upkeep, UpkeepStep};
 use varsel::service::{Gateway as Way, Mode, Pulse, Shared, ToldOnByChannel, Trust, Wakes};
 use varsel::source::sql::{self, Place, STATEMENT_TIMEOUT};
@@ -566,6 +567,14 @@ pub async fn sending_node(
     }
 }
 
+/// A second gateway, which stands in for the first.
+pub fn stand_in(parts: &mut Parts<Database, AnySource>, gateway: &Gateway) {
+    let mut way = sms_way(gateway, Mode::Live, "");
+    way.name = "backup".to_owned();
+    parts.gateways.push(way);
+    turns::assign(&mut parts.gateways);
+}
+
 fn lines(shared: &Arc<Shared>, store: &Database, ways: &[Way]) -> Vec<Dispatch<Database>> {
     let line = |way: &Way| Dispatch::new(Arc::clone(shared), store.clone(), way.clone());
     ways.iter().map(line).collect()
@@ -654,6 +663,8 @@ fn sms_way(gateway: &Gateway, mode: Mode, more: &str) -> Way {
         longest_send: Duration::from_millis(300),
         report_within: Some(Duration::from_secs(3600)),
         unknowns,
+        turn: Turn::First,
+        is_backed: false,
         rate: None,
         breaker: BreakerLimits::default(),
     }
@@ -685,6 +696,8 @@ fn email_way(relay: SocketAddr, mode: Mode) -> Way {
         longest_send: Duration::from_secs(20),
         report_within: None,
         unknowns: UnknownRule::default(),
+        turn: Turn::First,
+        is_backed: false,
         rate: None,
         breaker: BreakerLimits::default(),
     }

@@ -414,6 +414,7 @@ impl Small {
         happened.taken.push(HandOver {
             attempt: claim.attempt,
             channel: Channel::Sms,
+            gateway: "sms",
             same,
             token: String::new(),
             seen: (message.gateway_key, message.body.0),
