@@ -162,7 +162,10 @@ async fn nothing_leaves_over_a_gateway_that_lets_out_other_people() {
     };
     let after = |names: &[&str]| Turn::After(names.iter().map(|n| (*n).to_owned()).collect());
     let (first, never) = (Turn::First, Turn::Never);
-    assert_eq!(turns(&[live.clone()]).await, [(first.clone(), false)]);
+    assert_eq!(
+        turns(std::slice::from_ref(&live)).await,
+        [(first.clone(), false)]
+    );
     for (one, other) in [
         (&live, &trial),
         (&trial, &live),
