@@ -29,6 +29,8 @@ pub enum AlarmKind {
     SourceStale,
     /// A booking system shows what the mapping does not know.
     UnknownWords,
+    /// A node sends nothing, since the store is not the one that it remembers.
+    Locked,
     /// Our own database cannot be used.
     Store,
 }
@@ -41,6 +43,7 @@ words!(AlarmKind {
     GatewayPaused => "gateway_paused",
     SourceStale => "source_stale",
     UnknownWords => "unknown_words",
+    Locked => "locked",
     Store => "store",
 });
 
@@ -66,6 +69,7 @@ impl AlarmKind {
             | Self::Untold
             | Self::GatewayPaused
             | Self::SourceStale
+            | Self::Locked
             | Self::Store => Severity::Urgent,
         }
     }
@@ -73,7 +77,7 @@ impl AlarmKind {
     /// Whether each node sees its own: the others say nothing of it.
     #[must_use]
     pub fn is_of_a_node(self) -> bool {
-        matches!(self, Self::GatewayPaused | Self::Store)
+        matches!(self, Self::GatewayPaused | Self::Locked | Self::Store)
     }
 }
 
@@ -139,6 +143,8 @@ pub struct Sight {
     pub faults: BTreeMap<SourceName, u32>,
     /// The gateways that are left alone, and why.
     pub paused: BTreeMap<String, String>,
+    /// Why the node sends nothing until a person has decided what the store's past is.
+    pub locked: Option<String>,
 }
 
 /// When a figure becomes an alarm.
@@ -191,6 +197,10 @@ pub fn concerns(sight: &Sight, limits: &AlarmLimits) -> Vec<Concern> {
             "source \"{source}\" shows {faults} values that the mapping does not know: varsel status"
         );
         concern(AlarmKind::UnknownWords, &source.0, text)
+    }));
+    found.extend(sight.locked.iter().map(|why| {
+        let text = format!("locked, nothing is sent: {why}");
+        concern(AlarmKind::Locked, "", text)
     }));
     found.sort();
     found
@@ -262,6 +272,7 @@ mod tests {
             unread: [(SourceName("oslo".to_owned()), Duration::from_secs(780))].into(),
             faults: [(SourceName("oslo".to_owned()), 2)].into(),
             paused: [("sms".to_owned(), "HTTP 401".to_owned())].into(),
+            locked: Some("its journal is gone; `varsel recover` explains".to_owned()),
         };
         let texts: Vec<String> = concerns(&sight, &LIMITS)
             .into_iter()
@@ -279,6 +290,7 @@ mod tests {
                 "source_stale oslo: source \"oslo\" was not read for 13 minutes: see the log",
                 "unknown_words oslo: source \"oslo\" shows 2 values that the mapping does not \
                  know: varsel status",
+                "locked : locked, nothing is sent: its journal is gone; `varsel recover` explains",
             ]
         );
     }

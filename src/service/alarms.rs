@@ -162,6 +162,7 @@ impl<S: Desk + Cluster> Alarms<S> {
             unread: unread.collect(),
             faults,
             paused: self.shared.pauses.all(),
+            locked: self.shared.sending.locked(),
         })
     }
 

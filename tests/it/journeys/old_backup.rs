@@ -14,6 +14,9 @@ use crate::support::postgres::{Db, Postgres};
 
 const PEOPLE: u32 = 8;
 
+/// What is wrong is looked for all the time.
+const LOOKING: &str = "[alarms]\nevery = \"100ms\"\n";
+
 /// A consistent copy of a SQLite file, as a backup makes it.
 async fn back_up(from: &Path, to: &Path) {
     let options = SqliteConnectOptions::new().filename(from);
@@ -79,6 +82,8 @@ async fn is_locked_until_recovered(daemon: &Daemon, gateway: &Gateway, store: &D
     let figure = "varsel_sending_stopped{why=\"locked\"} 1";
     assert!(metrics.contains(figure), "{metrics}");
     assert!(said(daemon, &["status"], 0).contains("Locked since"));
+    let alarm = async || said(daemon, &["alarm", "list"], 0).contains("locked, nothing is sent: ");
+    daemon.until("an alarm stands", alarm).await;
     let why = said(daemon, &["recover"], 75);
     assert!(
         why.contains("an older state of the database was put back"),
@@ -120,7 +125,7 @@ async fn is_locked_until_recovered(daemon: &Daemon, gateway: &Gateway, store: &D
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_copy_of_the_file_is_noticed_at_the_start() {
     let gateway = Gateway::start().await;
-    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), LOOKING).await;
     daemon.start().await;
     let backup = daemon.path("backup.db");
     back_up(&daemon.path("varsel.db"), &backup).await;
@@ -138,7 +143,7 @@ async fn an_old_copy_of_the_file_is_noticed_at_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waited_in_the_backup_is_not_sent_again() {
     let gateway = Gateway::start().await;
-    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), LOOKING).await;
     daemon.start().await;
     let reason = ["--reason", "wait"];
     said(
@@ -179,7 +184,7 @@ async fn what_waited_in_the_backup_is_not_sent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_journal_is_gone_sends_nothing() {
     let gateway = Gateway::start().await;
-    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), LOOKING).await;
     daemon.start().await;
     daemon.kill();
     std::fs::remove_file(daemon.path("varsel.db.attempts")).unwrap();
@@ -206,7 +211,7 @@ async fn an_older_database_is_noticed_when_the_connection_is_back() {
     let gateway = Gateway::start().await;
     let server = Postgres::start();
     let db = server.database().await;
-    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), LOOKING).await;
     let store = format!("[store]\nurl = \"{}\"\n[upkeep]", db.url());
     daemon.configure("[upkeep]", &store);
     daemon.start().await;
