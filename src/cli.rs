@@ -19,6 +19,7 @@ mod call_list;
 mod check;
 mod closing;
 mod config;
+mod correct;
 mod db;
 mod demo;
 mod exit;
@@ -121,6 +122,9 @@ enum Verb {
     /// List, show, release or discard what the brake holds
     #[command(subcommand, after_help = hold::HELP)]
     Hold(hold::Verb),
+    /// Stop a batch that was wrong, and tell those it had reached that their appointment stands
+    #[command(after_help = correct::HELP)]
+    Correct(correct::Options),
     /// Announce, list or end the closing of offices
     #[command(subcommand, after_help = closing::HELP)]
     Closing(closing::Verb),
@@ -218,6 +222,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Plan(options) => wait_for(plan::perform(everywhere, &options)),
         Verb::Source(verb) => wait_for(source::perform(everywhere, &verb)),
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
+        Verb::Correct(options) => wait_for(correct::perform(everywhere, &options)),
         Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
         Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),
         Verb::Alarm(verb) => wait_for(alarm::perform(everywhere, &verb)),

@@ -27,6 +27,7 @@ pub mod links;
 pub mod list;
 pub mod message;
 pub mod notice;
+pub mod occasion;
 pub mod outcome;
 pub mod pair;
 pub mod plan;

@@ -11,6 +11,7 @@
 pub mod alarms;
 pub mod cluster;
 pub mod copying;
+mod correcting;
 mod deeds;
 pub mod desk;
 mod due;
@@ -36,7 +37,7 @@ pub use self::cluster::{Cluster, Lock, Locked, Newest, Remembered, Standing};
 pub use self::desk::{
     Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, FirstOut, Gauges, HeldIn,
     MustBePhoned, NewList, Recovery, Sample, SeenBatch, StandingList, Story, StoryLine, Tally,
-    ToPhone,
+    ToPhone, Wrong, WronglyTold,
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{

@@ -51,7 +51,8 @@ CREATE TABLE fault (
   PRIMARY KEY (source, key, place)
 );
 
--- base_*: the booking as it was first seen. fingerprint goes when the person's data goes.
+-- base_*: the booking as it was first seen, at seen_at. occasions: what a person asked for and is yet to be written.
+--  fingerprint goes when the person's data goes.
 CREATE TABLE appointment (
   id bigint PRIMARY KEY,
   source text NOT NULL REFERENCES source (name),
@@ -67,10 +68,13 @@ CREATE TABLE appointment (
   base_office text NOT NULL,
   fingerprint bytea CHECK (fingerprint IS NULL OR length(fingerprint) = 16),
   absent bigint NOT NULL DEFAULT 0,
+  occasions text NOT NULL DEFAULT '',
+  seen_at bigint NOT NULL,
   UNIQUE (source, key)
 );
 CREATE INDEX appointment_start ON appointment (source, start_at);
 CREATE INDEX appointment_by_key ON appointment (key);
+CREATE INDEX appointment_asked ON appointment (id) WHERE occasions <> '';
 CREATE INDEX appointment_to_erase ON appointment (start_at) WHERE fingerprint IS NOT NULL;
 
 -- about: what is said of the appointment beside its state, in words; the same in each of its rows.

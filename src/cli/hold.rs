@@ -98,12 +98,12 @@ pub(super) struct Decide {
     acting: Acting,
 }
 
-fn batch(text: &str) -> Result<i64, String> {
+pub(super) fn batch(text: &str) -> Result<i64, String> {
     let number = text.parse();
     number.map_err(|_| "a batch is named by its number, which `hold list` shows".to_owned())
 }
 
-fn seen(text: &str) -> Result<(u32, u32), String> {
+pub(super) fn seen(text: &str) -> Result<(u32, u32), String> {
     let pair = text.split_once(':').and_then(|(version, people)| {
         Some((version.trim().parse().ok()?, people.trim().parse().ok()?))
     });

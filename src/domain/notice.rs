@@ -72,6 +72,8 @@ pub struct NoticeBrief {
     pub revision: u32,
     /// Why it is written.
     pub purpose: Purpose,
+    /// 0, or the number of a wave or correction.
+    pub occasion: u32,
     /// To whom, by role.
     pub role: Role,
     /// The change it tells.

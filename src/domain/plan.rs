@@ -20,10 +20,12 @@ use super::notice::{NoticeBrief, OnUnknown, Purpose};
 use super::recipient::{Recipient, Role};
 use super::send_hours::SendHours;
 
+pub use self::asked::{correct, invite, stands_as_it_was};
 use self::case::Case;
 pub use self::particulars::{Bundle, Correction, Particulars};
 pub use self::rung_time::RungTime;
 
+mod asked;
 mod case;
 mod particulars;
 mod rung_time;
@@ -181,6 +183,8 @@ pub struct PlannedMessage {
 pub struct PlannedNotice {
     /// What it tells.
     pub telling: Telling,
+    /// 0, or the number of a wave or correction.
+    pub occasion: u32,
     /// The channels in order.
     pub ladder: Ladder,
     /// What follows when an outcome stays unknown.
@@ -233,7 +237,7 @@ pub fn plan(
     }
     let rule = case.rule(when(change.kind))?;
     let mut telling = case.telling(rule.purpose);
-    telling.cancellation_sent_at = super::notice::cancellation_sent_at(history, &recipient.role);
+    case.remember(&mut telling, history);
     let mut notices = vec![case.notice(rule, telling, due_by, not_after)];
     notices.extend(case.invitation());
     Ok(notices)
@@ -253,7 +257,8 @@ pub fn climb(
 ) -> Result<(Telling, PlannedMessage), NoPlan> {
     let case = Case::new(appointment, recipient, &notice.change, around)?;
     let mut telling = case.telling(notice.purpose);
-    telling.cancellation_sent_at = super::notice::cancellation_sent_at(history, &recipient.role);
+    case.remember(&mut telling, history);
+    asked::particulars(&mut telling, notice.not_after, case.office());
     Ok((telling, case.message(rung, notice.due_by)))
 }
 

@@ -184,6 +184,10 @@ impl<L: Ledger> Ledger for Rehearsing<L> {
         self.ledger.climbable(page).await
     }
 
+    async fn asked(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.ledger.asked(page).await
+    }
+
     async fn closings(&self, now: DateTime<Utc>) -> StoreResult<Vec<Announced>> {
         self.ledger.closings(now).await
     }

@@ -12,9 +12,13 @@ use crate::domain::contact::Contact;
 use crate::domain::ladder::Rung;
 use crate::domain::message::{Channel, MessageBrief, MessageState, Reason};
 use crate::domain::notice::{NoticeBrief, Purpose, beliefs};
-use crate::domain::plan::{self, Circumstances, NoPlan};
+use crate::domain::plan::{self, Circumstances, NoPlan, PlannedNotice, stands_as_it_was};
 use crate::domain::recipient::{Recipient, Role};
 use crate::store::{Entry, Known, NewNotice};
+
+pub use self::asked::correction;
+
+mod asked;
 
 /// What a decision on one appointment looks at.
 pub struct Replan<'a> {
@@ -56,6 +60,8 @@ pub enum Again {
     Climb,
     /// A person released its batch.
     Release,
+    /// A person asked for something that can be written now.
+    Asked,
 }
 
 impl<'a> Replan<'a> {
@@ -66,6 +72,7 @@ impl<'a> Replan<'a> {
         match again {
             Again::Climb => self.climb(known),
             Again::Release => self.release(known),
+            Again::Asked => self.asked(known),
         }
     }
 
@@ -198,12 +205,7 @@ impl<'a> Replan<'a> {
         let Some(recipient) = recipient(copy, notice) else {
             return Ok(Vec::new());
         };
-        let believed = beliefs(&known.base, &known.notices, &recipient.role);
-        let planned = match change(&copy.state, &believed) {
-            Some(change) => plan::plan(copy, recipient, &change, &known.notices, &self.around()),
-            None => Err(NoPlan::Past),
-        };
-        let planned = match planned {
+        let planned = match self.planned(known, copy, recipient, notice) {
             Ok(planned) => planned,
             Err(NoPlan::Past) => Vec::new(),
             Err(problem) => return Err(problem.into()),
@@ -220,6 +222,26 @@ impl<'a> Replan<'a> {
             written.push(self.without_rungs(notice));
         }
         Ok(written)
+    }
+
+    /// What is planned today for a notice that was recorded before.
+    fn planned(
+        &self,
+        known: &Known,
+        copy: &Appointment,
+        recipient: &Recipient,
+        notice: &NoticeBrief,
+    ) -> Result<Vec<PlannedNotice>, NoPlan> {
+        if notice.purpose == Purpose::Rebooking {
+            return self.invitation_anew(copy, recipient, notice);
+        }
+        let believed = beliefs(&known.base, &known.notices, &recipient.role);
+        let Some(change) = change(&copy.state, &believed) else {
+            return Err(NoPlan::Past);
+        };
+        let corrects = notice.purpose == Purpose::Correction && stands_as_it_was(&change);
+        let correction = corrects.then_some(notice.occasion);
+        self.told(known, copy, recipient, &change, correction)
     }
 
     /// The open phone rung with the new contact; whatever was attempted stays as it is.
@@ -274,7 +296,7 @@ impl<'a> Replan<'a> {
         NewNotice {
             role: notice.role.clone(),
             purpose: notice.purpose,
-            occasion: 0,
+            occasion: notice.occasion,
             change: notice.change.clone(),
             district: district.map_or_else(|| "".into(), |district| district.id.clone()),
             office,
@@ -308,10 +330,12 @@ fn each_once(notices: &mut Vec<NewNotice>) {
 }
 
 fn recipient<'a>(appointment: &'a Appointment, notice: &NoticeBrief) -> Option<&'a Recipient> {
-    appointment
-        .recipients
-        .iter()
-        .find(|recipient| recipient.role == notice.role)
+    of_role(appointment, &notice.role)
+}
+
+fn of_role<'a>(appointment: &'a Appointment, role: &Role) -> Option<&'a Recipient> {
+    let mut recipients = appointment.recipients.iter();
+    recipients.find(|recipient| recipient.role == *role)
 }
 
 fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
@@ -323,6 +347,7 @@ fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
         supersede: false,
         rebase: false,
         release,
+        settled: Vec::new(),
         admitted_by: None,
         notices,
     }

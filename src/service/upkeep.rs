@@ -39,6 +39,7 @@ pub struct Upkeep<S> {
 struct Pages {
     released: Cursor,
     climbable: Cursor,
+    asked: Cursor,
 }
 
 fn page_after(after: Cursor) -> Page {
@@ -64,6 +65,8 @@ pub struct UpkeepStep {
     pub swept: Swept,
     /// Appointments of released batches written anew.
     pub released: usize,
+    /// Appointments for which something was written that a person asked for.
+    pub asked: usize,
     /// Appointments whose next rung was opened.
     pub climbed: usize,
     /// Notices erased.
@@ -125,6 +128,10 @@ impl<S: Ledger + Outbox> Upkeep<S> {
             // A batch ends with its last message, not a step later.
             swept = swept.and(self.store.sweep(now, limits).await?);
         }
+        let page = page_after(self.pages.asked);
+        let shown = self.store.asked(page).await?;
+        let asked = self.record(now, &shown, Again::Asked).await?;
+        self.pages.asked = page.next(&shown);
         let page = page_after(self.pages.climbable);
         let shown = self.store.climbable(page).await?;
         let climbed = self.record(now, &shown, Again::Climb).await?;
@@ -133,6 +140,7 @@ impl<S: Ledger + Outbox> Upkeep<S> {
         Ok(UpkeepStep {
             swept,
             released,
+            asked,
             climbed,
             erased,
         })
@@ -232,7 +240,7 @@ impl<S: Ledger + Outbox> Upkeep<S> {
         }
         metrics.reports_let_go(swept.let_go.into());
         metrics.set_aside(swept.set_aside.into());
-        if step.swept.any() || step.released + step.climbed > 0 || step.erased > 0 {
+        if step.swept.any() || step.released + step.asked + step.climbed > 0 || step.erased > 0 {
             tracing::info!(
                 leases_ended = step.swept.leases_ended,
                 expired = step.swept.expired,
@@ -247,6 +255,7 @@ impl<S: Ledger + Outbox> Upkeep<S> {
                 stopped = step.swept.stopped,
                 freed = step.swept.freed,
                 released = step.released,
+                asked = step.asked,
                 climbed = step.climbed,
                 erased = step.erased,
                 "upkeep"

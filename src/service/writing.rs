@@ -55,7 +55,7 @@ impl Writing<'_> {
         Ok(NewNotice {
             district: self.district(appointment),
             office: appointment.state.office.clone(),
-            occasion: 0,
+            occasion: planned.occasion,
             role: telling.role,
             purpose: telling.purpose,
             change: telling.change,

@@ -20,9 +20,10 @@ impl Deed {
     /// The batch it concerns, if it concerns one.
     pub(crate) fn batch(&self) -> Option<BatchId> {
         match self {
-            Self::Release(seen) | Self::ReleaseFirst(seen, _) | Self::Discard(seen) => {
-                Some(seen.batch)
-            }
+            Self::Release(seen)
+            | Self::ReleaseFirst(seen, _)
+            | Self::Discard(seen)
+            | Self::Correct(seen) => Some(seen.batch),
             Self::AddClosing(_)
             | Self::EndClosing(_)
             | Self::AddList(_)
@@ -58,6 +59,7 @@ impl Deed {
                 )
             }
             Self::Discard(batch) => seen("discard", batch),
+            Self::Correct(batch) => seen("correct", batch),
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
             Self::EndClosing(closing) => format!("end closing {}", closing.0),
             Self::AddList(list) => {
@@ -89,7 +91,8 @@ impl Tables {
             Deed::Release(seen) => (seen, true, 0),
             Deed::ReleaseFirst(seen, first) => (seen, true, *first),
             Deed::Discard(seen) => (seen, false, 0),
-            Deed::AddClosing(_)
+            Deed::Correct(_)
+            | Deed::AddClosing(_)
             | Deed::EndClosing(_)
             | Deed::AddList(_)
             | Deed::LiftList(_)
@@ -170,7 +173,7 @@ impl Tables {
         }
     }
 
-    fn end_batch(
+    pub(super) fn end_batch(
         &mut self,
         id: BatchId,
         state: BatchState,

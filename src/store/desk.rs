@@ -63,6 +63,14 @@ pub trait Desk: Send + Sync {
     /// The batches held by the brake or being released, oldest first.
     fn batches(&self) -> impl Future<Output = StoreResult<Vec<Batch>>> + Send;
 
+    /// Who may have got the wrong word of a batch that was wrong: how many, and the first `limit` of
+    /// them by `due_by`. `None` where there never was such a batch.
+    fn wrong(
+        &self,
+        batch: BatchId,
+        limit: u32,
+    ) -> impl Future<Output = StoreResult<Option<Wrong>>> + Send;
+
     /// The story of one appointment: found by its reference, `SOURCE/KEY`, or a key that only one
     /// source has. Several matches come back as several stories; none as an empty list.
     fn explain(&self, name: &str) -> impl Future<Output = StoreResult<Vec<Story>>> + Send;
@@ -97,6 +105,10 @@ pub enum Deed {
     ReleaseFirst(SeenBatch, u32),
     /// Throws a held batch away, as it was seen.
     Discard(SeenBatch),
+    /// Says that a batch was wrong, as it was seen ([`Desk::wrong`]): what has not left never will,
+    /// and whoever may have been told that an appointment is cancelled is told that it stands, as soon
+    /// as it does. The count is that of these people.
+    Correct(SeenBatch),
     /// Announces a closing.
     AddClosing(Closing),
     /// Cancels what a list names, until it is lifted. The same list is added once; the count is that
@@ -199,6 +211,9 @@ pub enum ActError {
     /// There is no such batch, or it is no longer held.
     #[error("batch {} is not held", .0.0)]
     NotHeld(BatchId),
+    /// The batch is held, so nobody was told anything by it.
+    #[error("batch {} is still held: nobody was told anything by it", .0.0)]
+    StillHeld(BatchId),
     /// There is no such closing, or it has ended.
     #[error("closing {} does not stand", .0.0)]
     NoClosing(ClosingId),
@@ -328,6 +343,67 @@ impl Batch {
     pub fn seen(&self) -> SeenBatch {
         SeenBatch {
             batch: self.id,
+            version: self.version,
+            people: self.people,
+        }
+    }
+}
+
+/// What a batch that was wrong has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The batch.
+    pub batch: BatchId,
+    /// Its version; an act must name it.
+    pub version: u32,
+    /// People who were, or may have been, told by it that an appointment is cancelled, may still
+    /// believe it, and for whom no correction was asked yet; an act must name how many they are.
+    pub people: u32,
+    /// The brake still holds it.
+    pub held: bool,
+    /// Those among them whose appointment stands in the booking system.
+    pub stand: u32,
+    /// People whom it has yet to tell something: they will not be told.
+    pub waiting: u32,
+    /// The batch of its first people, where they were let go before the rest: to be corrected apart.
+    pub canary: Option<BatchId>,
+    /// People per office.
+    pub offices: BTreeMap<OfficeId, u32>,
+    /// People per channel; one who was reached on two counts under each.
+    pub channels: BTreeMap<Channel, u32>,
+    /// The first of them, by `due_by`.
+    pub first: Vec<WronglyTold>,
+}
+
+/// One recipient who may have got a wrong word. It holds no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WronglyTold {
+    /// The source.
+    pub source: SourceName,
+    /// The appointment's key there.
+    pub key: BookingKey,
+    /// To whom, by role.
+    pub role: Role,
+    /// The code in what was written.
+    pub reference: Reference,
+    /// The office that was named.
+    pub office: OfficeId,
+    /// When the appointment was said to have been.
+    pub start: DateTime<Utc>,
+    /// The channels on which it was, or may have been, said.
+    pub channels: Vec<Channel>,
+    /// They surely know it; otherwise they may.
+    pub surely: bool,
+    /// The appointment stands in the booking system.
+    pub stands: bool,
+}
+
+impl Wrong {
+    /// What a person has seen who was shown this, for their act.
+    #[must_use]
+    pub fn seen(&self) -> SeenBatch {
+        SeenBatch {
+            batch: self.batch,
             version: self.version,
             people: self.people,
         }

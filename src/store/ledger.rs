@@ -17,6 +17,7 @@ use crate::domain::directory::{DistrictId, OfficeId};
 use crate::domain::ladder::Ladder;
 use crate::domain::message::{Channel, MessageId, MessageState, Reason, ToldOn};
 use crate::domain::notice::{NoticeBrief, OnUnknown, Purpose};
+use crate::domain::occasion::Occasion;
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::segments::Segments;
@@ -46,6 +47,10 @@ pub trait Ledger: Send + Sync {
     /// Bookings with a notice whose open rungs have all ended without telling the person, a page at a
     /// time: to be climbed.
     fn climbable(&self, page: Page) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
+
+    /// Bookings for which a person asked for something that can be written now, a page at a time: the
+    /// invitations of waves, and corrections of what stands again.
+    fn asked(&self, page: Page) -> impl Future<Output = StoreResult<Vec<Known>>> + Send;
 
     /// What lists cancel of a source, whatever it shows.
     fn listed(
@@ -156,6 +161,8 @@ pub struct Known {
     pub base: BookingState,
     /// Every notice of it that is not erased, oldest first.
     pub notices: Vec<NoticeBrief>,
+    /// What a person asked for and is yet to be written.
+    pub occasions: Vec<Occasion>,
 }
 
 impl Known {
@@ -254,6 +261,9 @@ pub struct Entry {
     /// A person released these messages: what the brake holds of `notices` becomes `ready`. Without
     /// it a message that is held stays held, whatever else is brought up to date.
     pub release: bool,
+    /// What a person asked for and is settled by this: its notice is among `notices`, or there is
+    /// nothing to write.
+    pub settled: Vec<Occasion>,
     /// The closing on whose account this change passed the brake; it is counted there.
     pub admitted_by: Option<ClosingId>,
     /// The notices. One that exists already under the same key (appointment, revision, purpose,

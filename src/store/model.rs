@@ -136,6 +136,14 @@ impl Ledger for Model {
         Ok(state.page(ids, page))
     }
 
+    async fn asked(&self, page: Page) -> StoreResult<Vec<Known>> {
+        let state = self.state();
+        let rows = state.tables.appointments.iter();
+        let asked = rows.filter(|(_, row)| row.can_be_written());
+        let ids = asked.map(|(id, _)| *id).collect();
+        Ok(state.page(ids, page))
+    }
+
     async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
         let state = self.state();
         let named = state.lists.iter().flat_map(|(_, list)| &list.named);

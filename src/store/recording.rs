@@ -156,6 +156,13 @@ impl Tables {
                 .or_else(|| old.as_ref().and_then(|o| o.fingerprint))
                 .or_else(|| Some(appointment.fingerprint())),
             absent: if looked { 0 } else { absent },
+            seen_at: old.as_ref().map_or(writing.hand.at, |o| o.seen_at),
+            occasions: old
+                .iter()
+                .flat_map(|o| &o.occasions)
+                .filter(|occasion| !entry.settled.contains(occasion))
+                .cloned()
+                .collect(),
             notices: old.map(|o| o.notices).unwrap_or_default(),
         };
         self.history.push(seen_line(id, &row, event, &writing.hand));

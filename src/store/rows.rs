@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{AttemptId, BatchId, ReportState};
-use crate::domain::appointment::{BookingKey, BookingState, Fingerprint, SourceName};
+use crate::domain::appointment::{BookingKey, BookingState, Fingerprint, SourceName, Standing};
 use crate::domain::brake::Braked;
 use crate::domain::change::Change;
 use crate::domain::contact::Address;
@@ -14,6 +14,7 @@ use crate::domain::directory::{DistrictId, OfficeId, ServiceId};
 use crate::domain::ladder::Ladder;
 use crate::domain::message::{Channel, MessageBrief, MessageId, MessageState, Reason, ToldOn};
 use crate::domain::notice::{NoticeId, OnUnknown, Purpose};
+use crate::domain::occasion::Occasion;
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::segments::Encoding;
@@ -58,8 +59,22 @@ pub(crate) struct AppointmentRow {
     pub(crate) fingerprint: Option<Fingerprint>,
     /// In how many complete snapshots in a row it has been missing.
     pub(crate) absent: u8,
+    /// When it was first seen, in domain time.
+    pub(crate) seen_at: DateTime<Utc>,
+    /// What a person asked for and is yet to be written.
+    pub(crate) occasions: Vec<Occasion>,
     /// Its notices, oldest first.
     pub(crate) notices: Vec<NoticeId>,
+}
+
+impl AppointmentRow {
+    /// Whether something that a person asked for can be written now: a correction waits until the
+    /// appointment stands again.
+    pub(crate) fn can_be_written(&self) -> bool {
+        let stands = self.state.standing == Standing::Active;
+        let mut occasions = self.occasions.iter();
+        occasions.any(|occasion| stands || occasion.purpose == Purpose::Rebooking)
+    }
 }
 
 /// What makes a notice the same notice.

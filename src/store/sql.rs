@@ -8,6 +8,7 @@ mod alarms;
 mod cells;
 mod claims;
 mod conn;
+mod correcting;
 mod desk;
 mod holds;
 mod leases;
@@ -37,10 +38,10 @@ pub use self::verify::Breach;
 use super::postgres::{self, Server};
 use super::sqlite::{self, File};
 use super::{
-    Act, ActError, Acted, Batch, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges, Known, Lease,
-    LeaseAsk, Ledger, Lock, Marks, MustBePhoned, Outbox, Page, Record, Recorded, Remembered,
-    Report, ReportEffect, Settled, Settlement, Sighting, Standing, StandingHold, StandingList,
-    StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved,
+    Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges,
+    Known, Lease, LeaseAsk, Ledger, Lock, Marks, MustBePhoned, Outbox, Page, Record, Recorded,
+    Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing, StandingHold,
+    StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved, Wrong,
 };
 use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
@@ -231,6 +232,10 @@ impl Ledger for Database {
             .await
     }
 
+    async fn asked(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.read(move |c| Box::pin(ledger::asked(c, page))).await
+    }
+
     async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
         let source = source.clone();
         self.read(move |c| Box::pin(async move { lists::listed(c, &source).await }))
@@ -352,6 +357,11 @@ impl Desk for Database {
 
     async fn batches(&self) -> StoreResult<Vec<Batch>> {
         self.read(move |c| Box::pin(desk::batches(c))).await
+    }
+
+    async fn wrong(&self, batch: BatchId, limit: u32) -> StoreResult<Option<Wrong>> {
+        self.read(move |c| Box::pin(correcting::wrong(c, batch, limit)))
+            .await
     }
 
     async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {

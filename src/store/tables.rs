@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::rows::{
-    AppointmentId, AppointmentRow, AttemptRow, BatchRow, Hand, HistoryRow, MessagePerson,
-    MessageRow, NextIds, NoticeRow, ReportRow,
+    AppointmentId, AppointmentRow, AttemptRow, BatchRow, BatchState, Hand, HistoryRow,
+    MessagePerson, MessageRow, NextIds, NoticeRow, ReportRow,
 };
 use super::{AttemptId, BatchId, Cursor, Known, StandingHold};
 use crate::domain::about::About;
@@ -79,6 +79,7 @@ impl Tables {
             revision: row.revision,
             base: row.base.clone(),
             notices: live.filter_map(|n| self.brief(*n)).collect(),
+            occasions: row.occasions.clone(),
         })
     }
 
@@ -91,6 +92,7 @@ impl Tables {
             id,
             revision: row.revision,
             purpose: row.purpose,
+            occasion: row.occasion,
             role: row.role.clone(),
             change: row.change.clone(),
             ladder: row.ladder.clone(),
@@ -229,7 +231,9 @@ impl Tables {
         let outdated = self.is_outdated(row);
         let told = brief.has_told();
         let superseded = outdated && !told && !in_flight(&brief.messages);
-        let climb = !outdated && !told && next_rung_is_due(&brief);
+        // What a person threw away goes no further, whatever comes of what had left.
+        let discarded = self.batch_of(id) == Some(BatchState::Discarded);
+        let climb = !outdated && !told && !discarded && next_rung_is_due(&brief);
         let ended = row.messages.iter().all(|m| self.is_over(*m)) && !climb;
         let ended_at = ended.then(|| row.ended_at.unwrap_or(at));
         if (row.superseded, row.climb, row.ended_at) == (superseded, climb, ended_at) {

@@ -14,6 +14,7 @@ mod cancelled_then_reinstated;
 mod clean_stops;
 mod closing;
 mod contact_changes;
+mod correct;
 mod crashes;
 mod database_stops;
 mod delivery_reports;

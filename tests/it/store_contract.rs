@@ -35,6 +35,7 @@ macro_rules! laws {
 mod alarms;
 mod canary;
 mod copying;
+mod correcting;
 mod desk;
 mod differential;
 mod failover;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use super::{
     Circumstances, NoPlan, Particulars, PlannedMessage, PlannedNotice, Rule, Telling, When, timing,
 };
-use crate::domain::appointment::Appointment;
+use crate::domain::appointment::{Appointment, Standing};
 use crate::domain::calendar;
 use crate::domain::change::{Change, ChangeKind};
 use crate::domain::closing::Closing;
@@ -13,7 +13,7 @@ use crate::domain::directory::{Office, OfficeId, Service};
 use crate::domain::ladder::Rung;
 use crate::domain::language::LanguagePair;
 use crate::domain::message::Channel;
-use crate::domain::notice::Purpose;
+use crate::domain::notice::{NoticeBrief, Purpose, cancellation_sent_at};
 use crate::domain::recipient::Recipient;
 use crate::domain::send_hours::{SendHours, Slot};
 
@@ -53,6 +53,11 @@ impl<'a> Case<'a> {
             office,
             service,
         })
+    }
+
+    /// The office as it is now.
+    pub(super) fn office(&self) -> &'a Office {
+        self.office
     }
 
     fn short_notice(&self) -> bool {
@@ -98,6 +103,24 @@ impl<'a> Case<'a> {
         let directory = self.around.directory;
         let route = directory.digital_route(&self.service.id, &self.office.id, today)?;
         today.checked_add_days(Days::new(route.days.into()))
+    }
+
+    /// What is said of what the person was told before: when it was that the appointment is cancelled,
+    /// and an apology where it stood again since and is cancelled once more.
+    pub(super) fn remember(&self, telling: &mut Telling, history: &[NoticeBrief]) {
+        let role = &self.recipient.role;
+        telling.cancellation_sent_at = cancellation_sent_at(history, role);
+        let told = history.iter().filter(|n| n.role == *role && n.has_told());
+        let told: Vec<(u32, Standing)> =
+            told.map(|n| (n.revision, n.change.new.standing)).collect();
+        let stood_after = |(revision, standing): &(u32, Standing)| {
+            *standing == Standing::Cancelled
+                && told
+                    .iter()
+                    .any(|(later, standing)| *later > *revision && *standing == Standing::Active)
+        };
+        telling.particulars.again =
+            telling.purpose == Purpose::Cancellation && told.iter().any(stood_after);
     }
 
     pub(super) fn telling(&self, purpose: Purpose) -> Telling {
@@ -164,6 +187,7 @@ impl<'a> Case<'a> {
         telling.beside_email = rungs.iter().any(|rung| rung.channel == Channel::Email);
         PlannedNotice {
             telling,
+            occasion: 0,
             ladder: rule.ladder.clone(),
             on_unknown: rule.on_unknown,
             due_by,

@@ -11,9 +11,9 @@ use crate::domain::change::change;
 use crate::domain::closing::Closing;
 use crate::domain::contact::Unusable;
 use crate::domain::notice::beliefs;
-use crate::domain::plan::{self, NoPlan};
+use crate::domain::plan::NoPlan;
 use crate::service::Shared;
-use crate::service::replan::{Replan, Undecided};
+use crate::service::replan::{Replan, Undecided, correction};
 use crate::source::RowFault;
 use crate::store::{Entry, Known};
 
@@ -104,7 +104,8 @@ impl Decide<'_> {
             let Some(change) = change(&row.state, &believed) else {
                 continue;
             };
-            match plan::plan(&row, recipient, &change, &known.notices, &replan.around()) {
+            let correction = correction(known, &recipient.role, &change);
+            match replan.told(known, &row, recipient, &change, correction) {
                 Ok(planned) => {
                     for planned in planned {
                         notices.push(replan.writing().notice(&row, planned, None)?);
@@ -116,10 +117,14 @@ impl Decide<'_> {
                 Err(problem) => return Err(problem.into()),
             }
         }
+        // What stands again has been corrected, or told otherwise.
+        let stands = row.state.standing == Standing::Active;
+        let settled = known.occasions.iter().filter(|_| stands).cloned().collect();
         let entry = quiet_entry(row, Some(known), known.revision + 1);
         Ok(Entry {
             supersede: true,
             notices,
+            settled,
             ..entry
         })
     }
@@ -183,6 +188,7 @@ pub(super) fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32
         supersede: false,
         rebase: false,
         release: false,
+        settled: Vec::new(),
         admitted_by: None,
         notices: Vec::new(),
     }

@@ -8,8 +8,8 @@ use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::list::ListId;
 use crate::store::rows::HistoryRow;
 use crate::store::{
-    Act, ActError, Acted, Batch, Call, Deed, Desk, Fault, Gauges, HoldId, HoldOn, MustBePhoned,
-    NewList, StandingHold, StandingList, StoreResult, Story, Tally,
+    Act, ActError, Acted, Batch, BatchId, Call, Deed, Desk, Fault, Gauges, HoldId, HoldOn,
+    MustBePhoned, NewList, StandingHold, StandingList, StoreResult, Story, Tally, Wrong,
 };
 
 impl Desk for Model {
@@ -70,6 +70,10 @@ impl Desk for Model {
             .collect())
     }
 
+    async fn wrong(&self, batch: BatchId, limit: u32) -> StoreResult<Option<Wrong>> {
+        Ok(self.state().tables.wrong(batch, most(limit)))
+    }
+
     async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
         Ok(self.state().explain(name))
     }
@@ -85,6 +89,7 @@ impl State {
             Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
                 return self.tables.act_on_batch(act);
             }
+            Deed::Correct(seen) => return self.tables.correct(act, seen),
             Deed::Tick(reference) => return self.tables.tick(act, *reference, false),
             Deed::AnsweringMachine(reference) => return self.tables.tick(act, *reference, true),
             Deed::AddClosing(closing) => {

@@ -49,6 +49,7 @@ impl Write for Act {
             Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
                 self.on_batch(conn).await?
             }
+            Deed::Correct(seen) => self.correct(conn, seen).await?,
             Deed::AddClosing(closing) => {
                 add_closing(conn, closing, &self.actor, self.at).await?;
                 let line = HistoryRow::of_act(self, "closing_added");

@@ -112,6 +112,17 @@ pub(super) async fn climbable(conn: &mut Conn<'_>, page: Page) -> StoreResult<Ve
     known(conn, &ids).await
 }
 
+/// Bookings for which a person asked for something that can be written now.
+pub(super) async fn asked(conn: &mut Conn<'_>, page: Page) -> StoreResult<Vec<Known>> {
+    let sql = "SELECT id FROM appointment
+               WHERE occasions <> '' AND id > $2
+                 AND (standing = 'active' OR occasions LIKE '%\"rebooking\"%')
+               ORDER BY id LIMIT $1";
+    let query = conn.query(sql).bind(page.limit).bind(page.after.0);
+    let ids = query.numbers().await?;
+    known(conn, &ids).await
+}
+
 impl Write for Record {
     type Answer = Recorded;
 

@@ -143,6 +143,8 @@ fn appointment(cells: Cells<'_>) -> StoreResult<AppointmentRow> {
         district: cells.maybe_text("district")?.map(DistrictId),
         fingerprint: print.map(|bytes| fingerprint(&bytes)).transpose()?,
         absent: cells.count("absent")?,
+        seen_at: cells.time("seen_at")?,
+        occasions: cells.word("occasions", words::read_occasions)?,
         notices: Vec::new(),
     })
 }

@@ -128,7 +128,9 @@ async fn appointments(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
                 base_start,
                 base_office,
                 print,
-                a.absent
+                a.absent,
+                words::occasions(&a.occasions),
+                ms(a.seen_at)
             ])
         })
         .collect();
@@ -137,7 +139,7 @@ async fn appointments(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
         "int id, text source, text key",
         "int revision, text standing, int start_at, text office, text district, \
          text service, text base_standing, int base_start_at, text base_office, \
-         bytes fingerprint, int absent",
+         bytes fingerprint, int absent, text occasions, int seen_at",
     );
     write(conn, &sql, &rows).await?;
     let ids: Vec<i64> = touched.iter().map(|id| id.0).collect();

@@ -95,6 +95,7 @@ fn outline(id: NoticeId, cells: Cells<'_>) -> StoreResult<NoticeBrief> {
         id,
         revision: cells.count("revision")?,
         purpose: cells.word("purpose", Purpose::from_word)?,
+        occasion: 0,
         role: cells.parsed("role")?,
         change: Change {
             kind: ChangeKind::Cancelled,

@@ -66,6 +66,7 @@ pub(super) fn notice(messages: Vec<MessageBrief>) -> NoticeBrief {
         id: NoticeId(1),
         revision: 1,
         purpose: Purpose::Cancellation,
+        occasion: 0,
         role: Role::Applicant,
         change: Change {
             kind: ChangeKind::Cancelled,

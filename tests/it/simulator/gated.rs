@@ -140,6 +140,11 @@ impl Ledger for Gated {
             .await
     }
 
+    async fn asked(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.kept(|| Call::Asked(page), self.model.asked(page))
+            .await
+    }
+
     async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
         self.model.listed(source).await
     }

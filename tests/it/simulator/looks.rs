@@ -120,6 +120,7 @@ impl Watched {
             supersede: false,
             rebase: false,
             release: false,
+            settled: Vec::new(),
             admitted_by: None,
             notices: Vec::new(),
         };

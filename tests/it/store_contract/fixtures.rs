@@ -161,6 +161,7 @@ pub(crate) fn new_booking(n: u32) -> Entry {
         supersede: false,
         rebase: false,
         release: false,
+        settled: Vec::new(),
         admitted_by: None,
         notices: Vec::new(),
     }
@@ -176,6 +177,7 @@ pub(crate) fn change(known: &Known, to: Appointment, notices: Vec<NewNotice>) ->
         supersede: true,
         rebase: false,
         release: false,
+        settled: Vec::new(),
         admitted_by: None,
         notices,
     }
@@ -191,6 +193,7 @@ pub(crate) fn again(known: &Known, notices: Vec<NewNotice>) -> Entry {
         supersede: false,
         rebase: false,
         release: false,
+        settled: Vec::new(),
         admitted_by: None,
         notices,
     }

@@ -228,6 +228,7 @@ fn every_reason_has_its_words_in_both_languages() {
             id: NoticeId(1),
             revision: 1,
             purpose: new.purpose,
+            occasion: new.occasion,
             role: new.role,
             change: new.change,
             ladder: Ladder::new(channels),

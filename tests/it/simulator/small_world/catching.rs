@@ -33,6 +33,10 @@ impl Ledger for Catching {
         self.model.climbable(page).await
     }
 
+    async fn asked(&self, page: Page) -> StoreResult<Vec<Known>> {
+        self.model.asked(page).await
+    }
+
     async fn listed(&self, source: &SourceName) -> StoreResult<BTreeSet<BookingKey>> {
         self.model.listed(source).await
     }
