@@ -40,6 +40,7 @@ mod signals;
 mod source;
 mod status;
 mod test;
+mod wave;
 
 pub use exit::{Exit, Failure};
 
@@ -125,6 +126,9 @@ enum Verb {
     /// Stop a batch that was wrong, and tell those it had reached that their appointment stands
     #[command(after_help = correct::HELP)]
     Correct(correct::Options),
+    /// Invite people to book again, as many as the offices can receive
+    #[command(subcommand, after_help = wave::HELP)]
+    Wave(wave::Verb),
     /// Announce, list or end the closing of offices
     #[command(subcommand, after_help = closing::HELP)]
     Closing(closing::Verb),
@@ -223,6 +227,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Source(verb) => wait_for(source::perform(everywhere, &verb)),
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
         Verb::Correct(options) => wait_for(correct::perform(everywhere, &options)),
+        Verb::Wave(verb) => wait_for(wave::perform(everywhere, &verb)),
         Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
         Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),
         Verb::Alarm(verb) => wait_for(alarm::perform(everywhere, &verb)),

@@ -31,13 +31,14 @@ mod sql;
 mod sqlite;
 mod tables;
 mod ticks;
+mod waves;
 
 pub use self::alarms::Sighting;
 pub use self::cluster::{Cluster, Lock, Locked, Newest, Remembered, Standing};
 pub use self::desk::{
     Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, FirstOut, Gauges, HeldIn,
-    MustBePhoned, NewList, Recovery, Sample, SeenBatch, StandingList, Story, StoryLine, Tally,
-    ToPhone, Wrong, WronglyTold,
+    MustBePhoned, NewList, NewWave, PassedOver, Recovery, Sample, SeenBatch, SeenWave,
+    StandingList, Story, StoryLine, Tally, ToInvite, ToPhone, Wave, Wrong, WronglyTold,
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{

@@ -11,6 +11,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use self::facts::{Fact, Facts, Missing};
 use self::letter::Letter;
+pub use self::notice::ClosingNotice;
 use self::source::{Gathered, Source};
 use crate::domain::directory::Directory;
 use crate::domain::language::{Language, LanguagePair};
@@ -25,6 +26,7 @@ mod embedded;
 mod facts;
 mod letter;
 pub mod limits;
+mod notice;
 pub mod samples;
 mod source;
 
@@ -301,6 +303,13 @@ impl Templates {
         let rendered = self.render(&name, facts)?;
         let letter = Letter::read(language, &rendered);
         letter.map_err(|problem| self.failed(&name, None, problem))
+    }
+
+    /// Whether this block is written in `language`.
+    #[must_use]
+    pub fn has_block(&self, block: &str, language: Language) -> bool {
+        self.sources
+            .contains_key(&source::block_name(block, language))
     }
 
     fn block(&self, block: &str, language: Language, facts: &Facts) -> Result<String, Failed> {

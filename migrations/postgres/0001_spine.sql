@@ -320,6 +320,19 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_standing ON hold (id) WHERE lifted_at IS NULL;
 
+-- Waves of invitations to book again. people: how many were invited.
+CREATE TABLE wave (
+  id bigint PRIMARY KEY,
+  offices text NOT NULL,
+  services text NOT NULL,
+  capacity bigint NOT NULL,
+  until text NOT NULL,
+  people bigint NOT NULL,
+  reason text NOT NULL,
+  actor text NOT NULL,
+  started_at bigint NOT NULL
+);
+
 -- Signed lists: what they name is cancelled until they are lifted. digest: of the file's content.
 CREATE TABLE list (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

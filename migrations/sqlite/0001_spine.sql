@@ -319,6 +319,19 @@ CREATE TABLE hold (
 ) STRICT;
 CREATE INDEX hold_standing ON hold (id) WHERE lifted_at IS NULL;
 
+-- Waves of invitations to book again. people: how many were invited.
+CREATE TABLE wave (
+  id INTEGER PRIMARY KEY,
+  offices TEXT NOT NULL,
+  services TEXT NOT NULL,
+  capacity INTEGER NOT NULL,
+  until TEXT NOT NULL,
+  people INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  started_at INTEGER NOT NULL
+) STRICT;
+
 -- Signed lists: what they name is cancelled until they are lifted. digest: of the file's content.
 CREATE TABLE list (
   id INTEGER PRIMARY KEY,

@@ -111,6 +111,7 @@ impl From<ActError> for Failure {
             ActError::NotHeld(_) | ActError::NoHold(_) | ActError::NoBatch(_) => {
                 "`varsel hold list` shows what is held"
             }
+            ActError::WaveChanged(_) => "look at it anew: varsel wave plan",
             ActError::StillHeld(_) => "throw it away instead: varsel hold discard",
             ActError::NoList(_) => "`varsel list list` shows those that stand",
             ActError::NoAlarm(_) => "`varsel alarm list` shows those that stand",

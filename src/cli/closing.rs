@@ -17,6 +17,8 @@ use crate::domain::directory::{Directory, OfficeId, ServiceKind};
 use crate::domain::language::{Language, Texts};
 use crate::store::{Access, Database, Deed, Desk, Ledger};
 
+mod notice;
+
 pub(super) const HELP: &str = "\
 A closing never cancels anything. It explains what the booking system shows: the cancellations and
 moves of these offices and days get its reason and its next step, and they pass the brake, all of
@@ -28,6 +30,7 @@ Example:
     --reason-nb \"smittesituasjonen i Oslo og Viken\" \\
     --reason-en \"the infection situation in Oslo and Viken\"
   varsel -c varsel.toml closing list
+  varsel -c varsel.toml closing notice 1
   varsel -c varsel.toml closing end 1 --reason \"open again\"";
 
 /// What is announced.
@@ -38,6 +41,9 @@ pub(super) enum Verb {
     Add(Box<Add>),
     /// List the closings in force or to come
     List(Reading),
+    /// Write its notice for the web page, or the words of a call
+    #[command(after_help = notice::HELP)]
+    Notice(notice::Options),
     /// Take a closing back: from now on it explains and admits nothing
     End(End),
 }
@@ -138,6 +144,7 @@ pub(super) async fn perform(everywhere: &Everywhere, verb: Verb) -> Result<Exit,
             list(everywhere, &announced);
             Ok(Exit::Done)
         }
+        Verb::Notice(options) => notice::perform(everywhere, &config, &options).await,
         Verb::End(end) => {
             let store = store(Access::Verb).await?;
             let deed = Deed::EndClosing(ClosingId(end.closing));
@@ -190,31 +197,40 @@ impl Add {
     }
 
     fn offices(&self, directory: &Directory) -> Result<Vec<OfficeId>, Failure> {
-        let mut offices = Vec::new();
-        for name in &self.office {
-            let id = OfficeId(name.trim().to_owned());
-            if !directory.offices.contains_key(&id) {
-                let known = directory.offices.keys().map(|id| id.0.as_str());
-                return Err(unknown("office", name, known));
-            }
-            offices.push(id);
-        }
-        for name in &self.district {
-            let known = directory.districts.keys().map(|id| id.0.as_str());
-            if !known.clone().any(|id| id == name.trim()) {
-                return Err(unknown("district", name, known));
-            }
-            let of_it = directory.offices.values();
-            let of_it = of_it.filter(|office| office.district.0 == name.trim());
-            offices.extend(of_it.map(|office| office.id.clone()));
-        }
-        offices.sort();
-        offices.dedup();
-        Ok(offices)
+        offices(&self.office, &self.district, directory)
     }
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+/// The offices of these names, and every office of these districts.
+pub(super) fn offices(
+    named: &[String],
+    districts: &[String],
+    directory: &Directory,
+) -> Result<Vec<OfficeId>, Failure> {
+    let mut offices = Vec::new();
+    for name in named {
+        let id = OfficeId(name.trim().to_owned());
+        if !directory.offices.contains_key(&id) {
+            let known = directory.offices.keys().map(|id| id.0.as_str());
+            return Err(unknown("office", name, known));
+        }
+        offices.push(id);
+    }
+    for name in districts {
+        let known = directory.districts.keys().map(|id| id.0.as_str());
+        if !known.clone().any(|id| id == name.trim()) {
+            return Err(unknown("district", name, known));
+        }
+        let of_it = directory.offices.values();
+        let of_it = of_it.filter(|office| office.district.0 == name.trim());
+        offices.extend(of_it.map(|office| office.id.clone()));
+    }
+    offices.sort();
+    offices.dedup();
+    Ok(offices)
+}
+
+pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.collect();
     let problem = format!("the directory has no {what} \"{name}\"");
     Failure::new(Exit::Usage, problem, did_you_mean(name, &known))

@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use super::acting::Person;
 use super::hold::{batch, seen};
 use super::names::Names;
-use super::rehearse::means;
+use super::rehearse::{first_text, means};
 use super::{Everywhere, Exit, Failure, Reading, bubble, out};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::appointment::{BookingState, Standing};
 use crate::domain::change::{Change, ChangeKind};
-use crate::domain::message::Channel;
 use crate::domain::plan::{Circumstances, correct};
 use crate::store::{
     Access, ActError, BatchId, Database, Deed, Desk, Ledger, SeenBatch, Wrong, WronglyTold,
@@ -267,21 +266,8 @@ async fn sample(
     let Ok(planned) = correct(&known.appointment, recipient, &change, asked, &around) else {
         return Ok(None);
     };
-    let (telling, reference) = (&planned.telling, told.reference);
-    Ok(
-        match planned.messages.first().map(|message| message.channel) {
-            Some(Channel::Sms) => {
-                let sms = templates.sms(telling, &directory, reference);
-                sms.ok().map(|sms| sms.text)
-            }
-            Some(Channel::Email) => {
-                let mail = templates.email(telling, &directory, reference);
-                mail.ok()
-                    .map(|mail| format!("{}\n\n{}", mail.subject, mail.text))
-            }
-            Some(Channel::Phone) | None => None,
-        },
-    )
+    let means = (&*directory, &*templates);
+    Ok(first_text(&planned, means, told.reference))
 }
 
 fn as_json(wrong: &Wrong) -> Value {

@@ -10,6 +10,9 @@ use super::{Exit, Failure};
 use crate::config::{Config, did_you_mean};
 use crate::domain::change::Change;
 use crate::domain::directory::Directory;
+use crate::domain::message::Channel;
+use crate::domain::plan::PlannedNotice;
+use crate::domain::reference::Reference;
 use crate::service::intake::IntakeError;
 use crate::service::rehearsal::{Means, Rehearsed, rehearse};
 use crate::source::{Settings, SourceError};
@@ -117,5 +120,26 @@ impl From<IntakeError> for Failure {
             IntakeError::Source(error) => error.into(),
             IntakeError::Store(error) => error.into(),
         }
+    }
+}
+
+/// The text of a planned notice's first message, as it would be written now; `None` where it is not
+/// in writing.
+pub(super) fn first_text(
+    planned: &PlannedNotice,
+    (directory, templates): (&Directory, &Templates),
+    reference: Reference,
+) -> Option<String> {
+    let telling = &planned.telling;
+    match planned.messages.first()?.channel {
+        Channel::Sms => {
+            let sms = templates.sms(telling, directory, reference).ok()?;
+            Some(sms.text)
+        }
+        Channel::Email => {
+            let mail = templates.email(telling, directory, reference).ok()?;
+            Some(format!("{}\n\n{}", mail.subject, mail.text))
+        }
+        Channel::Phone => None,
     }
 }

@@ -24,7 +24,8 @@ impl Deed {
             | Self::ReleaseFirst(seen, _)
             | Self::Discard(seen)
             | Self::Correct(seen) => Some(seen.batch),
-            Self::AddClosing(_)
+            Self::StartWave(..)
+            | Self::AddClosing(_)
             | Self::EndClosing(_)
             | Self::AddList(_)
             | Self::LiftList(_)
@@ -60,6 +61,9 @@ impl Deed {
             }
             Self::Discard(batch) => seen("discard", batch),
             Self::Correct(batch) => seen("correct", batch),
+            Self::StartWave(wave, seen) => {
+                format!("invite {} people until {}", seen.people, wave.until)
+            }
             Self::AddClosing(closing) => format!("add closing {} to {}", closing.from, closing.to),
             Self::EndClosing(closing) => format!("end closing {}", closing.0),
             Self::AddList(list) => {
@@ -92,6 +96,7 @@ impl Tables {
             Deed::ReleaseFirst(seen, first) => (seen, true, *first),
             Deed::Discard(seen) => (seen, false, 0),
             Deed::Correct(_)
+            | Deed::StartWave(..)
             | Deed::AddClosing(_)
             | Deed::EndClosing(_)
             | Deed::AddList(_)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::ledger::BatchId;
 use super::{HoldId, HoldOn, StandingHold, StoreError, StoreResult};
@@ -16,7 +16,7 @@ use crate::domain::contact::Phone;
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::language::Language;
 use crate::domain::list::{ListId, Named};
-use crate::domain::message::{Channel, MessageId, MessageState};
+use crate::domain::message::{Channel, MessageId, MessageState, words};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
@@ -71,6 +71,9 @@ pub trait Desk: Send + Sync {
         limit: u32,
     ) -> impl Future<Output = StoreResult<Option<Wrong>>> + Send;
 
+    /// Whom a wave would invite now: how many, and the first `limit` of them.
+    fn wave(&self, wave: &NewWave, limit: u32) -> impl Future<Output = StoreResult<Wave>> + Send;
+
     /// The story of one appointment: found by its reference, `SOURCE/KEY`, or a key that only one
     /// source has. Several matches come back as several stories; none as an empty list.
     fn explain(&self, name: &str) -> impl Future<Output = StoreResult<Vec<Story>>> + Send;
@@ -109,6 +112,8 @@ pub enum Deed {
     /// and whoever may have been told that an appointment is cancelled is told that it stands, as soon
     /// as it does. The count is that of these people.
     Correct(SeenBatch),
+    /// Invites people to book again, as they were seen ([`Desk::wave`]). The count is theirs.
+    StartWave(NewWave, SeenWave),
     /// Announces a closing.
     AddClosing(Closing),
     /// Cancels what a list names, until it is lifted. The same list is added once; the count is that
@@ -214,6 +219,9 @@ pub enum ActError {
     /// The batch is held, so nobody was told anything by it.
     #[error("batch {} is still held: nobody was told anything by it", .0.0)]
     StillHeld(BatchId),
+    /// Others would be invited than the person saw.
+    #[error("the wave has changed: it would invite {} people now; look again", .0.people)]
+    WaveChanged(SeenWave),
     /// There is no such closing, or it has ended.
     #[error("closing {} does not stand", .0.0)]
     NoClosing(ClosingId),
@@ -408,6 +416,81 @@ impl Wrong {
             people: self.people,
         }
     }
+}
+
+/// A wave of invitations, as a person sizes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWave {
+    /// The offices that take bookings again.
+    pub offices: Vec<OfficeId>,
+    /// Only appointments for these services; empty means all.
+    pub services: Vec<ServiceId>,
+    /// No more appointments than this: what the offices can receive.
+    pub capacity: u32,
+    /// The last day to book.
+    pub until: NaiveDate,
+}
+
+/// What a person has seen of a wave; if it has changed since, the act is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenWave {
+    /// People it would invite.
+    pub people: u32,
+    /// A code of who they are.
+    pub code: u32,
+}
+
+/// Whom a wave would invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wave {
+    /// How many people, and a code of who they are; an act must name both.
+    pub seen: SeenWave,
+    /// Appointments they stand for.
+    pub appointments: u32,
+    /// Appointments that wait for a later wave.
+    pub waiting: u32,
+    /// Appointments that are left out, by the reason.
+    pub passed_over: BTreeMap<PassedOver, u32>,
+    /// People invited per office.
+    pub offices: BTreeMap<OfficeId, u32>,
+    /// The first of them, in the order of the invitations.
+    pub first: Vec<ToInvite>,
+}
+
+/// Why a cancelled appointment is left out of a wave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PassedOver {
+    /// The person has another appointment since.
+    BookedAgain,
+    /// They were invited before.
+    Invited,
+    /// They are not to be written to.
+    DoNotContact,
+}
+
+words!(PassedOver {
+    BookedAgain => "booked_again",
+    Invited => "invited",
+    DoNotContact => "do_not_contact",
+});
+
+/// One person to be invited to book again. It holds no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToInvite {
+    /// The source.
+    pub source: SourceName,
+    /// The appointment's key there.
+    pub key: BookingKey,
+    /// To whom, by role.
+    pub role: Role,
+    /// The code in what told the cancellation.
+    pub reference: Reference,
+    /// The office.
+    pub office: OfficeId,
+    /// When the cancelled appointment was.
+    pub start: DateTime<Utc>,
+    /// It was cancelled more than once: they come first.
+    pub again: bool,
 }
 
 /// The story of one appointment, for `explain`. It holds no address and no text.

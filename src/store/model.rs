@@ -63,6 +63,7 @@ struct State {
     nodes: BTreeSet<String>,
     locks: Vec<Lock>,
     recoveries: u32,
+    waves: u32,
 }
 
 /// Changes that count against the limits of an hour.

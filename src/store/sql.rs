@@ -22,6 +22,7 @@ mod recover;
 mod save;
 mod tally;
 mod verify;
+mod waves;
 mod words;
 
 use std::collections::BTreeSet;
@@ -39,9 +40,10 @@ use super::postgres::{self, Server};
 use super::sqlite::{self, File};
 use super::{
     Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges,
-    Known, Lease, LeaseAsk, Ledger, Lock, Marks, MustBePhoned, Outbox, Page, Record, Recorded,
-    Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing, StandingHold,
-    StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unresolved, Wrong,
+    Known, Lease, LeaseAsk, Ledger, Lock, Marks, MustBePhoned, NewWave, Outbox, Page, Record,
+    Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
+    StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+    Unresolved, Wave, Wrong,
 };
 use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
@@ -361,6 +363,12 @@ impl Desk for Database {
 
     async fn wrong(&self, batch: BatchId, limit: u32) -> StoreResult<Option<Wrong>> {
         self.read(move |c| Box::pin(correcting::wrong(c, batch, limit)))
+            .await
+    }
+
+    async fn wave(&self, wave: &NewWave, limit: u32) -> StoreResult<Wave> {
+        let wave = wave.clone();
+        self.read(move |c| Box::pin(async move { waves::wave(c, &wave, limit).await }))
             .await
     }
 

@@ -210,12 +210,30 @@ impl<'a> Case<'a> {
         facts.put("from", given_or(closing.map(|c| day(c.from)), none));
         facts.put("to", given_or(closing.map(|c| day(c.to)), none));
         facts.put("reason", self.optional(closing.map(|c| &c.reason), none));
+        facts.put("office_list", self.office_list(none));
         let next = |step| closing.is_some_and(|c| c.next == step);
         facts.holds("next_book", next(NextStep::Book));
         facts.holds("next_we_invite", next(NextStep::WeInvite));
         facts.holds("next_phone", next(NextStep::Phone));
         facts.holds("next_contact", next(NextStep::Contact));
         facts.holds("next_unknown", next(NextStep::Unknown));
+    }
+
+    /// The offices of the closing, by their full names.
+    fn office_list(&self, none: &str) -> Fact {
+        let Some(closing) = &self.telling.closing else {
+            return Fact::Missing(none.to_owned());
+        };
+        let offices = &self.directory.offices;
+        let names = closing.offices.iter().filter_map(|id| {
+            let name = offices.get(id)?.name_full.get(self.language)?;
+            Some(clean(name))
+        });
+        let names: Vec<String> = names.collect();
+        given_or(
+            Some(names.join(", ")).filter(|names| !names.is_empty()),
+            none,
+        )
     }
 
     /// The digital route, only for cases that may be submitted online at all. Where an application

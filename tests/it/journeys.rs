@@ -49,5 +49,6 @@ mod trial_mode;
 mod two_daemons;
 mod unknown_outcome;
 mod unknown_resolved;
+mod wave;
 mod why_somebody_waits;
 mod zombies;

@@ -59,4 +59,5 @@ mod standby;
 mod ticks;
 mod unknowns;
 mod wakes;
+mod waves;
 mod whole;

@@ -9,7 +9,8 @@ use crate::domain::list::ListId;
 use crate::store::rows::HistoryRow;
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Call, Deed, Desk, Fault, Gauges, HoldId, HoldOn,
-    MustBePhoned, NewList, StandingHold, StandingList, StoreResult, Story, Tally, Wrong,
+    MustBePhoned, NewList, NewWave, StandingHold, StandingList, StoreResult, Story, Tally, Wave,
+    Wrong,
 };
 
 impl Desk for Model {
@@ -74,6 +75,10 @@ impl Desk for Model {
         Ok(self.state().tables.wrong(batch, most(limit)))
     }
 
+    async fn wave(&self, wave: &NewWave, limit: u32) -> StoreResult<Wave> {
+        Ok(self.state().tables.wave(wave, most(limit)))
+    }
+
     async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
         Ok(self.state().explain(name))
     }
@@ -88,6 +93,12 @@ impl State {
         let event = match &act.deed {
             Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
                 return self.tables.act_on_batch(act);
+            }
+            Deed::StartWave(wave, seen) => {
+                let number = self.waves + 1;
+                let acted = self.tables.start_wave(act, (wave, *seen), number)?;
+                self.waves = number;
+                return Ok(acted);
             }
             Deed::Correct(seen) => return self.tables.correct(act, seen),
             Deed::Tick(reference) => return self.tables.tick(act, *reference, false),

@@ -35,8 +35,8 @@ impl Write for Act {
     type Answer = Result<Acted, ActError>;
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Self::Answer> {
-        if matches!(self.deed, Deed::ReleaseFirst(..)) {
-            // The first people of a batch become a batch of their own.
+        if matches!(self.deed, Deed::ReleaseFirst(..) | Deed::StartWave(..)) {
+            // The first people of a batch become a batch of their own; a wave gets a number.
             conn.lock_creation().await?;
         }
         let sql = "SELECT answer FROM act WHERE idempotency_key = $1";
@@ -49,6 +49,7 @@ impl Write for Act {
             Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
                 self.on_batch(conn).await?
             }
+            Deed::StartWave(wave, seen) => self.start_wave(conn, (wave, *seen)).await?,
             Deed::Correct(seen) => self.correct(conn, seen).await?,
             Deed::AddClosing(closing) => {
                 add_closing(conn, closing, &self.actor, self.at).await?;

@@ -70,6 +70,26 @@ async fn an_announced_closing_lets_its_cancellations_flow() {
         (&announced[0]["admitted"], &announced[0]["actor"]),
         (&12.into(), &"kari".into())
     );
+    let (code, web) = said(&daemon, &["closing", "notice", "1"]);
+    assert_eq!(code, 0, "{web}");
+    for part in [
+        "Vi avlyser timer fra og med 17. mars til og med 9. april",
+        "We are cancelling appointments from 17 March up to and including 9 April",
+        "smittesituasjonen i Oslo og Viken",
+    ] {
+        assert!(web.contains(part), "{part} is not in\n{web}");
+    }
+    let call = ["closing", "notice", "c1", "--call", "--language", "nb"];
+    let (_, call) = said(&daemon, &call);
+    assert!(
+        call.contains("Den er avlyst, så du skal ikke møte opp"),
+        "{call}"
+    );
+    assert!(
+        call.contains("Du kan bestille ny time etter 9. april"),
+        "{call}"
+    );
+    assert_eq!(said(&daemon, &["closing", "notice", "9"]).0, 1);
     let end = ["closing", "end", "1", "--reason", "open again"];
     assert_eq!(said(&daemon, &end).0, 0);
     assert_eq!(closings(&daemon).len(), 0);
