@@ -18,6 +18,7 @@ mod bubble;
 mod call_list;
 mod check;
 mod closing;
+mod commitments;
 mod config;
 mod correct;
 mod db;
@@ -129,6 +130,9 @@ enum Verb {
     /// Invite people to book again, as many as the offices can receive
     #[command(subcommand, after_help = wave::HELP)]
     Wave(wave::Verb),
+    /// List what people were promised and did not get yet
+    #[command(after_help = commitments::HELP)]
+    Commitments(commitments::Options),
     /// Announce, list or end the closing of offices
     #[command(subcommand, after_help = closing::HELP)]
     Closing(closing::Verb),
@@ -228,6 +232,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Hold(verb) => wait_for(hold::perform(everywhere, &verb)),
         Verb::Correct(options) => wait_for(correct::perform(everywhere, &options)),
         Verb::Wave(verb) => wait_for(wave::perform(everywhere, &verb)),
+        Verb::Commitments(options) => wait_for(commitments::perform(everywhere, &options)),
         Verb::Closing(verb) => wait_for(closing::perform(everywhere, verb)),
         Verb::List(verb) => wait_for(list::perform(everywhere, &verb)),
         Verb::Alarm(verb) => wait_for(alarm::perform(everywhere, &verb)),

@@ -10,6 +10,7 @@
 
 pub mod alarms;
 pub mod cluster;
+mod commitments;
 pub mod copying;
 mod correcting;
 mod deeds;
@@ -36,8 +37,8 @@ mod waves;
 pub use self::alarms::Sighting;
 pub use self::cluster::{Cluster, Lock, Locked, Newest, Remembered, Standing};
 pub use self::desk::{
-    Act, ActError, Acted, Batch, Call, Course, Deed, Desk, Fault, FirstOut, Gauges, HeldIn,
-    MustBePhoned, NewList, NewWave, PassedOver, Recovery, Sample, SeenBatch, SeenWave,
+    Act, ActError, Acted, Batch, Call, Commitment, Course, Deed, Desk, Fault, FirstOut, Gauges,
+    HeldIn, MustBePhoned, NewList, NewWave, PassedOver, Recovery, Sample, SeenBatch, SeenWave,
     StandingList, Story, StoryLine, Tally, ToInvite, ToPhone, Wave, Wrong, WronglyTold,
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};

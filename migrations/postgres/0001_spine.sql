@@ -120,7 +120,7 @@ CREATE TABLE found (
 );
 CREATE INDEX found_lately ON found (source, at);
 
--- reference is NULL once the notice is erased. climb: every open rung ended without telling.
+-- reference is NULL once the notice is erased. climb: every open rung ended without telling. promises: an invitation.
 -- was_in: the batches it was in before, each between two commas; a hold on one still covers it.
 CREATE TABLE notice (
   id bigint PRIMARY KEY,
@@ -145,6 +145,7 @@ CREATE TABLE notice (
   not_after bigint NOT NULL,
   superseded bigint NOT NULL DEFAULT 0,
   climb bigint NOT NULL DEFAULT 0,
+  promises bigint NOT NULL DEFAULT 0,
   ended_at bigint,
   batch bigint REFERENCES batch (id),
   was_in TEXT NOT NULL DEFAULT '',
@@ -152,6 +153,7 @@ CREATE TABLE notice (
 );
 CREATE INDEX notice_due ON notice (due_by);
 CREATE INDEX notice_climb ON notice (appointment) WHERE climb = 1;
+CREATE INDEX notice_promises ON notice (appointment) WHERE promises = 1;
 CREATE INDEX notice_batch ON notice (batch) WHERE batch IS NOT NULL;
 CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND reference IS NOT NULL;
 

@@ -119,7 +119,7 @@ CREATE TABLE found (
 ) STRICT;
 CREATE INDEX found_lately ON found (source, at);
 
--- reference is NULL once the notice is erased. climb: every open rung ended without telling.
+-- reference is NULL once the notice is erased. climb: every open rung ended without telling. promises: an invitation.
 -- was_in: the batches it was in before, each between two commas; a hold on one still covers it.
 CREATE TABLE notice (
   id INTEGER PRIMARY KEY,
@@ -144,6 +144,7 @@ CREATE TABLE notice (
   not_after INTEGER NOT NULL,
   superseded INTEGER NOT NULL DEFAULT 0,
   climb INTEGER NOT NULL DEFAULT 0,
+  promises INTEGER NOT NULL DEFAULT 0,
   ended_at INTEGER,
   batch INTEGER REFERENCES batch (id),
   was_in TEXT NOT NULL DEFAULT '',
@@ -151,6 +152,7 @@ CREATE TABLE notice (
 ) STRICT;
 CREATE INDEX notice_due ON notice (due_by);
 CREATE INDEX notice_climb ON notice (appointment) WHERE climb = 1;
+CREATE INDEX notice_promises ON notice (appointment) WHERE promises = 1;
 CREATE INDEX notice_batch ON notice (batch) WHERE batch IS NOT NULL;
 CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND reference IS NOT NULL;
 

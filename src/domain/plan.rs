@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::appointment::Appointment;
 use super::calendar::SendWindow;
 use super::change::{Change, ChangeKind};
-use super::closing::Closing;
+use super::closing::{Closing, NextStep};
 use super::contact::Address;
 use super::directory::{Directory, OfficeId, ServiceId};
 use super::ladder::{Ladder, Rung};
@@ -151,6 +151,18 @@ pub struct Telling {
     pub decided_at: DateTime<Utc>,
     /// What few messages need.
     pub particulars: Particulars,
+}
+
+impl Telling {
+    /// Whether it promises that we write again when the person can book: a commitment, until they have
+    /// been invited or phoned. What opens the digital route instead promises nothing.
+    #[must_use]
+    pub fn promises_invitation(&self) -> bool {
+        let promised = self.closing.as_ref().map(|closing| closing.next);
+        self.purpose == Purpose::Cancellation
+            && self.digital_until.is_none()
+            && promised == Some(NextStep::WeInvite)
+    }
 }
 
 /// One message to be rendered and recorded.

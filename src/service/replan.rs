@@ -280,10 +280,12 @@ impl<'a> Replan<'a> {
             &self.around(),
         )?;
         let (telling, message) = planned;
+        let promises = telling.promises_invitation();
         let message = self
             .writing()
             .message(&telling, message, notice.reference)?;
         Ok(NewNotice {
+            promises,
             messages: vec![message],
             ..self.without_rungs(notice)
         })
@@ -305,6 +307,7 @@ impl<'a> Replan<'a> {
             reference: notice.reference,
             due_by: notice.due_by,
             not_after: notice.not_after,
+            promises: false,
             messages: Vec::new(),
         }
     }

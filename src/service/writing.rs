@@ -44,6 +44,7 @@ impl Writing<'_> {
         planned: PlannedNotice,
         reference: Option<Reference>,
     ) -> Result<NewNotice, WritingError> {
+        let promises = planned.telling.promises_invitation();
         let reference = reference.unwrap_or_else(|| self.shared.chance.reference());
         let telling = planned.telling;
         let write = |message| self.message(&telling, message, reference);
@@ -64,6 +65,7 @@ impl Writing<'_> {
             reference,
             due_by: planned.due_by,
             not_after: planned.not_after,
+            promises,
             messages,
         })
     }

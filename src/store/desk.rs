@@ -71,6 +71,9 @@ pub trait Desk: Send + Sync {
         limit: u32,
     ) -> impl Future<Output = StoreResult<Option<Wrong>>> + Send;
 
+    /// What was promised and is not kept yet, the oldest promise first.
+    fn commitments(&self) -> impl Future<Output = StoreResult<Vec<Commitment>>> + Send;
+
     /// Whom a wave would invite now: how many, and the first `limit` of them.
     fn wave(&self, wave: &NewWave, limit: u32) -> impl Future<Output = StoreResult<Wave>> + Send;
 
@@ -416,6 +419,29 @@ impl Wrong {
             people: self.people,
         }
     }
+}
+
+/// A promise that is not kept yet. It holds no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    /// The source.
+    pub source: SourceName,
+    /// The appointment's key there.
+    pub key: BookingKey,
+    /// To whom, by role.
+    pub role: Role,
+    /// The code in what promised it.
+    pub reference: Reference,
+    /// What is to come: `rebooking` or `correction`.
+    pub purpose: Purpose,
+    /// The office.
+    pub office: OfficeId,
+    /// When the appointment was.
+    pub start: DateTime<Utc>,
+    /// When it was promised, in domain time.
+    pub since: Option<DateTime<Utc>>,
+    /// It was asked for and has not reached the person yet.
+    pub under_way: bool,
 }
 
 /// A wave of invitations, as a person sizes it.

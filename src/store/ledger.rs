@@ -306,6 +306,8 @@ pub struct NewNotice {
     pub due_by: DateTime<Utc>,
     /// Useless after this.
     pub not_after: DateTime<Utc>,
+    /// Its text promises an invitation: it is a commitment until that is kept.
+    pub promises: bool,
     /// The rungs opened now.
     pub messages: Vec<NewMessage>,
 }

@@ -241,6 +241,7 @@ impl Tables {
                 not_after: new.not_after,
                 superseded: false,
                 climb: false,
+                promises: new.promises,
                 ended_at: None,
                 batch: writing.batch,
                 was_in: Vec::new(),
@@ -276,6 +277,7 @@ impl Tables {
         let Some(row) = self.notices.get_mut(&notice) else {
             return;
         };
+        row.promises |= new.promises;
         if untouched {
             row.change = new.change.clone();
             row.district = new.district.clone();

@@ -99,6 +99,8 @@ pub(crate) struct NoticeRow {
     pub(crate) superseded: bool,
     /// Every open rung has ended without telling the person: the next one is to be opened.
     pub(crate) climb: bool,
+    /// A text of it promises an invitation.
+    pub(crate) promises: bool,
     /// Since when nothing of it is in motion.
     pub(crate) ended_at: Option<DateTime<Utc>>,
     pub(crate) batch: Option<BatchId>,

@@ -39,9 +39,9 @@ pub use self::verify::Breach;
 use super::postgres::{self, Server};
 use super::sqlite::{self, File};
 use super::{
-    Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Desk, Fault, Gauges,
-    Known, Lease, LeaseAsk, Ledger, Lock, Marks, MustBePhoned, NewWave, Outbox, Page, Record,
-    Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
+    Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Commitment, Desk, Fault,
+    Gauges, Known, Lease, LeaseAsk, Ledger, Lock, Marks, MustBePhoned, NewWave, Outbox, Page,
+    Record, Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
     StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
     Unresolved, Wave, Wrong,
 };
@@ -364,6 +364,10 @@ impl Desk for Database {
     async fn wrong(&self, batch: BatchId, limit: u32) -> StoreResult<Option<Wrong>> {
         self.read(move |c| Box::pin(correcting::wrong(c, batch, limit)))
             .await
+    }
+
+    async fn commitments(&self) -> StoreResult<Vec<Commitment>> {
+        self.read(move |c| Box::pin(waves::commitments(c))).await
     }
 
     async fn wave(&self, wave: &NewWave, limit: u32) -> StoreResult<Wave> {

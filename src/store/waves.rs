@@ -204,19 +204,39 @@ impl Tables {
     }
 
     /// A notice that is not erased.
-    fn live(&self, id: NoticeId) -> Option<NoticeBrief> {
+    pub(super) fn live(&self, id: NoticeId) -> Option<NoticeBrief> {
         let row = self.notices.get(&id)?;
         row.reference.and_then(|_| self.brief(id))
     }
 
-    /// Takes out whoever has booked again since: each later appointment for the same service and with a
-    /// number or address of theirs stands for one that was cancelled before it was seen. Where that one
-    /// was cancelled in its turn, it is the one that is invited, and was cancelled twice.
+    /// Takes out whoever has booked again since. Where that appointment was cancelled in its turn, it is
+    /// the one that is invited, and was cancelled twice.
     fn take_out_replaced(
         &self,
         candidates: &mut Vec<Candidate>,
         passed_over: &mut BTreeMap<PassedOver, u32>,
     ) {
+        let told = candidates
+            .iter()
+            .map(|candidate| (candidate.id, candidate.told_at));
+        let replaced = self.replaced(told);
+        candidates.retain(|candidate| !replaced.contains_key(&candidate.id));
+        let by: BTreeSet<&AppointmentId> = replaced.values().collect();
+        for candidate in candidates {
+            candidate.again |= by.contains(&candidate.id);
+        }
+        if !replaced.is_empty() {
+            passed_over.insert(PassedOver::BookedAgain, count(replaced.len()));
+        }
+    }
+
+    /// The appointments that another one has taken the place of, with that one: each later appointment
+    /// for the same service and with a number or address of theirs stands for one that was cancelled
+    /// before it was seen, in the order given.
+    pub(crate) fn replaced(
+        &self,
+        told: impl Iterator<Item = (AppointmentId, Option<DateTime<Utc>>)>,
+    ) -> BTreeMap<AppointmentId, AppointmentId> {
         let mut by_address: BTreeMap<String, Vec<AppointmentId>> = BTreeMap::new();
         for id in self.appointments.keys() {
             for address in self.addresses(*id) {
@@ -224,34 +244,28 @@ impl Tables {
             }
         }
         let mut used: BTreeSet<AppointmentId> = BTreeSet::new();
-        let mut replaced: BTreeSet<AppointmentId> = BTreeSet::new();
-        for candidate in candidates.iter() {
-            let Some(own) = self.appointments.get(&candidate.id) else {
+        let mut replaced = BTreeMap::new();
+        for (id, told_at) in told {
+            let Some(own) = self.appointments.get(&id) else {
                 continue;
             };
-            let later = |id: &&AppointmentId| {
-                let row = self.appointments.get(id);
-                **id != candidate.id
-                    && !used.contains(id)
-                    && row.is_some_and(|row| {
-                        row.service == own.service && candidate.told_at < Some(row.seen_at)
-                    })
+            let later = |other: &&AppointmentId| {
+                let row = self.appointments.get(other);
+                let later = |row: &AppointmentRow| {
+                    row.service == own.service && told_at < Some(row.seen_at)
+                };
+                **other != id && !used.contains(other) && row.is_some_and(later)
             };
-            let addresses = self.addresses(candidate.id);
+            let addresses = self.addresses(id);
             let same = addresses
                 .iter()
                 .filter_map(|address| by_address.get(address));
-            let found = same.flatten().filter(later).min().copied();
-            if let Some(found) = found {
-                used.insert(found);
-                replaced.insert(candidate.id);
-                *passed_over.entry(PassedOver::BookedAgain).or_default() += 1;
+            if let Some(other) = same.flatten().filter(later).min().copied() {
+                used.insert(other);
+                replaced.insert(id, other);
             }
         }
-        candidates.retain(|candidate| !replaced.contains(&candidate.id));
-        for candidate in candidates {
-            candidate.again |= used.contains(&candidate.id);
-        }
+        replaced
     }
 
     fn addresses(&self, id: AppointmentId) -> BTreeSet<String> {

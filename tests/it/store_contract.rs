@@ -34,6 +34,7 @@ macro_rules! laws {
 
 mod alarms;
 mod canary;
+mod commitments;
 mod copying;
 mod correcting;
 mod desk;

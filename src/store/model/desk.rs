@@ -8,9 +8,9 @@ use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::list::ListId;
 use crate::store::rows::HistoryRow;
 use crate::store::{
-    Act, ActError, Acted, Batch, BatchId, Call, Deed, Desk, Fault, Gauges, HoldId, HoldOn,
-    MustBePhoned, NewList, NewWave, StandingHold, StandingList, StoreResult, Story, Tally, Wave,
-    Wrong,
+    Act, ActError, Acted, Batch, BatchId, Call, Commitment, Deed, Desk, Fault, Gauges, HoldId,
+    HoldOn, MustBePhoned, NewList, NewWave, StandingHold, StandingList, StoreResult, Story, Tally,
+    Wave, Wrong,
 };
 
 impl Desk for Model {
@@ -73,6 +73,10 @@ impl Desk for Model {
 
     async fn wrong(&self, batch: BatchId, limit: u32) -> StoreResult<Option<Wrong>> {
         Ok(self.state().tables.wrong(batch, most(limit)))
+    }
+
+    async fn commitments(&self) -> StoreResult<Vec<Commitment>> {
+        Ok(self.state().tables.commitments())
     }
 
     async fn wave(&self, wave: &NewWave, limit: u32) -> StoreResult<Wave> {

@@ -220,6 +220,7 @@ fn notice(cells: Cells<'_>) -> StoreResult<NoticeRow> {
         not_after: cells.time("not_after")?,
         superseded: cells.flag("superseded")?,
         climb: cells.flag("climb")?,
+        promises: cells.flag("promises")?,
         ended_at: cells.maybe_time("ended_at")?,
         batch: cells.maybe_int("batch")?.map(BatchId),
         was_in: batches_of(&cells.text("was_in")?)?,

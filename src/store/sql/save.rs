@@ -195,7 +195,7 @@ async fn notices(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
         "text kind, text old_standing, int old_start_at, text old_office, text new_standing, \
          int new_start_at, text new_office, text district, text office, text ladder, \
          text on_unknown, text reference, int due_by, int not_after, int superseded, \
-         int climb, int ended_at, int batch, text was_in",
+         int climb, int promises, int ended_at, int batch, text was_in",
     );
     write(conn, &sql, &rows).await
 }
@@ -226,6 +226,7 @@ fn notice_row(id: i64, n: &NoticeRow) -> Value {
         ms(n.not_after),
         i64::from(n.superseded),
         i64::from(n.climb),
+        i64::from(n.promises),
         maybe_ms(n.ended_at),
         n.batch.map(|b| b.0),
         n.was_in

@@ -7,7 +7,7 @@ use super::conn::Conn;
 use super::load;
 use super::save::save;
 use crate::store::tables::Tables;
-use crate::store::{Act, ActError, Acted, NewWave, SeenWave, StoreResult, Wave};
+use crate::store::{Act, ActError, Acted, Commitment, NewWave, SeenWave, StoreResult, Wave};
 
 /// What a wave would do.
 pub(super) async fn wave(conn: &mut Conn<'_>, wave: &NewWave, limit: u32) -> StoreResult<Wave> {
@@ -26,17 +26,31 @@ async fn concerned(conn: &mut Conn<'_>, wave: &NewWave) -> StoreResult<Vec<i64>>
                  AND n.old_office IN (SELECT j.value FROM {texts 1})
                ORDER BY n.appointment";
     let invited = conn.query(sql).bind(offices).numbers().await?;
+    with_same_address(conn, invited).await
+}
+
+/// These appointments, and those that share a number or an address with one of them.
+async fn with_same_address(conn: &mut Conn<'_>, ids: Vec<i64>) -> StoreResult<Vec<i64>> {
     let sql = "SELECT DISTINCT q.appointment FROM appointment_person q
                WHERE q.phone IN (SELECT p.phone FROM {ints 1}
                    {join} appointment_person p ON p.appointment = j.value)
                  OR q.email IN (SELECT p.email FROM {ints 1}
                    {join} appointment_person p ON p.appointment = j.value)
                ORDER BY q.appointment";
-    let mut all = conn.query(sql).bind(&invited).numbers().await?;
-    all.extend(invited);
+    let mut all = conn.query(sql).bind(&ids).numbers().await?;
+    all.extend(ids);
     all.sort_unstable();
     all.dedup();
     Ok(all)
+}
+
+/// What was promised and is not kept yet.
+pub(super) async fn commitments(conn: &mut Conn<'_>) -> StoreResult<Vec<Commitment>> {
+    let sql = "SELECT appointment FROM notice WHERE promises = 1
+               UNION SELECT id FROM appointment WHERE occasions <> ''";
+    let promised = conn.query(sql).numbers().await?;
+    let ids = with_same_address(conn, promised).await?;
+    Ok(load(conn, &ids).await?.commitments())
 }
 
 async fn load(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {

@@ -1,13 +1,15 @@
 //! The office takes bookings again: those whose appointments were cancelled are invited, as many as
 //! it can receive, on the way on which they were told.
 
+use chrono::TimeDelta;
 use serde_json::Value;
+use varsel::domain::closing::NextStep;
 use varsel::domain::notice::Purpose;
 use varsel::store::{Act, Deed, Desk, NewWave};
 
 use crate::support::daemon::Daemon;
 use crate::support::gateway::Gateway;
-use crate::support::world::{Booking, World, passport};
+use crate::support::world::{Booking, World, passport, residence};
 
 fn said(daemon: &Daemon, arguments: &[&str]) -> (i32, String, String) {
     let output = daemon.verb(arguments);
@@ -90,6 +92,38 @@ async fn a_wave_is_planned_started_and_told_while_the_daemon_runs() {
     ];
     assert_eq!(said(&daemon, &late).0, 2, "that day has passed");
     assert_eq!(gateway.taken().len(), 8, "nobody is invited twice");
+}
+
+#[tokio::test]
+async fn what_a_closing_promised_is_listed_until_it_is_kept() {
+    let mut world = World::with(&[passport("b1"), residence("b2")]).await;
+    world.announce(NextStep::WeInvite).await;
+    for id in ["b1", "b2"] {
+        world.set(id, "status", "cancelled").await;
+    }
+    world.look().await;
+    world.send().await;
+    let promise = "Du får SMS når du kan bestille ny.";
+    assert!(world.sms.taken()[0].text.contains(promise));
+    world.now += TimeDelta::minutes(5);
+    let listed = world.verb(&["commitments"]);
+    assert!(
+        listed.contains("Grønland passkontor wait for an invitation"),
+        "{listed}"
+    );
+    assert!(
+        !listed.contains("b2"),
+        "who may submit online was promised nothing: {listed}"
+    );
+    world.report_all_delivered().await;
+    assert_eq!(invite(&world).await, 1);
+    world.tend().await;
+    world.send().await;
+    assert!(world.verb(&["commitments"]).contains("under way"));
+    let sms = world.sms.taken().pop().unwrap();
+    let token = sms.callback_url.rsplit('/').next().unwrap().to_owned();
+    world.report(&token, "delivered").await;
+    assert_eq!(world.verb(&["commitments"]), "Every promise is kept.\n");
 }
 
 async fn invite(world: &World) -> u32 {

@@ -121,6 +121,7 @@ pub(crate) fn notice(n: u32) -> NewNotice {
         reference: Reference::draw(u64::from(n) * 7 + 11),
         due_by: start(n),
         not_after: start(n),
+        promises: false,
         messages: vec![message(n, 0)],
     }
 }

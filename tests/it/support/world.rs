@@ -478,6 +478,15 @@ impl World {
 
     /// The same, letting `max` changes pass the brake.
     pub async fn close_oslo_for(&self, max: u32) {
+        self.announce_with(max, NextStep::Book).await;
+    }
+
+    /// The same, which admits nothing, with another next step.
+    pub async fn announce(&self, next: NextStep) {
+        self.announce_with(0, next).await;
+    }
+
+    async fn announce_with(&self, max: u32, next: NextStep) {
         let offices = &self.shared.directory.offices;
         let closing = Closing {
             offices: offices
@@ -489,7 +498,7 @@ impl World {
             from: "2021-03-17".parse().unwrap(),
             to: "2021-04-09".parse().unwrap(),
             kind: ClosingKind::Reduced,
-            next: NextStep::Book,
+            next,
             reason: Texts::from([
                 (Language::Nb, "smittesituasjonen i Oslo og Viken"),
                 (Language::Nn, "smittesituasjonen i Oslo og Viken"),
