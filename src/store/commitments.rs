@@ -61,14 +61,23 @@ impl Tables {
             return Vec::new();
         }
         let briefs = self.live_briefs(row);
+        let promises = |notice: &&NoticeBrief| {
+            let promised = self.notices.get(&notice.id).is_some_and(|n| n.promises);
+            promised && !notice.superseded && notice.may_have_told()
+        };
+        let promising: Vec<&NoticeBrief> = briefs.iter().filter(promises).collect();
         let mut open = Vec::new();
-        for notice in &briefs {
-            let promises = self.notices.get(&notice.id).is_some_and(|n| n.promises);
-            if !promises || notice.superseded || !notice.may_have_told() {
+        for notice in &promising {
+            // Whoever was promised it twice is owed it once, after the second time.
+            let mut others = promising.iter();
+            if others.any(|other| other.role == notice.role && other.id > notice.id) {
                 continue;
             }
             let invites = |n: &&NoticeBrief| {
-                n.purpose == Purpose::Rebooking && n.role == notice.role && !n.superseded
+                n.purpose == Purpose::Rebooking
+                    && n.role == notice.role
+                    && n.revision >= notice.revision
+                    && !n.superseded
             };
             let invited = briefs.iter().find(invites);
             if invited.is_some_and(NoticeBrief::has_told) {
@@ -77,7 +86,7 @@ impl Tables {
             let asked = asked_for(row, Purpose::Rebooking, &notice.role);
             open.push(Open {
                 appointment: id,
-                notice: notice.clone(),
+                notice: (*notice).clone(),
                 purpose: Purpose::Rebooking,
                 under_way: asked || invited.is_some(),
             });

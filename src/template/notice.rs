@@ -136,9 +136,9 @@ fn telling(
         role: Role::Applicant,
         short_notice: false,
         closing: Some(closing.clone()),
-        digital_until: route.and_then(|route| {
+        digital_until: route.map(|route| {
             let until = now + Duration::days(route.days.into());
-            Some(calendar::local_day(until, office.zone))
+            calendar::local_day(until, office.zone)
         }),
         cancellation_sent_at: None,
         beside_email: false,

@@ -11,6 +11,7 @@ laws! {
     a_promise_that_was_never_made_is_not_kept_open,
     whoever_needs_no_invitation_any_more_waits_for_none,
     a_promise_made_on_a_later_rung_counts,
+    a_promise_made_again_is_owed_once_and_anew,
 }
 
 fn promising(n: u32) -> NewNotice {
@@ -103,5 +104,23 @@ async fn a_promise_made_on_a_later_rung_counts<S: Store>(store: S) {
     assert_eq!(keys(&store).await, [""; 0]);
     let entry = again(&known(&store, 1).await, vec![promising(1)]);
     store.record(record(vec![entry])).await.unwrap();
+    assert_eq!(keys(&store).await, ["B1"]);
+}
+
+async fn a_promise_made_again_is_owed_once_and_anew<S: Store>(store: S) {
+    baseline(&store, 1).await;
+    cancel_with(&store, vec![(1, promising(1))], None).await;
+    tell(&store).await;
+    let mut invitation = renamed(notice(1), 5);
+    (invitation.purpose, invitation.occasion) = (Purpose::Rebooking, 1);
+    let entry = again(&known(&store, 1).await, vec![invitation]);
+    store.record(record(vec![entry])).await.unwrap();
+    tell(&store).await;
+    assert_eq!(keys(&store).await, [""; 0]);
+    // It stands again, and is cancelled once more: what was kept before is promised anew.
+    let entry = change(&known(&store, 1).await, active(1), Vec::new());
+    store.record(record(vec![entry])).await.unwrap();
+    cancel_with(&store, vec![(1, renamed(promising(1), 6))], None).await;
+    tell(&store).await;
     assert_eq!(keys(&store).await, ["B1"]);
 }
