@@ -25,6 +25,7 @@ pub mod ladder;
 pub mod language;
 pub mod links;
 pub mod list;
+pub mod marks;
 pub mod message;
 pub mod notice;
 pub mod occasion;

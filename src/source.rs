@@ -26,6 +26,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
 use crate::domain::links::Linked;
+use crate::domain::marks::Marks;
 
 /// A booking system we read.
 pub trait Source: Send + Sync {
@@ -38,6 +39,23 @@ pub trait Source: Send + Sync {
         &mut self,
         floor: DateTime<Utc>,
     ) -> impl Future<Output = Result<Look, SourceError>> + Send;
+
+    /// Reads like [`Source::snapshot`], and leaves out the rows that only say what is known already:
+    /// they are noted with the marks. A source that can tells them apart while it reads, so that a
+    /// million rows that say nothing new need not stand in memory.
+    fn sift(
+        &mut self,
+        floor: DateTime<Utc>,
+        known: &mut Marks,
+    ) -> impl Future<Output = Result<Look, SourceError>> + Send {
+        async move {
+            let look = self.snapshot(floor).await?;
+            Ok(match look {
+                Look::Unchanged => look,
+                Look::Snapshot(snapshot) => Look::Snapshot(snapshot.sifted(floor, known)),
+            })
+        }
+    }
 
     /// Reads the rows of these keys wherever they stand in time.
     fn look_up(
@@ -77,6 +95,29 @@ pub struct Snapshot {
     pub faults: Vec<RowFault>,
     /// It shows only some of the bookings: what it lacks says nothing.
     pub partial: bool,
+    /// So many rows more were read and left out, since they say what is known.
+    pub left_out: u32,
+}
+
+impl Snapshot {
+    /// The same without the rows that say what is known, and nothing of other bookings.
+    #[must_use]
+    pub fn sifted(mut self, floor: DateTime<Utc>, known: &mut Marks) -> Self {
+        known.begin(floor);
+        let linked = &self.linked;
+        let left_out = &mut self.left_out;
+        self.rows.retain(|row| {
+            let place = known.find(&row.key.0);
+            let place = place.filter(|_| !linked.contains_key(&row.key));
+            let place = place.filter(|at| known.is_as_known(*at, row.fingerprint()));
+            if let Some(at) = place {
+                known.leave_out(at);
+                *left_out += 1;
+            }
+            place.is_none()
+        });
+        self
+    }
 }
 
 /// One value that could not be understood. It never holds a contact's value.

@@ -43,8 +43,8 @@ pub use self::desk::{
 };
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{
-    BatchId, Believed, Cursor, Entry, FAULTS_KEPT, Known, Lease, LeaseAsk, Ledger, Marks, NewBatch,
-    NewFault, NewMessage, NewNotice, Page, Record, Recorded, SnapshotMark,
+    BatchId, Believed, Cursor, Entry, FAULTS_KEPT, Known, Lease, LeaseAsk, Ledger, NewBatch,
+    NewFault, NewMessage, NewNotice, Page, Record, Recorded, SnapshotMark, Watched,
 };
 pub use self::outbox::{
     AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settled, Settlement, SweepLimits,

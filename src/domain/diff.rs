@@ -3,20 +3,10 @@
 //! A row is gone only after two complete snapshots without it and a look-up by its key. A row that
 //! is there but cannot be understood is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::appointment::{Appointment, BookingKey, Fingerprint};
-
-/// What the store remembers of one future booking, in short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The content when it was last seen.
-    pub fingerprint: Fingerprint,
-    /// In how many complete snapshots in a row it has been missing.
-    pub absent: u8,
-    /// Whether we already hold it as cancelled, so that its absence says nothing new.
-    pub cancelled: bool,
-}
+use super::appointment::{Appointment, BookingKey};
+use super::marks::{Mark, Marks};
 
 /// How many complete snapshots in a row must miss a row before it is looked up and believed gone.
 pub const ABSENT_BEFORE_GONE: u8 = 2;
@@ -34,20 +24,21 @@ pub struct Diff {
     pub back: Vec<BookingKey>,
 }
 
-/// Compares a complete snapshot with the marks of the same source's future bookings.
+/// Compares a complete snapshot with the marks of the same source's future bookings. The rows that
+/// were left out of it, and say what is known, are noted with the marks.
 ///
 /// `unreadable` holds the keys of rows that are there but could not be understood.
 #[must_use]
-pub fn diff(
-    marks: &BTreeMap<BookingKey, Mark>,
-    rows: Vec<Appointment>,
-    unreadable: &BTreeSet<BookingKey>,
-) -> Diff {
+pub fn diff(marks: &Marks, rows: Vec<Appointment>, unreadable: &BTreeSet<BookingKey>) -> Diff {
     let mut diff = Diff::default();
-    let mut present: BTreeSet<BookingKey> = unreadable.clone();
+    // One number for each booking, so that a million of them cost no million texts.
+    let mut present = vec![false; marks.len()];
     for row in rows {
-        present.insert(row.key.clone());
-        match marks.get(&row.key) {
+        let place = marks.find(&row.key.0);
+        if let Some(there) = place.and_then(|at| present.get_mut(at.number())) {
+            *there = true;
+        }
+        match place.map(|at| marks.mark(at)) {
             Some(mark) if mark.fingerprint == row.fingerprint() => {
                 if mark.absent > 0 {
                     diff.back.push(row.key);
@@ -56,32 +47,49 @@ pub fn diff(
             Some(_) | None => diff.touched.push(row),
         }
     }
-    let was_absent = |key: &&BookingKey| marks.get(*key).is_some_and(|mark| mark.absent > 0);
-    diff.back
-        .extend(unreadable.iter().filter(was_absent).cloned());
-    for (key, mark) in marks.iter().filter(|(key, _)| !present.contains(*key)) {
-        absent(&mut diff, key, mark);
+    for key in unreadable {
+        let Some(at) = marks.find(&key.0) else {
+            continue;
+        };
+        if !std::mem::replace(&mut present[at.number()], true) && marks.mark(at).absent > 0 {
+            diff.back.push(key.clone());
+        }
     }
+    for at in marks.places().filter(|at| !present[at.number()]) {
+        let mark = marks.mark(at);
+        if !marks.is_left_out(at) {
+            absent(&mut diff, || marks.key(at), &mark);
+        } else if mark.absent > 0 {
+            diff.back.push(marks.key(at));
+        }
+    }
+    diff.newly_absent.sort();
+    diff.missing.sort();
     diff
 }
 
 /// What an unchanged source says: the same snapshot once more, so that absences are confirmed.
 #[must_use]
-pub fn same_again(marks: &BTreeMap<BookingKey, Mark>) -> Diff {
+pub fn same_again(marks: &Marks) -> Diff {
     let mut diff = Diff::default();
-    for (key, mark) in marks.iter().filter(|(_, mark)| mark.absent > 0) {
-        absent(&mut diff, key, mark);
+    for at in marks.places() {
+        let mark = marks.mark(at);
+        if mark.absent > 0 {
+            absent(&mut diff, || marks.key(at), &mark);
+        }
     }
+    diff.newly_absent.sort();
+    diff.missing.sort();
     diff
 }
 
-fn absent(diff: &mut Diff, key: &BookingKey, mark: &Mark) {
+fn absent(diff: &mut Diff, key: impl FnOnce() -> BookingKey, mark: &Mark) {
     if mark.cancelled {
         return;
     }
     if mark.absent.saturating_add(1) < ABSENT_BEFORE_GONE {
-        diff.newly_absent.push(key.clone());
+        diff.newly_absent.push(key());
     } else {
-        diff.missing.push(key.clone());
+        diff.missing.push(key());
     }
 }

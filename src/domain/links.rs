@@ -75,9 +75,14 @@ impl Rows {
         .collect()
     }
 
-    /// One row for each appointment.
+    /// One row for each appointment. Rows that say what is known, and nothing of others, may have been
+    /// left out: `stands_left_out` tells of which bookings such a row was, and said that it stands.
     #[must_use]
-    pub fn fold(&mut self, is_known: impl Fn(&BookingKey) -> bool) -> Folded {
+    pub fn fold(
+        &mut self,
+        is_known: impl Fn(&BookingKey) -> bool,
+        stands_left_out: impl Fn(&BookingKey) -> bool,
+    ) -> Folded {
         let rows = std::mem::take(&mut self.rows);
         if self.linked.is_empty() {
             return Folded {
@@ -109,7 +114,10 @@ impl Rows {
                 .push((stands(&row), depth, row));
         }
         for (key, rows) in chains {
-            if !folded.unreadable.contains(&key) {
+            // Of a booking and what was to take its place, the one that stands counts.
+            let says_what_is_known =
+                stands_left_out(&key) && !rows.iter().any(|(active, ..)| *active);
+            if !says_what_is_known && !folded.unreadable.contains(&key) {
                 self.last(key, rows, &mut folded);
             }
         }

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
 use crate::domain::diff::{Diff, same_again};
+use crate::domain::marks::Marks;
 use crate::domain::settle::{Settling, Waits};
 use crate::sabotage;
 use crate::source::{Look, RowFault, Source, SourceError};
 use crate::store::{
-    Entry, FAULTS_KEPT, Ledger, Marks, NewFault, Record, Recorded, SnapshotMark, StoreError,
+    Entry, FAULTS_KEPT, Known, Ledger, NewFault, Record, Recorded, SnapshotMark, StoreError,
+    StoreResult, Watched,
 };
 
 use self::counting::Poll;
@@ -28,6 +30,7 @@ use self::turn::Turn;
 mod admit;
 mod counting;
 mod decide;
+mod knowing;
 mod reading;
 mod turn;
 
@@ -67,6 +70,8 @@ pub struct Intake<S, L> {
     /// Some booking was missing in the last snapshot, or nothing is known yet: an unchanged source
     /// still has something to say.
     unsettled: bool,
+    /// What the ledger knows, as long as nobody else can have written it; read anew when it is `None`.
+    known: Option<Marks>,
     /// What the last complete snapshot showed; an unchanged source shows the same again.
     last: SnapshotMark,
     watch: Watch,
@@ -110,6 +115,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             turn,
             every,
             unsettled: true,
+            known: None,
             last: SnapshotMark { rows: 0, faults: 0 },
             watch: Watch::default(),
             settling: Settling::default(),
@@ -155,8 +161,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<IntakeStep, IntakeError> {
         if self.shared.sending.locked().is_some() {
             // What was recorded by an older state of the store is not to be built upon yet.
-            self.source.forget();
-            self.unsettled = true;
+            self.forget();
             return Ok(IntakeStep::default());
         }
         let step = self.look(now).await;
@@ -184,23 +189,33 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             self.listed = listed;
             self.source.forget();
             self.unsettled = true;
+            self.want_listed();
         }
-        let look = self.source.snapshot(now).await?;
+        let watched = self.ledger.watched(self.source.name(), now).await?;
+        if watched.is_restored() {
+            self.forget();
+        }
+        let mut known = self.take_known(now).await?;
+        let look = self.source.sift(now, &mut known).await;
+        let known = self.known.insert(known);
+        let look = look?;
         if look == Look::Unchanged && !self.unsettled {
-            let recorded = self.ledger.record(self.empty(now)).await?;
+            let recorded = self.write(self.empty(now)).await?;
             return Ok(IntakeStep {
                 recorded,
                 faults: Vec::new(),
             });
         }
-        let marks = self.ledger.marks(self.source.name(), now).await?;
         let (diff, read) = match look {
-            Look::Unchanged => (same_again(&marks.marks), Read::default()),
-            Look::Snapshot(snapshot) => self.read(snapshot, &marks).await?,
+            Look::Unchanged => {
+                known.begin(now);
+                (same_again(known), Read::default())
+            }
+            Look::Snapshot(snapshot) => self.read(snapshot, watched.baseline).await?,
         };
         self.unsettled = !diff.newly_absent.is_empty();
-        if marks.baseline {
-            return self.changes(now, &marks, diff, read).await;
+        if watched.baseline {
+            return self.changes(now, &watched, diff, read).await;
         }
         if read.all_seen {
             return self.baseline(now, diff, read).await;
@@ -219,24 +234,18 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         diff: Diff,
         read: Read,
     ) -> Result<IntakeStep, IntakeError> {
-        let keys: Vec<BookingKey> = diff.touched.iter().map(|row| row.key.clone()).collect();
-        let known = self.ledger.known(self.source.name(), &keys).await?;
-        let entry = |row: Appointment| {
-            let known = known.iter().find(|known| known.appointment.key == row.key);
-            quiet_entry(row, known, 0)
-        };
-        let mut entries: Vec<Entry> = diff.touched.into_iter().map(entry).collect();
-        while entries.len() > BASELINE_CHUNK {
-            let chunk = entries.split_off(entries.len() - BASELINE_CHUNK);
+        let mut rows = diff.touched;
+        while rows.len() > BASELINE_CHUNK {
+            let chunk = rows.split_off(rows.len() - BASELINE_CHUNK);
             let record = Record {
-                entries: chunk,
+                entries: self.unsaid(chunk).await?,
                 snapshot: None,
                 ..self.empty(now)
             };
-            self.ledger.record(record).await?;
+            self.write(record).await?;
         }
         let record = Record {
-            entries,
+            entries: self.unsaid(rows).await?,
             snapshot: Some(self.last),
             mapping: self.source.mapping(),
             // Rows that an interrupted baseline has left behind may be gone by now.
@@ -244,21 +253,36 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             faults: Some(to_keep(&read.faults)),
             ..self.empty(now)
         };
-        let recorded = self.ledger.record(record).await?;
+        let recorded = self.write(record).await?;
         Ok(IntakeStep {
             recorded,
             faults: read.faults,
         })
     }
 
+    /// Rows to be written down of which nobody is told.
+    async fn unsaid(&self, rows: Vec<Appointment>) -> StoreResult<Vec<Entry>> {
+        let keys: Vec<BookingKey> = rows.iter().map(|row| row.key.clone()).collect();
+        let known = self.ledger.known(self.source.name(), &keys).await?;
+        let known: BTreeMap<&BookingKey, &Known> = known
+            .iter()
+            .map(|known| (&known.appointment.key, known))
+            .collect();
+        let entry = |row: Appointment| {
+            let known = known.get(&row.key).copied();
+            quiet_entry(row, known, 0)
+        };
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
     async fn changes(
         &mut self,
         now: DateTime<Utc>,
-        marks: &Marks,
+        watched: &Watched,
         mut diff: Diff,
         mut read: Read,
     ) -> Result<IntakeStep, IntakeError> {
-        let remapped = self.is_remapped(marks);
+        let remapped = self.is_remapped(watched);
         let mut lost = self.look_up(&mut diff, &mut read).await?;
         let missing = diff.newly_absent.iter().chain(&lost).cloned().collect();
         let keys = diff.touched.iter().map(|row| row.key.clone());
@@ -283,7 +307,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         let mut faults = read.faults;
         let mut decided = decide.all(diff.touched, &known, &keys, &mut faults);
         let poll = Poll {
-            marks,
+            lately: watched.lately,
             remapped,
             missing,
         };
@@ -298,7 +322,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
                 ..self.empty(now)
             };
             if !flows.entries.is_empty() {
-                recorded = self.ledger.record(flows).await?;
+                recorded = self.write(flows).await?;
             }
         }
         // As long as rows are missing under the new mapping, what follows is its doing too.
@@ -314,7 +338,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             ..self.empty(now)
         };
         sabotage::point("intake.before_record");
-        recorded.add(self.ledger.record(record).await?);
+        recorded.add(self.write(record).await?);
         sabotage::point("intake.after_record");
         Ok(IntakeStep { recorded, faults })
     }

@@ -19,13 +19,14 @@ use crate::domain::brake::BrakeLimits;
 use crate::domain::closing::Announced;
 use crate::domain::diff::ABSENT_BEFORE_GONE;
 use crate::domain::directory::Directory;
+use crate::domain::marks::Marks;
 use crate::domain::message::ToldOn;
 use crate::domain::plan::Rules;
 use crate::domain::retry::RetryPolicy;
 use crate::source::{AnySource, RowFault, Settings};
 use crate::store::{
-    Entry, Known, Lease, LeaseAsk, Ledger, Marks, NewBatch, Page, Record, Recorded, StoreResult,
-    SweepLimits,
+    Entry, Known, Lease, LeaseAsk, Ledger, NewBatch, Page, Record, Recorded, StoreResult,
+    SweepLimits, Watched,
 };
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -78,7 +79,7 @@ pub async fn rehearse<L: Ledger + Clone + 'static>(
     let open = AnySource::open(settings, Arc::clone(&means.directory)).await?;
     let shared = Arc::new(shared(means));
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let baseline = ledger.marks(&source, now).await?.baseline;
+    let baseline = ledger.watched(&source, now).await?.baseline;
     let ledger = Rehearsing {
         ledger,
         kept: Arc::clone(&kept),
@@ -154,10 +155,12 @@ impl<L: Ledger> Ledger for Rehearsing<L> {
     /// As they stand, but whatever is missing now was missing before: it is looked up at once.
     async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
         let mut marks = self.ledger.marks(source, floor).await?;
-        for mark in marks.marks.values_mut() {
-            mark.absent = mark.absent.max(ABSENT_BEFORE_GONE - 1);
-        }
+        marks.take_for_missing(ABSENT_BEFORE_GONE - 1);
         Ok(marks)
+    }
+
+    async fn watched(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Watched> {
+        self.ledger.watched(source, now).await
     }
 
     async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {

@@ -11,6 +11,7 @@ use super::sql::SqlSource;
 use super::{Look, Snapshot, Source, SourceError, Survey};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::directory::Directory;
+use crate::domain::marks::Marks;
 
 /// A booking system that is open.
 pub enum AnySource {
@@ -80,6 +81,14 @@ impl Source for AnySource {
             Self::Sql(source) => source.snapshot(floor).await,
             Self::Csv(source) => source.snapshot(floor).await,
             Self::Json(source) => source.snapshot(floor).await,
+        }
+    }
+
+    async fn sift(&mut self, floor: DateTime<Utc>, known: &mut Marks) -> Result<Look, SourceError> {
+        match self {
+            Self::Sql(source) => source.sift(floor, known).await,
+            Self::Csv(source) => source.sift(floor, known).await,
+            Self::Json(source) => source.sift(floor, known).await,
         }
     }
 

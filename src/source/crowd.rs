@@ -1,11 +1,12 @@
 //! Addresses that stand on many bookings: a front desk's telephone, a lawyer's mailbox, an invented
 //! number. A message to one of them tells nobody in particular.
 //!
-//! The bookings of each address are counted without keeping an address: in two tables of counters,
-//! each reached by its own part of a hash (a count-min sketch). The smaller of the two counters is
-//! never too low, and with four times as many counters as bookings it is practically never too high.
+//! The bookings of each address are counted without keeping an address: each is a number of 32 bits,
+//! and counted in two tables of counters (a count-min sketch). The smaller of the two counters is never
+//! too low, and practically never much too high: of a million addresses every some thousandth shares
+//! its number with another one, and both are then counted to two.
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::contact::{Address, Contact, Unusable};
 use crate::domain::message::Channel;
@@ -33,12 +34,14 @@ impl Crowd {
 
     /// One more booking with this contact.
     pub(super) fn count(&mut self, contact: &Contact) {
-        for channel in [Channel::Sms, Channel::Email] {
-            if let Some((first, second)) = places(&contact.address(channel)) {
-                self.first[first] = self.first[first].saturating_add(1);
-                self.second[second] = self.second[second].saturating_add(1);
-            }
-        }
+        numbers(contact).for_each(|number| self.add(number));
+    }
+
+    /// One more booking with the address of this number.
+    pub(super) fn add(&mut self, number: u32) {
+        let (first, second) = places(number);
+        self.first[first] = self.first[first].saturating_add(1);
+        self.second[second] = self.second[second].saturating_add(1);
     }
 
     /// Takes from a contact what is nobody's own.
@@ -51,23 +54,36 @@ impl Crowd {
         }
     }
 
+    /// Whether the address of this number is nobody's own.
+    pub(super) fn is_crowd(&self, number: u32) -> bool {
+        let (first, second) = places(number);
+        self.most < self.first[first].min(self.second[second])
+    }
+
     fn is_crowded(&self, address: &Address) -> bool {
-        places(address)
-            .is_some_and(|(first, second)| self.most < self.first[first].min(self.second[second]))
+        number(address).is_some_and(|number| self.is_crowd(number))
     }
 }
 
-/// Where the counters of an address stand.
-fn places(address: &Address) -> Option<(usize, usize)> {
-    let exact = match address {
-        Address::Phone(phone) => phone.expose().to_owned(),
-        Address::Email(email) => email.expose().to_ascii_lowercase(),
+/// The numbers of a contact's addresses.
+pub(super) fn numbers(contact: &Contact) -> impl Iterator<Item = u32> {
+    let channels = [Channel::Sms, Channel::Email];
+    let addresses = channels.map(|channel| number(&contact.address(channel)));
+    addresses.into_iter().flatten()
+}
+
+fn number(address: &Address) -> Option<u32> {
+    let hash = match address {
+        Address::Phone(phone) => xxh3_64(phone.expose().as_bytes()),
+        Address::Email(email) => xxh3_64(email.expose().to_ascii_lowercase().as_bytes()),
         Address::None => return None,
     };
-    let bytes = xxh3_128(exact.as_bytes()).to_le_bytes();
-    let place = |at: usize| {
-        let part = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-        u32::from_le_bytes(part) as usize % COUNTERS
-    };
-    Some((place(0), place(8)))
+    u32::try_from(hash >> 32).ok()
+}
+
+/// Where the counters of a number stand: two numbers that meet in one table seldom do in the other.
+fn places(number: u32) -> (usize, usize) {
+    let spread = number.wrapping_mul(0x9E37_79B1).rotate_right(12);
+    let place = |number: u32| number as usize % COUNTERS;
+    (place(number), place(spread))
 }

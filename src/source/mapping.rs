@@ -11,10 +11,9 @@ use chrono::{DateTime, Days, NaiveDate, SubsecRound, Utc};
 use chrono_tz::Tz;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::crowd::Crowd;
 use super::row::{Column, Fault, Raw, shown, unknown};
 use super::start::{naive, unreadable_start, with_offset};
-use super::{Meaning, RowFault, Snapshot, SourceError, StartFormat, Words};
+use super::{Meaning, RowFault, SourceError, StartFormat, Words};
 use crate::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use crate::domain::calendar;
 use crate::domain::contact::{Phone, Regions};
@@ -22,9 +21,12 @@ use crate::domain::directory::{Directory, Office, OfficeId, ServiceId};
 use crate::domain::language::Language;
 use crate::domain::links::{Linked, Who};
 
+pub(super) use self::filling::Filling;
 use self::optional::truth;
 
+mod filling;
 mod optional;
+mod sieve;
 
 /// The configuration's words with the directory they lead to.
 pub(super) struct Mapping {
@@ -96,19 +98,6 @@ impl Mapping {
             part(id);
         }
         format!("{:032x}", hash.digest128())
-    }
-
-    /// An empty snapshot, to be filled row by row.
-    pub(super) fn filling(&self, floor: Option<DateTime<Utc>>) -> Filling<'_> {
-        Filling {
-            mapping: self,
-            floor,
-            snapshot: Snapshot::default(),
-            keys: HashSet::new(),
-            crowd: floor
-                .and(self.words.most_bookings_per_address)
-                .map(Crowd::new),
-        }
     }
 
     /// What a row means, for the person who connects the source: nothing is concluded from it.
@@ -318,112 +307,5 @@ impl Mapping {
             recipients: self.recipients(raw, office, start, language)?,
             about: Self::about(raw, standing)?,
         })
-    }
-}
-
-/// A snapshot that grows row by row.
-pub(super) struct Filling<'a> {
-    mapping: &'a Mapping,
-    floor: Option<DateTime<Utc>>,
-    snapshot: Snapshot,
-    keys: HashSet<BookingKey>,
-    crowd: Option<Crowd>,
-}
-
-impl Filling<'_> {
-    /// Takes one row in.
-    ///
-    /// # Errors
-    /// A row without a key, and a key that comes twice, make the whole snapshot worthless: nobody
-    /// could say which booking is gone.
-    pub(super) fn take(&mut self, raw: &Raw) -> Result<(), SourceError> {
-        let key = self.key(raw)?;
-        if self.mapping.is_surely_past(raw, self.floor) {
-            return Ok(());
-        }
-        match Mapping::linked(raw, &key) {
-            Ok(linked) if linked == Linked::default() => {}
-            Ok(linked) => {
-                self.snapshot.linked.insert(key.clone(), linked);
-            }
-            Err(fault) => {
-                self.refuse(key, fault);
-                return Ok(());
-            }
-        }
-        match self.mapping.meaning(raw) {
-            Ok(Meaning::Active) => self.read(key, raw, Standing::Active),
-            Ok(Meaning::Cancelled) => self.read(key, raw, Standing::Cancelled),
-            Ok(Meaning::Ignore) => {
-                self.snapshot.unreadable.insert(key);
-            }
-            Err(fault) => self.refuse(key, fault),
-        }
-        Ok(())
-    }
-
-    /// How many values were not understood so far.
-    pub(super) fn faults(&self) -> usize {
-        self.snapshot.faults.len()
-    }
-
-    /// The snapshot, after the last row.
-    pub(super) fn end(mut self) -> Snapshot {
-        if let Some(crowd) = &self.crowd {
-            let rows = self.snapshot.rows.iter_mut();
-            for recipient in rows.flat_map(|row| &mut row.recipients) {
-                crowd.thin(&mut recipient.contact);
-            }
-        }
-        self.snapshot
-    }
-
-    fn read(&mut self, key: BookingKey, raw: &Raw, standing: Standing) {
-        let (language, fault) = match self.mapping.language(raw) {
-            Ok(language) => (language, None),
-            Err(fault) => (None, Some(fault.of(&key))),
-        };
-        match self.mapping.appointment(&key, raw, standing, language) {
-            Ok(row) if self.floor.is_some_and(|floor| row.state.start < floor) => {}
-            Ok(row) => {
-                if let Some(crowd) = &mut self.crowd
-                    && standing == Standing::Active
-                {
-                    let contacts = row.recipients.iter().map(|recipient| &recipient.contact);
-                    contacts.for_each(|contact| crowd.count(contact));
-                }
-                self.snapshot.rows.push(row);
-                self.snapshot.faults.extend(fault);
-            }
-            Err(fault) => self.refuse(key, fault),
-        }
-    }
-
-    fn refuse(&mut self, key: BookingKey, fault: Fault) {
-        self.snapshot.faults.push(fault.of(&key));
-        self.snapshot.unreadable.insert(key);
-    }
-
-    fn key(&mut self, raw: &Raw) -> Result<BookingKey, SourceError> {
-        let number = self.keys.len() + 1;
-        let wrong = |problem| SourceError::Mapping {
-            source_name: self.mapping.name.clone(),
-            problem,
-        };
-        // A key is kept to the last blank: a look-up must find it again as it is written there.
-        let key = raw.exact(Column::Id).filter(|key| !key.trim().is_empty());
-        let key = key.ok_or_else(|| {
-            wrong(format!(
-                "row {number} of the query has no id; every booking needs one"
-            ))
-        })?;
-        let key = BookingKey(key.to_owned());
-        if self.keys.insert(key.clone()) {
-            Ok(key)
-        } else {
-            Err(wrong(format!(
-                "id {key} comes twice; a join may multiply the rows of a booking"
-            )))
-        }
     }
 }

@@ -19,6 +19,7 @@ use super::mapping::Mapping;
 use super::{Look, Snapshot, Source, SourceError, Survey, Words};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::directory::Directory;
+use crate::domain::marks::Marks;
 pub use bell::Bell;
 pub use place::{Address, AddressFault, Place};
 use reader::Reader;
@@ -129,8 +130,12 @@ impl Source for SqlSource {
     }
 
     async fn snapshot(&mut self, floor: DateTime<Utc>) -> Result<Look, SourceError> {
+        self.sift(floor, &mut Marks::default()).await
+    }
+
+    async fn sift(&mut self, floor: DateTime<Utc>, known: &mut Marks) -> Result<Look, SourceError> {
         let mut reader = self.reader().await?;
-        let look = reader.snapshot(&self.mapping, floor).await?;
+        let look = reader.sift(&self.mapping, floor, known).await?;
         self.reader = Some(reader);
         Ok(look)
     }

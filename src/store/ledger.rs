@@ -12,9 +12,9 @@ use crate::domain::brake::Braked;
 use crate::domain::change::Change;
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::contact::Address;
-use crate::domain::diff::Mark;
 use crate::domain::directory::{DistrictId, OfficeId};
 use crate::domain::ladder::Ladder;
+use crate::domain::marks::Marks;
 use crate::domain::message::{Channel, MessageId, MessageState, Reason, ToldOn};
 use crate::domain::notice::{NoticeBrief, OnUnknown, Purpose};
 use crate::domain::occasion::Occasion;
@@ -25,13 +25,19 @@ use crate::domain::send_hours::SendHours;
 
 /// What intake asks of the store: what is known, and one write that records what was decided.
 pub trait Ledger: Send + Sync {
-    /// The marks of a source's bookings that start at or after `now`, and what was found of it in the
-    /// hour before.
+    /// The marks of a source's bookings that start at or after `now`.
     fn marks(
         &self,
         source: &SourceName,
         now: DateTime<Utc>,
     ) -> impl Future<Output = StoreResult<Marks>> + Send;
+
+    /// What is remembered of a source itself, and what was found of it in the hour before `now`.
+    fn watched(
+        &self,
+        source: &SourceName,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = StoreResult<Watched>> + Send;
 
     /// Everything known of these bookings; keys never seen are left out.
     fn known(
@@ -102,7 +108,7 @@ pub struct Lease {
 
 /// What is remembered of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct Watched {
     /// Whether the baseline is complete: before it nobody is told anything.
     pub baseline: bool,
     /// When the last complete snapshot was recorded, in domain time.
@@ -112,8 +118,6 @@ pub struct Marks {
     /// Changes recorded in the hour before that nobody has looked at: those that flowed, and those
     /// that the brake still holds for the hour's sake.
     pub lately: u32,
-    /// The future bookings by key.
-    pub marks: BTreeMap<BookingKey, Mark>,
 }
 
 /// Where a booking stands in the order in which the store shows them; none stands before the first.
@@ -140,7 +144,7 @@ impl Page {
     }
 }
 
-impl Marks {
+impl Watched {
     /// Whether an older state of the store was put back, and no snapshot was recorded since.
     #[must_use]
     pub fn is_restored(&self) -> bool {

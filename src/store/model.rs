@@ -27,13 +27,14 @@ use super::due::{Due, SweepTimes};
 use super::rows::{AppointmentId, BatchState, DbTime, Hand, MessageRow, Millis, ReportStanding};
 use super::tables::Tables;
 use super::{
-    BatchId, Claim, ClaimAsk, Known, Lease, LeaseAsk, Ledger, Lock, Marks, NewList, Outbox, Page,
-    Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList,
-    StoreResult, SweepLimits, Swept, Unresolved,
+    BatchId, Claim, ClaimAsk, Known, Lease, LeaseAsk, Ledger, Lock, NewList, Outbox, Page, Record,
+    Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList, StoreResult,
+    SweepLimits, Swept, Unresolved, Watched,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
 use crate::domain::closing::{Announced, ClosingId};
+use crate::domain::marks::Marks;
 use crate::domain::message::{Channel, MessageState};
 use crate::domain::rate::{Bucket, Rate};
 
@@ -109,6 +110,10 @@ fn most(limit: u32) -> usize {
 impl Ledger for Model {
     async fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Marks> {
         Ok(self.state().marks(source, now))
+    }
+
+    async fn watched(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Watched> {
+        Ok(self.state().watched(source, now))
     }
 
     async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {

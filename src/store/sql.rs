@@ -40,14 +40,15 @@ use super::postgres::{self, Server};
 use super::sqlite::{self, File};
 use super::{
     Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Commitment, Desk, Fault,
-    Gauges, Known, Lease, LeaseAsk, Ledger, Lock, Marks, MustBePhoned, NewWave, Outbox, Page,
+    Gauges, Known, Lease, LeaseAsk, Ledger, Lock, MustBePhoned, NewWave, Outbox, Page,
     Record, Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
     StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
-    Unresolved, Wave, Wrong,
+    Unresolved, Watched, Wave, Wrong,
 };
 use crate::domain::alarm::{Alarm, AlarmId};
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::closing::Announced;
+use crate::domain::marks::Marks;
 use crate::domain::message::Channel;
 use crate::domain::rate::Rate;
 
@@ -210,6 +211,12 @@ impl Ledger for Database {
     async fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Marks> {
         let source = source.clone();
         self.read(move |c| Box::pin(async move { ledger::marks(c, &source, now).await }))
+            .await
+    }
+
+    async fn watched(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Watched> {
+        let source = source.clone();
+        self.read(move |c| Box::pin(async move { ledger::watched(c, &source, now).await }))
             .await
     }
 

@@ -12,21 +12,22 @@ use crate::domain::appointment::{Appointment, BookingKey};
 use crate::domain::brake::{Braked, PollCounts, brake, shifted_alike};
 use crate::domain::change::ChangeKind;
 use crate::domain::closing::Announced;
+use crate::domain::marks::Marks;
 use crate::sabotage::{self, Guard};
 use crate::source::Source;
-use crate::store::{Entry, Known, Ledger, Marks, NewBatch};
+use crate::store::{Entry, Known, Ledger, NewBatch, Watched};
 
 /// What a poll found, as the brake looks at it.
-pub(super) struct Poll<'a> {
-    /// What was known before.
-    pub(super) marks: &'a Marks,
+pub(super) struct Poll {
+    /// What was found in the hour before.
+    pub(super) lately: u32,
     /// Why what differs may not be a change of the world, if it may not.
     pub(super) remapped: Option<Braked>,
     /// Standing appointments that the source does not show any more, whether believed gone or not.
     pub(super) missing: BTreeSet<BookingKey>,
 }
 
-impl Poll<'_> {
+impl Poll {
     /// How many are missing that no closing announced.
     fn missing_unannounced(&self, decided: &[Entry]) -> usize {
         let admitted = decided.iter().filter(|entry| entry.admitted_by.is_some());
@@ -45,12 +46,12 @@ fn shift(entry: &Entry) -> Option<TimeDelta> {
 impl<S: Source, L: Ledger> Intake<S, L> {
     /// Why what differs may not be a change of the world: the rows get their meaning from another
     /// mapping than before, or an older state of the store was put back.
-    pub(super) fn is_remapped(&self, marks: &Marks) -> Option<Braked> {
-        if marks.is_restored() {
+    pub(super) fn is_remapped(&self, watched: &Watched) -> Option<Braked> {
+        if watched.is_restored() {
             return Some(Braked::Restored);
         }
         let now = self.source.mapping();
-        let remapped = marks.mapping.is_some() && now.is_some() && marks.mapping != now;
+        let remapped = watched.mapping.is_some() && now.is_some() && watched.mapping != now;
         remapped.then_some(Braked::MappingChanged)
     }
 
@@ -97,16 +98,16 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     /// announcement admits is marked, and does not count.
     pub(super) fn braked(
         &self,
-        poll: &Poll<'_>,
+        poll: &Poll,
         decided: &mut [Entry],
         announced: &[Announced],
     ) -> Option<NewBatch> {
-        let marks = &poll.marks.marks;
+        let known = self.known.as_ref();
         let mut counts = PollCounts {
             changes: count(decided.iter().filter(|entry| entry.is_change()).count()),
-            lately: poll.marks.lately,
-            known: count(marks.len()),
-            standing: count(marks.values().filter(|mark| !mark.cancelled).count()),
+            lately: poll.lately,
+            known: count(known.map_or(0, Marks::len)),
+            standing: count(known.map_or(0, Marks::standing)),
             missing: count(poll.missing.len()),
             shifted: shifted_alike(decided.iter().filter_map(shift)),
             rows: self.last.rows,

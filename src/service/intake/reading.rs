@@ -7,8 +7,9 @@ use super::{Intake, IntakeError, MOST_EARLIER, count};
 use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::diff::{Diff, diff};
 use crate::domain::links::{Folded, MOST_LINKS, Rows, Who};
+use crate::domain::marks::Marks;
 use crate::source::{RowFault, Snapshot, Source};
-use crate::store::{Ledger, Marks, SnapshotMark};
+use crate::store::{Ledger, SnapshotMark};
 
 /// A complete read, as appointments.
 #[derive(Default)]
@@ -27,11 +28,13 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     pub(super) async fn read(
         &mut self,
         mut snapshot: Snapshot,
-        marks: &Marks,
+        baseline: bool,
     ) -> Result<(Diff, Read), IntakeError> {
         self.cancel_listed(&mut snapshot);
         self.last = mark(&snapshot);
-        let is_known = |key: &BookingKey| marks.marks.contains_key(key);
+        let unknown = Marks::default();
+        let known = self.known.as_ref().unwrap_or(&unknown);
+        let is_known = |key: &BookingKey| known.contains(key);
         let mut rows = Rows {
             rows: snapshot.rows,
             unreadable: snapshot.unreadable,
@@ -41,7 +44,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         for _ in 0..MOST_LINKS {
             let keys: Vec<_> = rows.unexplained(is_known).into_iter().collect();
             // On the first read nothing is known that they could lead to.
-            if keys.is_empty() || !marks.baseline {
+            if keys.is_empty() || !baseline {
                 break;
             }
             let mut found = self.source.look_up(&keys).await?;
@@ -56,7 +59,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             unreadable,
             awaiting,
             by_person,
-        } = rows.fold(is_known);
+        } = rows.fold(is_known, |key| known.stands_left_out(key));
         if rows.earlier.len() <= MOST_EARLIER {
             self.earlier = rows.earlier;
         }
@@ -66,7 +69,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             awaiting,
             by_person,
         };
-        let mut diff = diff(&marks.marks, appointments, &unreadable);
+        let mut diff = diff(known, appointments, &unreadable);
         if snapshot.partial {
             diff.newly_absent.clear();
             diff.missing.clear();
@@ -125,7 +128,7 @@ impl<S: Source, L: Ledger> Intake<S, L> {
 fn mark(snapshot: &Snapshot) -> SnapshotMark {
     let rows = snapshot.rows.len() + snapshot.unreadable.len();
     SnapshotMark {
-        rows: count(rows),
+        rows: count(rows).saturating_add(snapshot.left_out),
         faults: count(snapshot.faults.len()),
     }
 }

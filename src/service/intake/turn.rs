@@ -40,8 +40,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
     pub(super) async fn take_turn(&mut self) -> StoreResult<bool> {
         let lease = self.ledger.lease(&self.turn.ask).await?;
         if lease.is_none() || lease != self.turn.lease {
-            self.source.forget();
-            self.unsettled = true;
+            self.forget();
             self.settling = Settling::default();
             self.earlier.clear();
         }

@@ -11,9 +11,14 @@ use super::link::{self, Link, Named};
 use super::{Look, Settings, Snapshot, SourceError};
 use crate::clock::{Clock, Mono};
 use crate::domain::appointment::BookingKey;
+use crate::domain::marks::Marks;
 use crate::source::mapping::{Filling, Mapping};
 use crate::source::row::{Cell, Column, Raw};
 use crate::source::survey::{Survey, Surveyor};
+
+/// Rows that were left out and are needed after all are read with everything else once more; no look
+/// reads more often than this.
+const MOST_READS: usize = 3;
 
 /// An open database with its wrapped queries.
 pub(super) struct Reader {
@@ -95,13 +100,14 @@ impl Reader {
     }
 
     /// One complete read of the future, or the news that nothing was written since the last one.
-    pub(super) async fn snapshot(
+    pub(super) async fn sift(
         &mut self,
         mapping: &Mapping,
         floor: DateTime<Utc>,
+        known: &mut Marks,
     ) -> Result<Look, SourceError> {
         let timeout = self.timeout;
-        match tokio::time::timeout(timeout, self.read_future(mapping, floor)).await {
+        match tokio::time::timeout(timeout, self.read_future(mapping, floor, known)).await {
             Ok(look) => look,
             Err(_) => Err(self.late()),
         }
@@ -165,20 +171,28 @@ impl Reader {
         &mut self,
         mapping: &Mapping,
         floor: DateTime<Utc>,
+        known: &mut Marks,
     ) -> Result<Look, SourceError> {
-        let version = self.link.begin().await?;
-        if version.is_some() && self.seen == version {
+        for _ in 0..MOST_READS {
+            let version = self.link.begin().await?;
+            if version.is_some() && self.seen == version {
+                self.link.end().await?;
+                return Ok(Look::Unchanged);
+            }
+            let sql = self.future(floor);
+            let mut filling = mapping.sifting(floor, known);
+            let columns = &self.columns;
+            let mut take = |cells| take(&mut filling, columns, cells);
+            self.link.rows(sql, columns.len(), &mut take).await?;
             self.link.end().await?;
-            return Ok(Look::Unchanged);
+            if !filling.needs_more() {
+                self.seen = version;
+                return Ok(Look::Snapshot(filling.end()));
+            }
         }
-        let sql = self.future(floor);
-        let mut filling = mapping.filling(Some(floor));
-        let columns = &self.columns;
-        let mut take = |cells| take(&mut filling, columns, cells);
-        self.link.rows(sql, columns.len(), &mut take).await?;
-        self.link.end().await?;
-        self.seen = version;
-        Ok(Look::Snapshot(filling.end()))
+        Err(self.named.unavailable(
+            "which addresses stand on too many bookings changes with each read; it is read again",
+        ))
     }
 
     async fn read_keys(
@@ -227,6 +241,9 @@ fn take(
     columns: &[Column],
     cells: Vec<Cell>,
 ) -> Result<(), SourceError> {
+    if filling.knows(&cells)? {
+        return Ok(());
+    }
     filling.take(&Raw::of(columns, cells))
 }
 

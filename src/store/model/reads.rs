@@ -8,35 +8,41 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{State, count};
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
 use crate::domain::brake::LATELY;
-use crate::domain::diff::Mark;
+use crate::domain::marks::{Mark, Marks};
 use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
-use crate::store::rows::{AppointmentId, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow};
-use crate::store::{Batch, BatchId, Gauges, Marks, Sample, Story, StoryLine, Tally};
+use crate::store::rows::{
+    AppointmentId, AppointmentRow, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow,
+};
+use crate::store::{Batch, BatchId, Gauges, Sample, Story, StoryLine, Tally, Watched};
 
 impl State {
     pub(super) fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> Marks {
-        let snapshot = self.sources.get(source).and_then(|s| s.snapshot);
         let rows = self.tables.appointments.values();
         let future = rows.filter(|a| a.source == *source && a.state.start >= now);
-        let marks = future.map(|a| {
+        let mark = |a: &AppointmentRow| {
             let mark = Mark {
                 fingerprint: a.fingerprint.unwrap_or(Fingerprint(0)),
                 absent: a.absent,
                 cancelled: a.state.standing == Standing::Cancelled,
+                start: a.state.start,
             };
             (a.key.clone(), mark)
-        });
-        Marks {
+        };
+        future.map(mark).collect()
+    }
+
+    pub(super) fn watched(&self, source: &SourceName, now: DateTime<Utc>) -> Watched {
+        let snapshot = self.sources.get(source).and_then(|s| s.snapshot);
+        Watched {
             baseline: snapshot.is_some(),
             snapshot_at: snapshot.map(|(_, at)| at),
             mapping: self.sources.get(source).and_then(|s| s.mapping.clone()),
             lately: self.lately(source, now),
-            marks: marks.collect(),
         }
     }
 

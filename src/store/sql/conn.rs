@@ -18,6 +18,7 @@
 //! slower at 10,000 bookings); PostgreSQL knows the lists' length and needs no such help. SQLite has
 //! one writer at a time, so only PostgreSQL has locks.
 
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Database};
@@ -215,6 +216,32 @@ impl Query<'_, '_> {
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
+    }
+
+    /// Hands every row to `each` as it arrives: for answers too long to stand in memory.
+    pub(crate) async fn each(
+        self,
+        mut each: impl FnMut(&Row) -> StoreResult<()> + Send,
+    ) -> StoreResult<()> {
+        let Self { conn, sql, args } = self;
+        let sql = AssertSqlSafe(sql);
+        match conn {
+            Conn::Sqlite(conn) => {
+                let query = args.into_iter().fold(sqlx::query(sql), bind_sqlite);
+                let mut rows = query.fetch(&mut **conn);
+                while let Some(row) = rows.try_next().await? {
+                    each(&Row::Sqlite(row))?;
+                }
+            }
+            Conn::Postgres(conn) | Conn::PostgresReading(conn) => {
+                let query = args.into_iter().fold(sqlx::query(sql), bind_postgres);
+                let mut rows = query.fetch(&mut **conn);
+                while let Some(row) = rows.try_next().await? {
+                    each(&Row::Postgres(row))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The first row, if there is one.

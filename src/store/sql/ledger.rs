@@ -7,38 +7,32 @@ use serde_json::json;
 
 use super::Write;
 use super::cells::{Cells, corrupt};
-use super::conn::Conn;
+use super::conn::{Conn, Row};
 use super::load;
 use super::save::save;
 use super::words;
 use crate::domain::appointment::{BookingKey, Fingerprint, SourceName, Standing};
 use crate::domain::brake::LATELY;
 use crate::domain::closing::{Announced, Closing, ClosingId, ClosingKind, NextStep};
-use crate::domain::diff::Mark;
 use crate::domain::directory::{OfficeId, ServiceKind};
 use crate::domain::language::{Language, Texts};
+use crate::domain::marks::{Mark, Marks};
 use crate::domain::message::MessageId;
 use crate::domain::notice::NoticeId;
 use crate::store::tables::Tables;
-use crate::store::{Known, Marks, NewFault, Page, Record, Recorded, StoreResult};
+use crate::store::{Known, NewFault, Page, Record, Recorded, StoreResult, Watched};
 
-/// The marks of a source's bookings from `now` on, and what was found in the hour before.
+/// The marks of a source's bookings from `now` on.
 pub(super) async fn marks(
     conn: &mut Conn<'_>,
     source: &SourceName,
     now: DateTime<Utc>,
 ) -> StoreResult<Marks> {
-    let sql = "SELECT baseline, snapshot_at, mapping FROM source WHERE name = $1";
-    let row = conn.query(sql).bind(&source.0).maybe().await?;
-    let Some(row) = row else {
-        return Ok(Marks::default());
-    };
-    let cells = Cells(&row);
-    let sql = "SELECT key, fingerprint, absent, standing FROM appointment
+    let sql = "SELECT key, fingerprint, absent, standing, start_at FROM appointment
                WHERE source = $1 AND start_at >= $2";
     let query = conn.query(sql).bind(&source.0).bind(now.timestamp_millis());
-    let mut marks = BTreeMap::new();
-    for row in &query.rows().await? {
+    let mut marks = Marks::default();
+    let each = |row: &Row| {
         let cells = Cells(row);
         let print = cells.maybe_bytes("fingerprint")?;
         let print = print.map(|bytes| load::fingerprint(&bytes)).transpose()?;
@@ -46,15 +40,32 @@ pub(super) async fn marks(
             fingerprint: print.unwrap_or(Fingerprint(0)),
             absent: cells.count("absent")?,
             cancelled: cells.text("standing")? == words::standing(Standing::Cancelled),
+            start: cells.time("start_at")?,
         };
-        marks.insert(BookingKey(cells.text("key")?), mark);
-    }
-    Ok(Marks {
+        marks.set(&BookingKey(cells.text("key")?), &mark);
+        Ok(())
+    };
+    query.each(each).await?;
+    Ok(marks)
+}
+
+/// What is remembered of a source itself, and what was found of it in the hour before.
+pub(super) async fn watched(
+    conn: &mut Conn<'_>,
+    source: &SourceName,
+    now: DateTime<Utc>,
+) -> StoreResult<Watched> {
+    let sql = "SELECT baseline, snapshot_at, mapping FROM source WHERE name = $1";
+    let row = conn.query(sql).bind(&source.0).maybe().await?;
+    let Some(row) = row else {
+        return Ok(Watched::default());
+    };
+    let cells = Cells(&row);
+    Ok(Watched {
         baseline: cells.flag("baseline")?,
         snapshot_at: cells.maybe_time("snapshot_at")?,
         mapping: cells.maybe_text("mapping")?,
         lately: lately(conn, source, now).await?,
-        marks,
     })
 }
 

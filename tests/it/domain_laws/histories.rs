@@ -11,9 +11,11 @@ use varsel::domain::appointment::{
 };
 use varsel::domain::brake::{BrakeLimits, LATELY, PollCounts, brake, shifted_alike};
 use varsel::domain::change::{ChangeKind, change};
-use varsel::domain::diff::{Mark, diff};
+use varsel::domain::diff::diff;
 use varsel::domain::links::{Linked, MOST_LINKS, Rows};
+use varsel::domain::marks::{Mark, Marks};
 use varsel::domain::settle::{Settling, Waits};
+use varsel::source::Snapshot;
 
 use super::made::{booking, now};
 
@@ -252,6 +254,23 @@ impl Watcher {
             }
         }
         let count = rows.rows.len();
+        let mark = |copy: &OurCopy| Mark {
+            fingerprint: copy.seen,
+            absent: copy.absent,
+            cancelled: copy.state.standing == Standing::Cancelled,
+            start: copy.state.start,
+        };
+        let known = self.copies.iter().map(|(k, c)| (k.clone(), mark(c)));
+        let mut marks: Marks = known.collect();
+        // Rows that say nothing new are left out before anything looks at them.
+        let snapshot = Snapshot {
+            rows: rows.rows,
+            linked: rows.linked,
+            ..Snapshot::default()
+        };
+        let snapshot = snapshot.sifted(DateTime::<Utc>::MIN_UTC, &mut marks);
+        rows.rows = snapshot.rows;
+        rows.linked = snapshot.linked;
         // Rows that are named and not shown are looked up, each once.
         for _ in 0..MOST_LINKS {
             let unexplained = rows.unexplained(|key| self.copies.contains_key(key));
@@ -265,17 +284,10 @@ impl Watcher {
             };
             rows.earlier.extend(unexplained.into_iter().map(before));
         }
-        let folded = rows.fold(|key| self.copies.contains_key(key));
-        let mark = |copy: &OurCopy| Mark {
-            fingerprint: copy.seen,
-            absent: copy.absent,
-            cancelled: copy.state.standing == Standing::Cancelled,
-        };
-        let marks: BTreeMap<_, _> = self
-            .copies
-            .iter()
-            .map(|(k, c)| (k.clone(), mark(c)))
-            .collect();
+        let folded = rows.fold(
+            |key| self.copies.contains_key(key),
+            |key| marks.stands_left_out(key),
+        );
         let diff = diff(&marks, folded.rows, &folded.unreadable);
         for key in &diff.newly_absent {
             self.copies.get_mut(key).unwrap().absent += 1;

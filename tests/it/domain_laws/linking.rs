@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use varsel::domain::appointment::{Appointment, BookingKey, SourceName, Standing};
+use varsel::domain::diff::{Diff, diff};
 use varsel::domain::links::{Folded, Linked, Rows, Who};
+use varsel::domain::marks::{Mark, Marks};
 use varsel::domain::settle::{Settling, Waits};
+use varsel::source::Snapshot;
 
 use super::made::{booking, now};
 
@@ -57,7 +60,7 @@ fn rows(rows: Vec<Appointment>, linked: &[(&str, Linked)]) -> Rows {
 }
 
 fn fold(rows: &mut Rows, known: &[&str]) -> Folded {
-    rows.fold(|key| known.contains(&key.0.as_str()))
+    rows.fold(|key| known.contains(&key.0.as_str()), |_| false)
 }
 
 /// Each appointment's key with the day it is on, or `x` where it is cancelled.
@@ -147,7 +150,7 @@ fn a_link_that_has_passed_is_looked_up_once() {
     assert_eq!(read.unexplained(known), BTreeSet::from([key("b")]));
     read.earlier.insert(key("b"), Some(key("a")));
     assert_eq!(read.unexplained(known), BTreeSet::new());
-    assert_eq!(told(&read.fold(known)), expected(&[("a", "3")]));
+    assert_eq!(told(&read.fold(known, |_| false)), expected(&[("a", "3")]));
     // What is known under its own key needs no explanation.
     let read = rows(vec![stands("c", 3)], &[("c", replaces("b"))]);
     assert_eq!(read.unexplained(|key| key.0 == "c"), BTreeSet::new());
@@ -235,13 +238,85 @@ proptest! {
             rows(all, &linked)
         };
         let is_known = |key: &BookingKey| known.contains(&key.0.parse().unwrap());
-        let folded = make(false).fold(is_known);
-        prop_assert_eq!(told(&folded), told(&make(true).fold(is_known)));
+        let folded = make(false).fold(&is_known, |_| false);
+        prop_assert_eq!(told(&folded), told(&make(true).fold(&is_known, |_| false)));
         let keys: BTreeSet<_> = folded.rows.iter().map(|row| &row.key).collect();
         prop_assert_eq!(keys.len(), folded.rows.len());
         for n in known.iter().filter(|n| **n < standing.len()) {
             prop_assert!(keys.contains(&key(&name(*n))), "a known booking that is there stays there");
         }
+    }
+}
+
+type Found = (Diff, BTreeSet<BookingKey>, BTreeSet<BookingKey>);
+
+/// What a read comes to against what is known, whether or not rows that say nothing new are left out.
+fn looked(snapshot: Snapshot, mut known: Marks, sifts: bool) -> Found {
+    let snapshot = match sifts {
+        true => snapshot.sifted(DateTime::<Utc>::MIN_UTC, &mut known),
+        false => snapshot,
+    };
+    let mut rows = Rows {
+        rows: snapshot.rows,
+        unreadable: snapshot.unreadable,
+        linked: snapshot.linked,
+        ..Rows::default()
+    };
+    let mut folded = rows.fold(|key| known.contains(key), |key| known.stands_left_out(key));
+    folded.rows.sort_by(|one, other| one.key.cmp(&other.key));
+    let mut diff = diff(&known, folded.rows, &folded.unreadable);
+    diff.back.sort();
+    (diff, folded.awaiting, folded.by_person)
+}
+
+proptest! {
+    /// Whatever rows are left out because they say what is known, alone or in chains and circles: what
+    /// is new, missing, back and awaited is the same.
+    #[test]
+    fn what_is_left_out_of_chains_changes_nothing(
+        shown in prop::collection::vec((0u8..3, any::<bool>()), 1..8),
+        links in prop::collection::btree_map(0usize..8, (prop::option::of(0usize..9), any::<bool>()), 0..6),
+        known in prop::collection::btree_map(0usize..9, (0usize..8, any::<bool>(), 0u8..3), 0..9),
+    ) {
+        let name = |n: usize| n.to_string();
+        let all: Vec<_> = shown.iter().enumerate().map(|(n, (_, active))| match active {
+            true => stands(&name(n), 1),
+            false => cancelled(&name(n), 1),
+        }).collect();
+        let mark = |(n, (like, other, absent)): (&usize, &(usize, bool, u8))| {
+            // Most say what their own row says, or that of another one in their place.
+            let row = all.get(if *other { *like } else { *n });
+            let row = Appointment { key: key(&name(*n)), ..row.cloned().unwrap_or(stands("", 2)) };
+            let mark = Mark {
+                fingerprint: row.fingerprint(),
+                absent: *absent,
+                cancelled: row.state.standing == Standing::Cancelled,
+                start: row.state.start,
+            };
+            (row.key, mark)
+        };
+        let known: Marks = known.iter().map(mark).collect();
+        let linked = |(n, (old, person)): (&usize, &(Option<usize>, bool))| {
+            let linked = Linked {
+                replaces: old.filter(|old| old != n).map(|old| key(&name(old))),
+                rescheduled: *person,
+                who: if *person { Who::Person } else { Who::Unknown },
+            };
+            (key(&name(*n)), linked)
+        };
+        let linked = links.iter().map(linked).filter(|(_, linked)| *linked != Linked::default());
+        let (unclear, clear): (Vec<_>, Vec<_>) =
+            all.iter().zip(&shown).partition(|(_, (word, _))| *word == 0);
+        let snapshot = Snapshot {
+            rows: clear.into_iter().map(|(row, _)| row.clone()).collect(),
+            unreadable: unclear.into_iter().map(|(row, _)| row.key.clone()).collect(),
+            linked: linked.collect(),
+            ..Snapshot::default()
+        };
+        prop_assert_eq!(
+            looked(snapshot.clone(), known.clone(), true),
+            looked(snapshot, known, false)
+        );
     }
 }
 

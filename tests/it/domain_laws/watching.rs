@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceName, Standing};
 use varsel::domain::brake::release_by;
 use varsel::domain::calendar::SendWindow;
-use varsel::domain::diff::{ABSENT_BEFORE_GONE, Mark, diff, same_again};
+use varsel::domain::diff::{ABSENT_BEFORE_GONE, diff, same_again};
+use varsel::domain::marks::{Mark, Marks};
 use varsel::domain::reference::{NotAReference, Reference};
+use varsel::source::Snapshot;
 
 use super::made::booking;
 
@@ -24,6 +27,22 @@ fn row(key: u8, minute: u8) -> Appointment {
         recipients: Vec::new(),
         about: varsel::domain::about::About::default(),
     }
+}
+
+fn made_mark(row: &Appointment) -> Mark {
+    Mark {
+        fingerprint: row.fingerprint(),
+        absent: 0,
+        cancelled: row.state.standing == Standing::Cancelled,
+        start: row.state.start,
+    }
+}
+
+fn known(marks: &BTreeMap<BookingKey, Mark>) -> Marks {
+    marks
+        .iter()
+        .map(|(key, mark)| (key.clone(), *mark))
+        .collect()
 }
 
 /// What we know (with how often each was missing), what is read, and what cannot be understood.
@@ -43,6 +62,7 @@ fn seen() -> impl Strategy<Value = Seen> {
                 fingerprint: row.fingerprint(),
                 absent,
                 cancelled,
+                start: row.state.start,
             };
             (row.key, mark)
         };
@@ -60,7 +80,7 @@ fn seen() -> impl Strategy<Value = Seen> {
 proptest! {
     #[test]
     fn every_row_and_every_mark_has_one_answer((marks, rows, unreadable) in seen()) {
-        let found = diff(&marks, rows.clone(), &unreadable);
+        let found = diff(&known(&marks), rows.clone(), &unreadable);
         let touched: BTreeSet<_> = found.touched.iter().map(|row| row.key.clone()).collect();
         let back: BTreeSet<_> = found.back.iter().cloned().collect();
         let absent: BTreeSet<_> = found.newly_absent.iter().cloned().collect();
@@ -93,14 +113,14 @@ proptest! {
     fn a_row_is_missing_only_after_two_snapshots_in_a_row(key in 0u8..5, others in 0u8..4) {
         let row = row(key, 0);
         let mark = |absent| {
-            let mark = Mark { fingerprint: row.fingerprint(), absent, cancelled: false };
+            let mark = Mark { absent, ..made_mark(&row) };
             BTreeMap::from([(row.key.clone(), mark)])
         };
         let rows: Vec<_> = (10..10 + others).map(|other| super::watching::row(other, 0)).collect();
-        let first = diff(&mark(0), rows.clone(), &BTreeSet::new());
+        let first = diff(&known(&mark(0)), rows.clone(), &BTreeSet::new());
         prop_assert_eq!(&first.newly_absent, &vec![row.key.clone()]);
         prop_assert_eq!(&first.missing, &Vec::<BookingKey>::new());
-        let second = diff(&mark(1), rows, &BTreeSet::new());
+        let second = diff(&known(&mark(1)), rows, &BTreeSet::new());
         prop_assert_eq!(&second.missing, &vec![row.key.clone()]);
     }
 
@@ -108,13 +128,31 @@ proptest! {
     #[test]
     fn an_unchanged_source_says_what_the_same_rows_would((marks, _, _) in seen()) {
         // The rows of a source whose absent ones are still absent and whose others are unchanged.
-        let mut unchanged = same_again(&marks);
+        let mut unchanged = same_again(&known(&marks));
         let read = marks.iter().filter(|(_, mark)| mark.absent == 0);
         let rows: BTreeSet<BookingKey> = read.map(|(key, _)| key.clone()).collect();
-        let mut again = diff(&marks, Vec::new(), &rows);
+        let mut again = diff(&known(&marks), Vec::new(), &rows);
         unchanged.missing.sort();
         again.missing.sort();
         prop_assert_eq!(unchanged, again);
+    }
+
+    /// Rows that say what is known may be left out: what differs is the same, whatever was left out.
+    #[test]
+    fn what_is_left_out_changes_nothing((marks, rows, unreadable) in seen()) {
+        let whole = diff(&known(&marks), rows.clone(), &unreadable);
+        let mut sifted = known(&marks);
+        let snapshot = Snapshot { rows: rows.clone(), ..Snapshot::default() };
+        let snapshot = snapshot.sifted(DateTime::<Utc>::MIN_UTC, &mut sifted);
+        let left_out = rows.iter().filter(|row| {
+            marks.get(&row.key).is_some_and(|mark| mark.fingerprint == row.fingerprint())
+        });
+        prop_assert_eq!(snapshot.left_out as usize, left_out.count());
+        let mut sifted = diff(&sifted, snapshot.rows, &unreadable);
+        let mut whole = whole;
+        whole.back.sort();
+        sifted.back.sort();
+        prop_assert_eq!(sifted, whole);
     }
 
     #[test]

@@ -11,13 +11,14 @@ use chrono::{DateTime, Utc};
 use varsel::domain::alarm::{Alarm, AlarmId};
 use varsel::domain::appointment::{BookingKey, SourceName};
 use varsel::domain::closing::Announced;
+use varsel::domain::marks::Marks;
 use varsel::domain::message::Channel;
 use varsel::domain::rate::Rate;
 use varsel::store::model::Model;
 use varsel::store::{
-    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Lock, Marks, Outbox, Page, Record,
-    Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
-    StoreError, StoreResult, SweepLimits, Swept, Unresolved,
+    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Lock, Outbox, Page, Record, Recorded,
+    Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing, StoreError,
+    StoreResult, SweepLimits, Swept, Unresolved, Watched,
 };
 
 use super::calls::{Call, said};
@@ -122,6 +123,12 @@ impl Ledger for Gated {
         let call = || Call::Marks(source.clone(), floor);
         let work = self.kept(call, self.model.marks(source, floor));
         self.read("marks", work).await
+    }
+
+    async fn watched(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Watched> {
+        let call = || Call::Watched(source.clone(), now);
+        let work = self.kept(call, self.model.watched(source, now));
+        self.read("watched", work).await
     }
 
     async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {

@@ -137,6 +137,7 @@ async fn books<S: Store>(store: &S, now: DateTime<Utc>) -> Vec<String> {
         format!("{:?}", store.calls().await.unwrap()),
         format!("{:?}", store.must_be_phoned(now, 100).await.unwrap()),
         format!("{:?}", store.marks(&source_name(), now).await.unwrap()),
+        format!("{:?}", store.watched(&source_name(), now).await.unwrap()),
     ];
     books.extend(known.iter().map(|known| format!("{known:?}")));
     for key in keys {

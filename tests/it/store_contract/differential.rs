@@ -382,8 +382,9 @@ impl<S: Store> Life<S> {
         said += &format!("\n{phoned:#?}");
         let due = store.next_due(Channel::Sms).await.unwrap();
         said += &format!(
-            "\n{due:?}\n{:?}",
-            store.marks(&source(), now()).await.unwrap()
+            "\n{due:?}\n{:?}\n{:?}",
+            store.marks(&source(), now()).await.unwrap(),
+            store.watched(&source(), now()).await.unwrap()
         );
         for known in [
             store.climbable(page(2)).await,

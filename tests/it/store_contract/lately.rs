@@ -19,7 +19,7 @@ laws! {
 
 async fn lately<S: Store>(store: &S, minutes: i64) -> u32 {
     let now = now() + TimeDelta::minutes(minutes);
-    store.marks(&source(), now).await.unwrap().lately
+    store.watched(&source(), now).await.unwrap().lately
 }
 
 fn held_by(braked: Braked) -> Option<NewBatch> {

@@ -55,14 +55,14 @@ async fn a_record_of_an_old_lease_is_refused<S: Store>(store: S) {
     let late = store.record(gone.clone()).await.unwrap_err();
     assert!(matches!(late, StoreError::Overtaken(_)), "{late}");
     let marks = store.marks(&source(), now()).await.unwrap();
-    assert_eq!(marks.marks[&key(1)].absent, 1, "counted once");
+    assert_eq!(marks.get(&key(1)).unwrap().absent, 1, "counted once");
     let theirs = Record {
         lease: theirs,
         ..gone
     };
     store.record(theirs).await.unwrap();
     let marks = store.marks(&source(), now()).await.unwrap();
-    assert_eq!(marks.marks[&key(1)].absent, 2);
+    assert_eq!(marks.get(&key(1)).unwrap().absent, 2);
 }
 
 /// Sources are looked at more rarely than a lease lasts; what a node remembers of its last look

@@ -27,17 +27,19 @@ laws! {
 }
 
 async fn the_baseline_is_remembered<S: Store>(store: S) {
-    let before = store.marks(&source(), now()).await.unwrap();
-    assert!(!before.baseline && before.marks.is_empty());
+    let before = store.watched(&source(), now()).await.unwrap();
+    assert!(!before.baseline);
+    assert!(store.marks(&source(), now()).await.unwrap().is_empty());
     baseline(&store, 3).await;
-    let after = store.marks(&source(), start(2)).await.unwrap();
+    let after = store.watched(&source(), start(2)).await.unwrap();
     assert!(after.baseline);
     assert_eq!(after.snapshot_at, Some(now()));
-    assert_eq!(
-        after.marks.keys().cloned().collect::<Vec<_>>(),
-        [key(2), key(3)]
-    );
-    let mark = after.marks[&key(2)];
+    let marks = store.marks(&source(), start(2)).await.unwrap();
+    let mut keys: Vec<_> = marks.iter().map(|(key, _)| key).collect();
+    keys.sort();
+    assert_eq!(keys, [key(2), key(3)]);
+    let mark = marks.get(&key(2)).unwrap();
+    assert_eq!(mark.start, start(2));
     assert_eq!(mark.fingerprint, active(2).fingerprint());
     assert!(!mark.cancelled);
     let known = known(&store, 1).await;
@@ -53,13 +55,13 @@ async fn before_the_baseline_nobody_believes_the_past<S: Store>(store: S) {
         ..record(vec![new_booking(1)])
     };
     store.record(staged).await.unwrap();
-    assert!(!store.marks(&source(), now()).await.unwrap().baseline);
+    assert!(!store.watched(&source(), now()).await.unwrap().baseline);
     let mut entry = again(&known(&store, 1).await, Vec::new());
     entry.appointment.state.start = start(5);
     store.record(record(vec![entry])).await.unwrap();
     let known = known(&store, 1).await;
     assert_eq!(known.base.start, start(5));
-    assert!(store.marks(&source(), now()).await.unwrap().baseline);
+    assert!(store.watched(&source(), now()).await.unwrap().baseline);
 }
 
 async fn a_booking_that_is_there_is_not_new<S: Store>(store: S) {
@@ -87,15 +89,19 @@ async fn a_refresh_replaces_the_copy_and_keeps_what_was_believed<S: Store>(store
     let known = known(&store, 1).await;
     assert_eq!(known.appointment, refreshed);
     assert_eq!(known.base, active(1).state);
-    let marks = store.marks(&source(), now()).await.unwrap().marks;
-    assert_eq!(marks[&key(1)].fingerprint, refreshed.fingerprint());
+    let marks = store.marks(&source(), now()).await.unwrap();
+    assert_eq!(
+        marks.get(&key(1)).unwrap().fingerprint,
+        refreshed.fingerprint()
+    );
 }
 
 async fn absences_are_counted_and_forgotten<S: Store>(store: S) {
     baseline(&store, 2).await;
     let absent = |store: S| async move {
-        let marks = store.marks(&source(), now()).await.unwrap().marks;
-        (marks[&key(1)].absent, marks[&key(2)].absent)
+        let marks = store.marks(&source(), now()).await.unwrap();
+        let absent = |n| marks.get(&key(n)).unwrap().absent;
+        (absent(1), absent(2))
     };
     let mut missing = record(Vec::new());
     missing.absent = vec![key(1), key(2), BookingKey("never seen".to_owned())];

@@ -231,14 +231,14 @@ async fn as_it_stands_everything_goes_on<S: Store>(store: S) {
     lock(&store).await;
     assert_eq!(recover(&store, Recovery::AsItStands).await, 0);
     assert!(store.batches().await.unwrap().is_empty());
-    let marks = store.marks(&source(), now()).await.unwrap();
-    assert!(!marks.is_restored());
+    let watched = store.watched(&source(), now()).await.unwrap();
+    assert!(!watched.is_restored());
     assert_eq!(claimed(&store, &ask(Channel::Sms)).await, 2);
 }
 
 async fn the_next_snapshot_of_a_recovered_store_is_held<S: Store>(store: S) {
     baseline(&store, 1).await;
-    let restored = async || store.marks(&source(), now()).await.unwrap().is_restored();
+    let restored = async || store.watched(&source(), now()).await.unwrap().is_restored();
     assert!(!restored().await);
     lock(&store).await;
     recover(&store, Recovery::Ask).await;

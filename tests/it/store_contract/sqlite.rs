@@ -174,10 +174,10 @@ async fn closing_waits_for_nobody_who_still_holds_the_store() {
     let refused = left.beat("node-a").await.unwrap_err();
     assert!(refused.to_string().contains("closed"), "{refused}");
     let store = daemon(&file.path).await;
-    let marks = store.marks(&source(), now()).await.unwrap().marks;
+    let marks = store.marks(&source(), now()).await.unwrap();
     for (n, task) in (1..).zip(waiting) {
         let written = task.await.unwrap().is_ok();
-        assert_eq!(marks.contains_key(&key(n)), written, "answered honestly");
+        assert_eq!(marks.contains(&key(n)), written, "answered honestly");
     }
 }
 
@@ -203,7 +203,7 @@ async fn one_bad_request_takes_no_other_with_it() {
     for task in good {
         assert_eq!(task.await.unwrap().unwrap().written, 1);
     }
-    let marks = store.marks(&source(), now()).await.unwrap().marks;
+    let marks = store.marks(&source(), now()).await.unwrap();
     assert_eq!(marks.len(), 60, "of the broken request nothing is left");
 }
 

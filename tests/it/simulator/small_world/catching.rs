@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use varsel::domain::appointment::{BookingKey, SourceName};
 use varsel::domain::closing::Announced;
+use varsel::domain::marks::Marks;
 use varsel::store::model::Model;
-use varsel::store::{Known, Lease, LeaseAsk, Ledger, Marks, Page, Record, Recorded, StoreResult};
+use varsel::store::{Known, Lease, LeaseAsk, Ledger, Page, Record, Recorded, StoreResult, Watched};
 
 #[derive(Clone)]
 pub(super) struct Catching {
@@ -19,6 +20,10 @@ pub(super) struct Catching {
 impl Ledger for Catching {
     async fn marks(&self, source: &SourceName, floor: DateTime<Utc>) -> StoreResult<Marks> {
         self.model.marks(source, floor).await
+    }
+
+    async fn watched(&self, source: &SourceName, now: DateTime<Utc>) -> StoreResult<Watched> {
+        self.model.watched(source, now).await
     }
 
     async fn known(&self, source: &SourceName, keys: &[BookingKey]) -> StoreResult<Vec<Known>> {
