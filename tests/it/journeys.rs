@@ -1,5 +1,6 @@
 //! Journeys: one file per case, from a row in the register to the words on a phone.
 
+mod a_million;
 mod alarms;
 mod at;
 mod bounce;

@@ -230,7 +230,7 @@ cancelled = ["cancelled"]
             .append(true)
             .open(self.path("log.txt"))
             .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_varsel"))
+        let child = Command::new(binary())
             .args(["run", "-c"])
             .arg(self.path("varsel.toml"))
             // What the texts are is looked at elsewhere; here it would take longer than all the rest.
@@ -259,6 +259,17 @@ cancelled = ["cancelled"]
             }
         };
         tokio::time::timeout(PATIENCE, ready).await.unwrap();
+    }
+
+    /// The most memory that the process has had so far, in MiB.
+    pub fn peak_memory_mib(&self) -> u64 {
+        let process = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak
+            .and_then(|peak| peak.split_whitespace().next())
+            .unwrap();
+        kib.parse::<u64>().unwrap().div_ceil(1024)
     }
 
     /// Whether the process has ended by itself.
@@ -347,6 +358,12 @@ cancelled = ["cancelled"]
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+/// The daemon that is tested: that of this build, or the one that `VARSEL_BINARY` names, for figures.
+fn binary() -> PathBuf {
+    let named = std::env::var_os("VARSEL_BINARY");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_varsel").into(), PathBuf::from)
 }
 
 impl Drop for Daemon {
