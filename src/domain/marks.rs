@@ -43,11 +43,12 @@ const FEWEST_PLACES: usize = 16;
 
 #[derive(Clone, Copy)]
 struct Slot {
-    fingerprint: u128,
+    /// In two halves: as one number it would leave gaps between the slots.
+    fingerprint: [u64; 2],
     /// The row to the letter; 0 where it is not known.
     print: u64,
-    /// In milliseconds since 1970.
-    start: i64,
+    /// In seconds since 1970: no appointment starts between two of them.
+    start: u32,
     /// Where its key ends among the keys; it begins where the one before ends.
     key_end: u32,
     addresses_at: u32,
@@ -61,14 +62,25 @@ impl Slot {
         self.flags & flag != 0
     }
 
+    fn start_millis(&self) -> i64 {
+        i64::from(self.start) * 1_000
+    }
+
     fn mark(&self) -> Mark {
+        let [high, low] = self.fingerprint;
         Mark {
-            fingerprint: Fingerprint(self.fingerprint),
+            fingerprint: Fingerprint(u128::from(high) << 64 | u128::from(low)),
             absent: self.absent,
             cancelled: self.is(CANCELLED),
-            start: DateTime::from_timestamp_millis(self.start).unwrap_or(DateTime::<Utc>::MAX_UTC),
+            start: DateTime::from_timestamp_millis(self.start_millis()).unwrap_or_default(),
         }
     }
+}
+
+/// A fingerprint as a slot keeps it.
+fn halves(fingerprint: Fingerprint) -> [u64; 2] {
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+    [half(fingerprint.0 >> 64), half(fingerprint.0)]
 }
 
 /// Where a booking stands among the marks, until the next read begins.
@@ -135,9 +147,10 @@ impl Marks {
     pub fn set(&mut self, key: &BookingKey, mark: &Mark) {
         let place = self.find(&key.0).unwrap_or_else(|| self.add(&key.0));
         let slot = &mut self.slots[place.0];
-        slot.fingerprint = mark.fingerprint.0;
+        slot.fingerprint = halves(mark.fingerprint);
         slot.absent = mark.absent;
-        slot.start = mark.start.timestamp_millis();
+        let seconds = mark.start.timestamp().clamp(0, i64::from(u32::MAX));
+        slot.start = u32::try_from(seconds).unwrap_or_default();
         slot.print = 0;
         slot.addresses = 0;
         slot.flags = (slot.flags & !LASTING) | if mark.cancelled { CANCELLED } else { 0 };
@@ -170,8 +183,8 @@ impl Marks {
     /// A read begins: what has begun by `now` is no longer watched, and nothing has come yet.
     pub fn begin(&mut self, now: DateTime<Utc>) {
         let now = now.timestamp_millis();
-        if self.slots.iter().any(|slot| slot.start < now) {
-            self.retain(|slot| slot.start >= now);
+        if self.slots.iter().any(|slot| slot.start_millis() < now) {
+            self.retain(|slot| slot.start_millis() >= now);
         }
         for slot in &mut self.slots {
             slot.flags &= LASTING;
@@ -221,7 +234,7 @@ impl Marks {
     #[must_use]
     pub fn is_as_known(&self, at: Place, fingerprint: Fingerprint) -> bool {
         let slot = &self.slots[at.0];
-        slot.fingerprint == fingerprint.0 && !slot.is(WANTED)
+        slot.fingerprint == halves(fingerprint) && !slot.is(WANTED)
     }
 
     /// A row that looks like this to the letter says what is known, and carries these addresses.
@@ -259,9 +272,9 @@ impl Marks {
         left_out.is_some_and(|at| !self.slots[at.0].is(CANCELLED))
     }
 
-    /// The numbers of the addresses of each booking that stands and whose row was left out.
+    /// The numbers of the addresses of each booking whose row was left out.
     pub fn addresses_left_out(&self) -> impl Iterator<Item = &[u32]> {
-        let slots = self.slots.iter().filter(|slot| counts(slot));
+        let slots = self.slots.iter().filter(|slot| slot.is(LEFT_OUT));
         slots.map(|slot| self.addresses_of(slot))
     }
 
@@ -272,7 +285,7 @@ impl Marks {
         for slot in &mut self.slots {
             let from = slot.addresses_at as usize;
             let addresses = &self.addresses[from..from + usize::from(slot.addresses)];
-            if counts(slot) && addresses.iter().any(|address| is_so(*address)) {
+            if slot.is(LEFT_OUT) && addresses.iter().any(|address| is_so(*address)) {
                 slot.flags |= WANTED;
                 any = true;
             }
@@ -318,7 +331,7 @@ impl Marks {
     fn add(&mut self, key: &str) -> Place {
         self.keys.extend_from_slice(key.as_bytes());
         self.slots.push(Slot {
-            fingerprint: 0,
+            fingerprint: [0; 2],
             print: 0,
             start: 0,
             key_end: narrow(self.keys.len()),
@@ -376,11 +389,6 @@ impl Marks {
         self.addresses = addresses;
         self.index();
     }
-}
-
-/// Whether the addresses of a booking count beside those of the rows that are handed on.
-fn counts(slot: &Slot) -> bool {
-    slot.is(LEFT_OUT) && !slot.is(CANCELLED)
 }
 
 fn narrow(length: usize) -> u32 {

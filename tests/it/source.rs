@@ -8,3 +8,4 @@ mod postgres;
 mod reading;
 mod register;
 mod servers;
+mod sifting;

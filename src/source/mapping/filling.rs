@@ -148,9 +148,9 @@ impl Filling<'_> {
                 self.snapshot.left_out += 1;
             }
             Ok(row) => {
-                if let Some(crowd) = &mut self.crowd
-                    && standing == Standing::Active
-                {
+                // A cancelled booking counts too: else an office that closes, and cancels all of them,
+                // would write to its own front desk once for each.
+                if let Some(crowd) = &mut self.crowd {
                     let contacts = row.recipients.iter().map(|recipient| &recipient.contact);
                     contacts.for_each(|contact| crowd.count(contact));
                 }
