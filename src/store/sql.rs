@@ -40,8 +40,8 @@ use super::postgres::{self, Server};
 use super::sqlite::{self, File};
 use super::{
     Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Commitment, Desk, Fault,
-    Gauges, Known, Lease, LeaseAsk, Ledger, Lock, MustBePhoned, NewWave, Outbox, Page,
-    Record, Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
+    Gauges, Known, Lease, LeaseAsk, Ledger, Lock, MustBePhoned, NewWave, Outbox, Page, Record,
+    Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
     StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
     Unresolved, Watched, Wave, Wrong,
 };
