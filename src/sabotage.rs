@@ -104,9 +104,11 @@ pub use self::at_work::{is_off, point, trusts_texts};
 #[cfg(all(feature = "sabotage", debug_assertions))]
 mod at_work {
     use std::env;
-    use std::process::Command;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use rustix::process::{Signal, getpid, kill_process};
 
     use super::Guard;
 
@@ -133,9 +135,10 @@ mod at_work {
             std::process::abort();
         }
         if STOP.is_met(name) {
-            let own = std::process::id().to_string();
             // Where that is not possible, the test waits in vain and says so.
-            let _ = Command::new("kill").args(["-s", "STOP", &own]).status();
+            let _ = kill_process(getpid(), Signal::STOP);
+            // Another thread may be the one that is told, and this one may not go on meanwhile.
+            std::thread::park_timeout(Duration::from_secs(1));
         }
     }
 

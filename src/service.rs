@@ -223,29 +223,38 @@ impl Wakes {
 /// When each line last moved, so that `/livez` and the watchdog tell the truth.
 #[derive(Debug)]
 pub struct Pulse {
-    dispatch: std::sync::Mutex<Mono>,
+    born: Mono,
+    dispatch: std::sync::Mutex<BTreeMap<String, Mono>>,
     rounds: std::sync::Mutex<BTreeMap<String, Mono>>,
 }
 
 impl Default for Pulse {
     fn default() -> Self {
         Self {
-            dispatch: std::sync::Mutex::new(Mono::now()),
+            born: Mono::now(),
+            dispatch: std::sync::Mutex::default(),
             rounds: std::sync::Mutex::default(),
         }
     }
 }
 
 impl Pulse {
-    /// Dispatch has gone round once more.
-    pub fn beat(&self) {
-        *self.lock() = Mono::now();
+    /// The dispatch of a gateway has gone round once more.
+    pub fn beat(&self, gateway: &str) {
+        self.lock().insert(gateway.to_owned(), Mono::now());
     }
 
-    /// How long ago dispatch last went round.
+    /// The dispatch of a gateway has ended its work.
+    pub fn rest(&self, gateway: &str) {
+        self.lock().remove(gateway);
+    }
+
+    /// How long ago the dispatch that has not gone round for longest did.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.lock().elapsed()
+        let lines = self.lock();
+        let ages = lines.values().map(|at| at.elapsed());
+        ages.max().unwrap_or_else(|| self.born.elapsed())
     }
 
     /// A line has gone round, and done what it is for.
@@ -261,7 +270,7 @@ impl Pulse {
         rounds.get(line).is_some_and(|at| at.elapsed() <= within)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Mono> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Mono>> {
         self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -30,8 +30,10 @@ pub fn next_try(
     let wait = range
         .mul_f64(facts.jitter.clamp(0.0, 1.0))
         .max(retry_after.unwrap_or_default());
-    // A gateway may ask for any number of seconds; one beyond the calendar is after every deadline.
-    let wait = TimeDelta::from_std(wait).ok()?;
+    // Stores write down whole milliseconds. A gateway may ask for any number of seconds; one beyond
+    // the calendar is after every deadline.
+    let wait = i64::try_from(wait.as_micros().div_ceil(1000)).ok()?;
+    let wait = TimeDelta::try_milliseconds(wait)?;
     let at = facts.now.checked_add_signed(wait)?;
     (at < facts.give_up_at).then_some(at)
 }

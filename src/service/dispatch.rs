@@ -106,7 +106,7 @@ impl<O: Outbox> Dispatch<O> {
     /// that is written.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            self.shared.pulse.beat();
+            self.shared.pulse.beat(&self.gateway.name);
             if stop.is_cancelled() {
                 // What is claimed but not on the wire yet goes back, certainly not sent.
                 self.wire.close();
@@ -132,6 +132,7 @@ impl<O: Outbox> Dispatch<O> {
                 }
             };
             if stop.is_cancelled() && self.has_nothing_open() {
+                self.shared.pulse.rest(&self.gateway.name);
                 return;
             }
             self.wait(pause, &stop).await;
@@ -214,11 +215,8 @@ impl<O: Outbox> Dispatch<O> {
 
     /// What could not be remembered outside the store does not leave.
     fn give_back(&mut self, claims: &[Claim], why: &str) {
-        let back = |claim: &Claim| {
-            settlement(&self.shared, &self.gateway, claim, not_sent(why.to_owned()))
-        };
-        let back: Vec<_> = claims.iter().map(back).collect();
-        self.landed.extend(back);
+        let back = |claim: &Claim| given_back(&self.shared, claim, why);
+        self.landed.extend(claims.iter().map(back));
     }
 
     /// Writes what has come back and resolves what is in doubt, and claims nothing.

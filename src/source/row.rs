@@ -142,6 +142,11 @@ impl Raw {
     pub(super) fn text(&self, column: Column) -> Result<&str, Fault> {
         match &self.cells[column as usize] {
             None => Ok(""),
+            // Cells padded with it exist; PostgreSQL's text and JSON cannot hold it.
+            Some(Ok(text)) if text.contains('\0') => Err(Fault::new(
+                column,
+                "it holds U+0000, which no text has".to_owned(),
+            )),
             Some(Ok(text)) => Ok(text.trim()),
             Some(Err(())) => Err(Fault::new(column, "it is not valid UTF-8".to_owned())),
         }
@@ -150,6 +155,12 @@ impl Raw {
     /// The text as it was read.
     pub(super) fn exact(&self, column: Column) -> Option<&str> {
         self.cells[column as usize].as_ref()?.as_deref().ok()
+    }
+
+    /// What the source knows the booking by, to the last blank; a text that no store can hold is none.
+    pub(super) fn key(&self) -> Option<&str> {
+        let key = self.exact(Column::Id)?;
+        (!key.trim().is_empty() && !key.contains('\0')).then_some(key)
     }
 
     /// As [`Raw::text`], but an empty text is none.
@@ -197,6 +208,7 @@ pub(super) fn shown(word: &str) -> String {
     } else if word.len() > MOST_SHOWN || digits > MOST_DIGITS_SHOWN || word.contains('@') {
         "a value that is not shown, since it may be personal,".to_owned()
     } else {
-        format!("\"{word}\"")
+        // Quoted, and with its control characters to be seen and not to be obeyed.
+        format!("{word:?}")
     }
 }

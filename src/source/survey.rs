@@ -161,7 +161,7 @@ impl<'a> Surveyor<'a> {
     /// Counts one row.
     pub(super) fn take(&mut self, raw: &Raw) {
         self.survey.rows += 1;
-        match raw.exact(Column::Id).filter(|key| !key.trim().is_empty()) {
+        match raw.key() {
             None => self.survey.without_key += 1,
             Some(key) if self.keys.insert(xxh3_128(key.as_bytes())) => {}
             Some(key) => {

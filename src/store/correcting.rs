@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::life::is_stoppable;
 use super::rows::{AppointmentId, BatchState, Hand};
 use super::tables::Tables;
 use super::{Act, ActError, Acted, BatchId, SeenBatch, Wrong, WronglyTold};
 use crate::domain::appointment::Standing;
-use crate::domain::message::{Channel, Event, MessageBrief, MessageId, MessageState, Reason};
+use crate::domain::message::{Channel, MessageBrief, MessageId};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose, beliefs};
 use crate::domain::occasion::Occasion;
 use crate::domain::recipient::Role;
@@ -167,23 +168,9 @@ impl Tables {
             of_it.map(|(id, n)| (*id, n.messages.clone())).collect();
         for (notice, messages) in of_it {
             for id in messages {
-                if self
-                    .messages
-                    .get(&id)
-                    .is_some_and(|m| is_stoppable(m.state))
-                {
-                    self.shift(id, Event::Suppress, Some(Reason::Discarded), hand, why);
-                }
+                self.throw_away(id, hand, why);
             }
             self.review(notice, hand.at);
         }
     }
-}
-
-/// Whether a message of a wrong batch can still be stopped, or must not be repeated.
-fn is_stoppable(state: MessageState) -> bool {
-    matches!(
-        state,
-        MessageState::Ready | MessageState::Held | MessageState::Unknown
-    )
 }

@@ -221,6 +221,10 @@ impl Tables {
             false => Event::LeaseEnded,
         };
         let moved = self.step(id, event, None, hand);
+        // What the last attempt came to is unknown, what an older one came to may not be.
+        if self.messages.get(&id).is_some_and(|row| row.accepted) {
+            self.step(id, Event::Accepted, None, hand);
+        }
         let last = self.messages.get(&id).and_then(|m| m.attempt_ids.last());
         if let Some(attempt) = last.copied() {
             self.apply_waiting(attempt, hand);

@@ -3,7 +3,7 @@
 //! Transitions are fenced, evidence is not: whatever comes is kept with its attempt, and a late
 //! word may still resolve an unknown. Nothing here does I/O or reads a clock.
 
-use super::rows::{Came, DbTime, Hand, MessageRow, Millis};
+use super::rows::{BatchState, Came, DbTime, Hand, MessageRow, Millis};
 use super::tables::Tables;
 use super::ticks::TOLD_BY_PHONE;
 use super::{AttemptId, Settled, Settlement, Unresolved};
@@ -143,7 +143,12 @@ impl Tables {
             return;
         };
         let rungs = self.notices.get(&notice).map(|n| n.messages.clone());
+        let discarded = self.batch_of(notice) == Some(BatchState::Discarded);
         for rung in rungs.unwrap_or_default() {
+            if discarded {
+                self.throw_away(rung, hand, "");
+                continue;
+            }
             let waits = self.messages.get(&rung).is_some_and(|m| match m.state {
                 MessageState::Ready => true,
                 // What is held after an unknown goes nowhere by itself, and stays what it is.
@@ -155,6 +160,17 @@ impl Tables {
             }
         }
         self.review(notice, hand.at);
+    }
+
+    /// What can still be stopped of a batch that was thrown away, or must not be handed over again.
+    pub(super) fn throw_away(&mut self, id: MessageId, hand: &Hand<'_>, why: &str) {
+        if self
+            .messages
+            .get(&id)
+            .is_some_and(|m| is_stoppable(m.state))
+        {
+            self.shift(id, Event::Suppress, Some(Reason::Discarded), hand, why);
+        }
     }
 
     fn is_outdated_rung(&self, message: &MessageRow) -> bool {
@@ -257,4 +273,12 @@ fn came(outcome: &Outcome) -> Came {
         Outcome::Unknown { .. } => Came::Unknown,
         Outcome::Withheld(_) => Came::Withheld,
     }
+}
+
+/// Whether a message of a batch that was thrown away can still be stopped, or must not be repeated.
+pub(super) fn is_stoppable(state: MessageState) -> bool {
+    matches!(
+        state,
+        MessageState::Ready | MessageState::Held | MessageState::Unknown
+    )
 }

@@ -39,14 +39,14 @@ pub(super) async fn hand_over(
         return Handed::Over(Outcome::Withheld(Reason::Trial));
     }
     let Ok(_permit) = wire.acquire().await else {
-        return Handed::Over(not_sent("stopping".to_owned()));
+        return Handed::Back("the node was stopping");
     };
     // What may be sent when it is claimed may have to stay when its turn on the wire comes.
     if passage == Passage::All && shared.pauses.holds(&gateway.name) {
         return Handed::Back("its gateway is left alone");
     }
-    if let Err(why) = shared.sending.may_send() {
-        return Handed::Over(not_sent(why));
+    if shared.sending.may_send().is_err() {
+        return Handed::Back("what becomes of it could not be written down");
     }
     let left = (claim.not_after - shared.clock.now()).to_std();
     let Some(left) = left.ok().filter(|left| !left.is_zero()) else {

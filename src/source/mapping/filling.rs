@@ -11,7 +11,7 @@ use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::links::Linked;
 use crate::domain::marks::{Marks, Place};
 use crate::source::crowd::Crowd;
-use crate::source::row::{Cell, Column, Fault, Raw};
+use crate::source::row::{Cell, Fault, Raw};
 use crate::source::{Meaning, Snapshot, SourceError};
 
 impl Mapping {
@@ -202,7 +202,7 @@ impl Filling<'_> {
     fn key(&mut self, raw: &Raw) -> Result<BookingKey, SourceError> {
         let number = self.rows;
         // A key is kept to the last blank: a look-up must find it again as it is written there.
-        let key = raw.exact(Column::Id).filter(|key| !key.trim().is_empty());
+        let key = raw.key();
         let key = key.ok_or_else(|| {
             self.wrong(format!(
                 "row {number} of the query has no id; every booking needs one"

@@ -64,7 +64,7 @@ async fn a_dispatch_that_stands_still_is_not_alive_and_starves_the_watchdog() {
     let pulse = &world.shared.pulse;
     let at = |seconds| simulated::show(Some((announced(), Duration::from_secs(seconds))));
     at(1_000_000);
-    pulse.beat();
+    pulse.beat("sms");
     at(1_000_030);
     assert_eq!(health.live(), Ok(()));
     assert!(sign_of_life(pulse).is_some());
@@ -72,8 +72,18 @@ async fn a_dispatch_that_stands_still_is_not_alive_and_starves_the_watchdog() {
     let why = health.live().unwrap_err();
     assert_eq!(why, "dispatch has not gone round for 31 seconds");
     assert!(sign_of_life(pulse).is_none(), "systemd would never notice");
-    pulse.beat();
+    pulse.beat("mail");
+    assert!(
+        health.live().is_err(),
+        "one line does not speak for another"
+    );
+    pulse.beat("sms");
     assert_eq!(health.live(), Ok(()));
+    at(1_000_060);
+    pulse.beat("mail");
+    pulse.rest("sms");
+    at(1_000_080);
+    assert_eq!(health.live(), Ok(()), "who has ended is not waited for");
     simulated::show(None);
 }
 

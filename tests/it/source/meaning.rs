@@ -211,6 +211,11 @@ async fn a_word_never_seen_keeps_the_row_and_says_what_to_do() {
             "place = CAST(x'ff' AS TEXT)",
             "column office: it is not valid UTF-8",
         ),
+        // PostgreSQL could not write down what is wrong, if it were shown.
+        (
+            "state = CAST(x'626f6f6b656400' AS TEXT)",
+            "column status: it holds U+0000, which no text has",
+        ),
         // A mistaken mapping must not carry people's data into a log.
         (
             "place = '40700056'",

@@ -16,12 +16,12 @@ laws! {
     who_knows_better_needs_no_correction,
     what_is_held_cannot_be_corrected,
     a_wrong_word_goes_no_further_up_the_ladder,
+    what_is_in_the_air_is_not_handed_over_again,
     what_was_asked_for_is_kept_word_by_word,
 }
 
-/// Three people of a batch that was released: the first was told, the second certainly not, and of
-/// the third it is not known.
-async fn told<S: Store>(store: &S) -> (BatchId, Vec<Claim>) {
+/// Three people of a released batch, each claimed.
+async fn in_the_air<S: Store>(store: &S) -> (BatchId, Vec<Claim>) {
     baseline(store, 3).await;
     let notices = (1..=3).map(|n| (n, notice(n))).collect();
     let batch = cancel_with(store, notices, brake(3)).await.batch.unwrap();
@@ -35,6 +35,13 @@ async fn told<S: Store>(store: &S) -> (BatchId, Vec<Claim>) {
     }
     store.sweep(now(), limits()).await.unwrap();
     let claims = store.claim(&ask(Channel::Sms)).await.unwrap();
+    (batch, claims)
+}
+
+/// Three people of a batch that was released: the first was told, the second certainly not, and of
+/// the third it is not known.
+async fn told<S: Store>(store: &S) -> (BatchId, Vec<Claim>) {
+    let (batch, claims) = in_the_air(store).await;
     for (claim, outcome) in claims.iter().zip([accepted(), not_sent(), unclear()]) {
         assert!(settle_one(store, claim, outcome).await);
     }
@@ -181,6 +188,22 @@ async fn what_is_held_cannot_be_corrected<S: Store>(store: S) {
     };
     let refused = store.act(&act("b", Deed::Correct(none))).await;
     assert!(matches!(refused, Err(ActError::NoBatch(_))));
+}
+
+async fn what_is_in_the_air_is_not_handed_over_again<S: Store>(store: S) {
+    let (batch, claims) = in_the_air(&store).await;
+    correct(&store, batch).await;
+    assert_eq!(state(&store, 1).await, MessageState::Sending);
+    settle_one(&store, &claims[0], not_sent()).await;
+    settle_one(&store, &claims[1], unclear()).await;
+    settle_one(&store, &claims[2], accepted()).await;
+    let mut states = Vec::new();
+    for n in 1..=3 {
+        states.push(state(&store, n).await);
+    }
+    let suppressed = MessageState::Suppressed;
+    assert_eq!(states, [suppressed, suppressed, MessageState::Accepted]);
+    assert_eq!(store.claim(&ask(Channel::Sms)).await.unwrap().len(), 0);
 }
 
 async fn a_wrong_word_goes_no_further_up_the_ladder<S: Store>(store: S) {

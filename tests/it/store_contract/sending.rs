@@ -27,6 +27,7 @@ laws! {
     a_late_acceptance_resolves_an_unknown,
     a_late_acceptance_resolves_what_was_held_or_waits_again,
     a_failure_cannot_undo_an_older_acceptance,
+    a_lease_that_ends_cannot_undo_an_older_acceptance,
     certainly_not_sent_is_no_longer_out,
     a_superseded_unknown_is_never_handed_over_again,
     what_nobody_sent_in_time_expires,
@@ -272,6 +273,18 @@ async fn a_failure_cannot_undo_an_older_acceptance<S: Store>(store: S) {
     assert!(settle_one(&store, &second, not_sent()).await);
     assert_eq!(state(&store, 1).await, MessageState::Accepted);
     assert_eq!(store.tally(now()).await.unwrap().sms, 1);
+}
+
+async fn a_lease_that_ends_cannot_undo_an_older_acceptance<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let first = claim_one(&store, &ask_briefly()).await;
+    sweep(&store).await;
+    sweep(&store).await;
+    claim_one(&store, &ask_briefly()).await;
+    assert!(!settle_one(&store, &first, accepted()).await);
+    sweep(&store).await;
+    assert_eq!(state(&store, 1).await, MessageState::Accepted);
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
 }
 
 async fn certainly_not_sent_is_no_longer_out<S: Store>(store: S) {
