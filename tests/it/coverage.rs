@@ -32,7 +32,13 @@ fn is_test(path: &str) -> bool {
         .chain(&module.split("::").collect::<Vec<_>>())
         .collect();
     let text = fs::read_to_string(root().join(file).with_extension("rs")).unwrap_or_default();
-    text.contains(&format!("#[test]\nfn {name}("))
+    let mut above = text.lines().zip(text.lines().skip(1));
+    let begins = |line: &str, with: &str| line.starts_with(with);
+    above.any(|(mark, line)| {
+        let plain = mark == "#[test]" && begins(line, &format!("fn {name}("));
+        let waits = begins(mark, "#[tokio::test") && begins(line, &format!("async fn {name}("));
+        plain || waits
+    })
 }
 
 #[test]
@@ -61,6 +67,8 @@ fn a_test_that_is_not_there_is_noticed() {
     assert!(!is_test(
         "templates::no_such_file::nothing_points_elsewhere"
     ));
+    assert!(!is_test("journeys::wave::invite"));
+    assert!(is_test("journeys::wave::a_second_cancellation_apologises"));
     assert!(is_test("templates::rules::nothing_points_elsewhere"));
 }
 
