@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use varsel::channel::duty::{DutyCommand, DutyError};
 
 use crate::support::daemon::Daemon;
-use crate::support::gateway::{Behaviour, Gateway};
+use crate::support::gateway::{Behaviour, Gateway, Sms};
 use crate::support::mailbox::Mailbox;
 
 /// A command that writes down each alarm and its own environment.
@@ -167,6 +167,53 @@ async fn alarms_are_told_until_somebody_knows() {
     assert_eq!(of_kind(&daemon, "call_list").len(), silent, "still known");
     let again = daemon.verb(&["alarm", "ack", "a999", "--by", "Kari Nordmann"]);
     assert_eq!(again.status.code(), Some(1));
+}
+
+/// The duty's telephone hangs on no gateway that may be the one which fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_duty_phone_is_reached_over_another_gateway() {
+    let (gateway, other) = (Gateway::start().await, Gateway::start().await);
+    gateway.behave(Behaviour::Answer(401));
+    let more = format!(
+        r#"
+[gateway.other]
+channel = "sms"
+preference = 2
+profile = "sandbox"
+url = "{}"
+mode = "trial"
+secret_files = {{ key = "key" }}
+[alarms]
+every = "100ms"
+repeat = "300ms"
+[[alarm]]
+to = "+47 40 00 00 00"
+gateway = "other"
+kinds = ["gateway_paused"]
+[[alarm]]
+to = "+47 40 00 00 01"
+kinds = ["gateway_paused"]
+"#,
+        other.url()
+    );
+    let mut daemon = daemon(2, &gateway, &more).await;
+    daemon.start().await;
+    daemon.cancel_everybody().await;
+    let came = |to: &str| {
+        let taken = other.taken();
+        taken.into_iter().find(|sms| sms.to == to)
+    };
+    // Named, and found: of the gateways of a channel the one that is left alone is tried last.
+    let both = async || came("+4740000000").is_some() && came("+4740000001").is_some();
+    daemon.until("both telephones were told", both).await;
+    let sms = came("+4740000000").unwrap();
+    assert!(
+        sms.text.contains("gateway \"sms\" is left alone"),
+        "{}",
+        sms.text
+    );
+    let people = |sms: &Sms| sms.to.starts_with("+474000000");
+    assert!(other.taken().iter().all(people), "it lets out nobody else");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
