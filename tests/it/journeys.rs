@@ -33,6 +33,7 @@ mod killed_every_second;
 mod ladder;
 mod lists;
 mod moved;
+mod moved_to_postgres;
 mod no_contact;
 mod office_gone;
 mod old_backup;

@@ -1,0 +1,70 @@
+//! A store moves from its file to PostgreSQL: everybody stays told, nobody is told twice, and the file
+//! that was left behind sends nothing more.
+
+use chrono::DateTime;
+use varsel::store::{Access, Desk};
+
+use crate::support::daemon::Daemon;
+use crate::support::gateway::Gateway;
+use crate::support::postgres::database;
+
+const PEOPLE: u32 = 5;
+
+/// What a verb prints on both streams, after it ended with this code.
+fn said(daemon: &Daemon, arguments: &[&str], code: i32) -> String {
+    let output = daemon.verb(arguments);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_store_moves_and_its_file_is_the_past() {
+    let gateway = Gateway::start().await;
+    let db = database().await;
+    let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+    let file = std::fs::read_to_string(daemon.path("varsel.toml")).unwrap();
+    let other = format!("[store]\nurl = \"{}\"\n[upkeep]", db.url());
+    let other = file.replace("[upkeep]", &other);
+    std::fs::write(daemon.path("postgres.toml"), &other).unwrap();
+    daemon.start().await;
+    daemon.cancel_everybody().await;
+    gateway.wait_for(PEOPLE as usize).await;
+
+    let to = daemon.path("postgres.toml").display().to_string();
+    let copy = ["db", "copy", "--to", to.as_str()];
+    said(&daemon, &copy, 69);
+    daemon.signal("TERM");
+    assert!(daemon.wait().success());
+    said(&daemon, &["db", "verify"], 0);
+    let copied = said(&daemon, &copy, 0);
+    assert!(copied.contains("counts and contents agree"), "{copied}");
+    let again = said(&daemon, &copy, 78);
+    assert!(again.contains("the target is not empty"), "{again}");
+
+    // The file: it is read, and nothing leaves.
+    let mut register = daemon.register().await;
+    sqlx::query("UPDATE bookings SET status = 'booked'")
+        .execute(&mut register)
+        .await
+        .unwrap();
+    daemon.spawn(&[]);
+    let locked = async || daemon.get("/readyz").await.contains("locked");
+    daemon.until("it is locked", locked).await;
+    let why = said(&daemon, &["recover"], 75);
+    assert!(why.contains("copied into another database"), "{why}");
+    assert_eq!(gateway.taken().len(), PEOPLE as usize, "nothing was sent");
+    daemon.kill();
+
+    // The database: it goes on where the file ended.
+    std::fs::write(daemon.path("varsel.toml"), &other).unwrap();
+    std::fs::remove_file(daemon.path("varsel.db.attempts")).unwrap();
+    daemon.start().await;
+    gateway.wait_for(2 * PEOPLE as usize).await;
+    said(&daemon, &["db", "verify"], 0);
+    let store = db.open(Access::ReadOnly).await;
+    let tally = store.tally(DateTime::UNIX_EPOCH).await.unwrap();
+    assert_eq!(tally.people(), PEOPLE, "as many as before");
+    assert_eq!(gateway.taken().len(), 2 * PEOPLE as usize, "each once");
+}
