@@ -105,6 +105,8 @@ pub struct Marks {
     addresses: Vec<u32>,
     /// Open addressing by a key's hash: 0 is free, n is slot n - 1.
     places: Vec<u32>,
+    /// When the last read began.
+    begun: Option<DateTime<Utc>>,
 }
 
 impl Marks {
@@ -178,10 +180,17 @@ impl Marks {
         }
     }
 
+    /// Whether a read has begun after `now`: the clock was set back, and what was past then may not be.
+    #[must_use]
+    pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
+        self.begun.is_some_and(|begun| now < begun)
+    }
+
     // ── a read ──────────────────────────────────────────────────────────────────────────────────
 
     /// A read begins: what has begun by `now` is no longer watched, and nothing has come yet.
     pub fn begin(&mut self, now: DateTime<Utc>) {
+        self.begun = Some(now);
         let now = now.timestamp_millis();
         if self.slots.iter().any(|slot| slot.start_millis() < now) {
             self.retain(|slot| slot.start_millis() >= now);

@@ -1,7 +1,8 @@
 //! What the ledger knows, kept in memory from look to look: as long as this process alone reads the
 //! source, and everything that it records is noted, nothing else can have changed it.
 //!
-//! Where that is not sure (another node may have looked, a write failed), it is read anew.
+//! Where that is not sure (another node may have looked, a write failed, the clock was set back), it is
+//! read anew.
 
 use std::collections::BTreeSet;
 
@@ -53,6 +54,9 @@ impl Noted {
 impl<S: Source, L: Ledger> Intake<S, L> {
     /// What is known, to be put back after the read.
     pub(super) async fn take_known(&mut self, now: DateTime<Utc>) -> StoreResult<Marks> {
+        if self.known.as_ref().is_some_and(|known| known.is_ahead_of(now)) {
+            self.forget();
+        }
         if let Some(known) = self.known.take() {
             return Ok(known);
         }

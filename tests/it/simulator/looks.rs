@@ -164,3 +164,17 @@ async fn a_change_settles_though_looks_are_further_apart_than_a_lease_lasts() {
     watched.look().await;
     assert_eq!(watched.known().notices.len(), 1);
 }
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_for_a_while_makes_nobody_forgotten() {
+    let mut watched = Watched::begin(TimeDelta::zero()).await;
+    let right = watched.now;
+    watched.now += TimeDelta::days(1_000);
+    watched.rows.lock().unwrap().remove(0);
+    watched.look().await;
+    watched.now = right;
+    watched.look().await;
+    watched.look().await;
+    let known = watched.known();
+    assert_eq!(known.appointment.state.standing, Standing::Cancelled);
+}
