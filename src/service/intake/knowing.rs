@@ -54,7 +54,11 @@ impl Noted {
 impl<S: Source, L: Ledger> Intake<S, L> {
     /// What is known, to be put back after the read.
     pub(super) async fn take_known(&mut self, now: DateTime<Utc>) -> StoreResult<Marks> {
-        if self.known.as_ref().is_some_and(|known| known.is_ahead_of(now)) {
+        if self
+            .known
+            .as_ref()
+            .is_some_and(|known| known.is_ahead_of(now))
+        {
             self.forget();
         }
         if let Some(known) = self.known.take() {
