@@ -8,6 +8,7 @@ use std::process::Command;
 
 use varsel::store::Desk;
 
+use crate::support::cannot_run_here;
 use crate::support::daemon::Daemon;
 use crate::support::gateway::{Behaviour, Gateway};
 
@@ -68,7 +69,7 @@ async fn sending_stops_and_goes_on_by_itself() {
     gateway.behave(Behaviour::TakeAndWait);
     let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
     let Some(disk) = SmallDisk::mount(daemon.path("disk")) else {
-        println!("not run: it needs root and a file system in memory");
+        cannot_run_here(module_path!(), "it needs root and a file system in memory");
         return;
     };
     store_on(&daemon, &disk.at);

@@ -8,6 +8,7 @@ use rand::RngExt;
 
 use super::crashes::draw_behaviour;
 use crate::support::campaign::{Campaign, drift, rounds};
+use crate::support::cannot_run_here;
 use crate::support::disk::Disk;
 
 /// Bookings that change before each cut, and once more.
@@ -16,7 +17,7 @@ const CHANGES: u32 = 6;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_that_goes_again_and_again_loses_nobody() {
     let Some(mut disk) = Disk::new() else {
-        println!("not run: it needs root and a loop device");
+        cannot_run_here(module_path!(), "it needs root and a loop device");
         return;
     };
     let mut campaign = Campaign::alone(60, 8).await;

@@ -7,12 +7,13 @@ use varsel::store::Outbox;
 use varsel::store::{Access, Database};
 
 use super::fixtures::{ask, cancel, state};
+use crate::support::cannot_run_here;
 use crate::support::disk::Disk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_outlives_a_power_cut() {
     let Some(mut disk) = Disk::new() else {
-        println!("not run: it needs root and a loop device");
+        cannot_run_here(module_path!(), "it needs root and a loop device");
         return;
     };
     let path = disk.mount_point().join("varsel.db");
