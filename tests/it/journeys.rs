@@ -53,4 +53,5 @@ mod unknown_outcome;
 mod unknown_resolved;
 mod wave;
 mod why_somebody_waits;
+mod woken;
 mod zombies;

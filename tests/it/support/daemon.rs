@@ -298,10 +298,18 @@ cancelled = ["cancelled"]
 
     /// The whole answer of one of the daemon's routes; empty while nobody listens.
     pub async fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.1\r\n"), "").await
+    }
+
+    /// The whole answer to this request: its first lines, each with its end, and its body.
+    pub async fn ask(&self, head: &str, body: &str) -> String {
         let Ok(mut stream) = TcpStream::connect(self.listen).await else {
             return String::new();
         };
-        let request = format!("GET {path} HTTP/1.1\r\nhost: varsel\r\nconnection: close\r\n\r\n");
+        let length = body.len();
+        let request = format!(
+            "{head}host: varsel\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         let mut answer = Vec::new();
         let asked = stream.write_all(request.as_bytes()).await;
         if asked.is_err() || stream.read_to_end(&mut answer).await.is_err() {
