@@ -10,9 +10,13 @@
     reason = "this is the one place that reads the clocks"
 )]
 
+mod steady;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+pub use self::steady::Steady;
 
 /// Domain time: real time plus one constant offset, which is zero outside the sandbox.
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use crate::clock::{Mono, Steady};
 use crate::domain::appointment::{Appointment, BookingKey, SourceName};
 use crate::domain::diff::{Diff, same_again};
 use crate::domain::marks::Marks;
@@ -134,8 +135,9 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
     /// Looks again and again until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         let bell = self.shared.wakes.of(self.source.name());
+        let mut steady = Steady::default();
         while !stop.is_cancelled() {
-            let now = self.shared.clock.now();
+            let now = steady.read(self.shared.clock.now(), Mono::now());
             match self.step(now).await {
                 Ok(step) => {
                     self.shared.pulse.round(line(self.source.name()));

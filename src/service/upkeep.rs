@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::replan::{Again, Replan};
 use super::schedule::Schedule;
+use crate::clock::{Mono, Steady};
 use crate::domain::appointment::SourceName;
 use crate::sabotage;
 use crate::store::{
@@ -88,8 +89,10 @@ impl<S: Ledger + Outbox> Upkeep<S> {
 
     /// Looks again and again until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut steady = Steady::default();
         while !stop.is_cancelled() {
-            let more = match self.step(self.shared.clock.now()).await {
+            let now = steady.read(self.shared.clock.now(), Mono::now());
+            let more = match self.step(now).await {
                 Ok(step) => {
                     self.shared.pulse.round(LINE);
                     self.note(step)
