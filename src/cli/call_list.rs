@@ -8,6 +8,7 @@ use serde_json::json;
 
 use self::printed::Printed;
 use super::acting::{Person, fresh_key};
+use super::closing::known_office;
 use super::{Everywhere, Exit, Failure, Reading, out};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -96,6 +97,9 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     };
     let mut calls = store.calls().await?;
     calls.retain(|call| options.wants(call, &places));
+    if calls.is_empty() {
+        known_office(options.office.as_deref(), &directory)?;
+    }
     let printed = Printed {
         places,
         now,

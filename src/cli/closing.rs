@@ -230,6 +230,18 @@ pub(super) fn offices(
     Ok(offices)
 }
 
+/// "Nothing of this office" must not be the answer to a slip of the pen. Where the directory cannot be read,
+/// nobody knows better.
+pub(super) fn known_office(office: Option<&str>, directory: &Directory) -> Result<(), Failure> {
+    let known = || directory.offices.keys().map(|id| id.0.as_str());
+    match office {
+        Some(name) if known().next().is_some() && !known().any(|id| id == name) => {
+            Err(unknown("office", name, known()))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.collect();
     let problem = format!("the directory has no {what} \"{name}\"");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::closing::known_office;
 use super::names::Names;
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
 use crate::domain::appointment::{BookingState, Standing};
@@ -41,6 +42,10 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     let mut open = store.commitments().await?;
     let of_office = |c: &Commitment| options.office.as_ref().is_none_or(|id| c.office.0 == *id);
     open.retain(|c| of_office(c) && c.since.is_none_or(|since| since <= now));
+    if open.is_empty() {
+        let directory = config.directory().unwrap_or_default();
+        known_office(options.office.as_deref(), &directory)?;
+    }
     if everywhere.json {
         let all: Vec<Value> = open.iter().map(as_json).collect();
         out::json(&json!({ "commitments": all }));

@@ -24,6 +24,8 @@ impl Folder {
             let help = "name a folder that does not exist yet, in one that does";
             Failure::new(unwritten(&error), problem, help)
         })?;
+        // A configuration's paths are relative to where it stands; this one is not.
+        let path = std::path::absolute(&path).unwrap_or(path);
         Ok(Self {
             path,
             keep: wanted.is_some(),

@@ -84,6 +84,11 @@ async fn who_must_be_phoned_is_printed_and_ticked_off() {
     assert_eq!(calls(&daemon, &["--office", "sentrum"]).len(), 0);
     assert_eq!(calls(&daemon, &["--day", "2031-03-20"]).len(), 1);
     assert_eq!(said(&daemon, &["call-list", "--door"]).0, 2, "whose door?");
+    for verb in ["call-list", "commitments"] {
+        let (code, slip) = said(&daemon, &[verb, "--office", "gronlnad"]);
+        assert_eq!(code, 2, "{slip}");
+        assert!(slip.contains("gronland"), "not \"nobody\": {slip}");
+    }
 
     let metrics = daemon.get("/metrics").await;
     assert!(metrics.contains("varsel_call_list_people 3"), "{metrics}");

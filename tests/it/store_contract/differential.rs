@@ -135,6 +135,9 @@ fn unknown_rule(rule: u8) -> UnknownRule {
 impl<S: Store> Life<S> {
     async fn new(store: S) -> Self {
         baseline(&store, BOOKINGS).await;
+        // It has its name from the beginning, as a daemon has: to a process that is new to it
+        // PostgreSQL leaves the time for which an earlier one may still live, and the model knows none.
+        store.join("node-a").await.unwrap();
         Self {
             store,
             now: now(),
