@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::telemetry::{self, Detail, LogFormat};
@@ -172,7 +172,9 @@ impl Everywhere {
 
 /// Runs one command line to its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let read = flowing(Cli::command()).try_get_matches_from(arguments);
+    let read = read.and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match read {
         Ok(cli) => cli,
         Err(error) => {
             // Help and the version come here too; a closed pipe is no reason to fail.
@@ -195,6 +197,34 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// The same with help texts that break where the terminal ends, and not where our lines do.
+fn flowing(command: Command) -> Command {
+    let text = command
+        .get_after_help()
+        .map(|text| joined(&text.to_string()));
+    let command = match text {
+        Some(text) => command.after_help(text),
+        None => command,
+    };
+    command.mut_subcommands(flowing)
+}
+
+/// The paragraphs of a text, each in one line. What is indented (examples, lists) stays as it is.
+fn joined(text: &str) -> String {
+    let is_loose = |line: &str| line.is_empty() || line.starts_with(' ');
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match lines.last_mut() {
+            Some(last) if !is_loose(last) && !is_loose(line) => {
+                last.push(' ');
+                last.push_str(line);
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn perform(cli: Cli) -> Result<Exit, Failure> {

@@ -11,8 +11,9 @@ use crate::template::samples::samples;
 pub(super) const HELP: &str = "\
 Reads the configuration, the directory and the templates, opens the booking systems, reads the
 secrets, looks at the store and its folder, and renders sample messages. It sends nothing, connects
-to no gateway and changes nothing. What `run` would refuse is an error, and every error is told in
-one run; warnings do not fail the check. It ends with 69 where something is not there and nothing
+to no gateway and changes nothing. What `run` would refuse is an error, and all that can be
+found are told in one run (what hangs on a file that is missing is found when it is there); warnings
+do not fail the check. It ends with 69 where something is not there and nothing
 else is wrong, so that a machine without the booking system can tell the two apart.
 
 Examples:

@@ -67,6 +67,7 @@ fn as_json(
     keys["unknown"] = json!(tally.unknown);
     keys["possible_duplicates"] = json!(tally.possible_duplicates);
     keys["late"] = json!(tally.late);
+    keys["trial"] = json!(tally.trial);
     keys["locks"] = recover::locks_json(locks);
     keys["to_phone"] = lists::phoned_json(phoned);
     keys["not_understood"] = faults.iter().map(fault_json).collect();

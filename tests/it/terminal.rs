@@ -47,6 +47,22 @@ fn colours_are_for_terminals_that_want_them() {
     );
 }
 
+/// A paragraph is broken where the terminal ends, and nowhere else.
+#[test]
+fn a_help_text_fills_the_lines_of_its_terminal() {
+    let help = on_terminal("wave --help", &[("TERM", "dumb"), ("COLUMNS", "80")]);
+    let help = { help }.output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap().replace('\r', "");
+    let paragraph = help
+        .lines()
+        .skip_while(|line| !line.starts_with("The oldest"));
+    let lines: Vec<&str> = paragraph.take_while(|line| !line.is_empty()).collect();
+    let (_, whole) = lines.split_last().unwrap();
+    assert!(whole.len() > 2, "{help}");
+    let stumps = whole.iter().filter(|line| line.len() < 60);
+    assert_eq!(stumps.count(), 0, "{lines:#?}");
+}
+
 #[test]
 fn a_demo_shows_its_progress_in_lines_where_nobody_watches() {
     let mut demo = varsel(&["demo", "--once", "--json"]);

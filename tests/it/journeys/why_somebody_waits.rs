@@ -180,6 +180,9 @@ async fn explain_says_that_trial_mode_kept_it_in() {
         &said,
         "the gateway is in trial mode, and the address is not on its list",
     );
+    let counted: serde_json::Value =
+        serde_json::from_str(&world.verb(&["status", "--json"])).unwrap();
+    assert_eq!(counted["trial"], 1, "counted apart: {counted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
