@@ -187,6 +187,7 @@ mod tests {
             "possible_duplicates",
             "late",
             "locks",
+            "trial",
             "to_phone",
             "not_understood",
         ];
