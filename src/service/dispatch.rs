@@ -6,6 +6,7 @@
 
 mod asking;
 mod flight;
+mod recall;
 mod resting;
 
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::asking::Asking;
-use self::flight::{Handed, given_back, hand_over, not_sent, settlement};
+use self::flight::{Handed, Start, given_back, hand_over, not_sent, settlement};
+use self::recall::Recall;
 use self::resting::Resting;
 use super::turns::Turn;
 use super::{Gateway, Shared};
@@ -48,6 +50,7 @@ pub struct Dispatch<O> {
     wire: Arc<Semaphore>,
     flights: JoinSet<Flight>,
     asking: Asking,
+    recall: Recall,
     landed: Vec<Settlement>,
     woken: watch::Receiver<()>,
     resting: Resting,
@@ -95,6 +98,7 @@ impl<O: Outbox> Dispatch<O> {
             wire,
             flights,
             asking: Asking::default(),
+            recall: Recall::new(),
             landed,
             woken,
             in_doubt: None,
@@ -112,10 +116,10 @@ impl<O: Outbox> Dispatch<O> {
                 self.wire.close();
             }
             let now = self.shared.clock.now();
-            let step = if stop.is_cancelled() {
-                self.wind_up(now).await
-            } else {
-                self.step(now).await
+            let step = match self.call_back().await {
+                Err(error) => Err(error),
+                Ok(()) if stop.is_cancelled() => self.wind_up(now).await,
+                Ok(()) => self.step(now).await,
             };
             self.shared.sending.note(&self.gateway.name, &step);
             let pause = match step {
@@ -227,6 +231,19 @@ impl<O: Outbox> Dispatch<O> {
         let step = self.settle().await?;
         self.resolve_doubt(now).await?;
         Ok(step)
+    }
+
+    /// Takes back what waits for the wire and was stopped since it was claimed.
+    async fn call_back(&mut self) -> Result<(), StoreError> {
+        if !self.waits_for_the_wire() {
+            return Ok(());
+        }
+        let (node, gateway) = (&self.shared.node, &self.gateway.name);
+        self.recall.look(&self.outbox, node, gateway).await
+    }
+
+    fn waits_for_the_wire(&self) -> bool {
+        self.wire.available_permits() == 0
     }
 
     fn has_nothing_open(&self) -> bool {
@@ -383,8 +400,15 @@ impl<O: Outbox> Dispatch<O> {
     fn fly(&mut self, claim: Claim, start_before: Mono, passage: Passage) {
         let (shared, gateway) = (Arc::clone(&self.shared), Arc::clone(&self.gateway));
         let wire = Arc::clone(&self.wire);
+        let recalled = self.recall.of(claim.attempt);
         self.flights.spawn(async move {
-            let handed = hand_over(&shared, &gateway, &wire, &claim, start_before, passage).await;
+            let start = Start {
+                wire: &wire,
+                recalled,
+                before: start_before,
+                passage,
+            };
+            let handed = hand_over(&shared, &gateway, &claim, start).await;
             sabotage::point("dispatch.after_send");
             Flight::Sent(match handed {
                 Handed::Over(outcome) => settlement(&shared, &gateway, &claim, outcome),
@@ -430,6 +454,10 @@ impl<O: Outbox> Dispatch<O> {
         let full = self.room(self.resting.passage()) == 0;
         let Some(pause) = pause.or(full.then_some(self.shared.look_again)) else {
             return;
+        };
+        let pause = match self.waits_for_the_wire() {
+            true => pause.min(recall::LOOK_EVERY),
+            false => pause,
         };
         let stopped = stop.is_cancelled();
         tokio::select! {

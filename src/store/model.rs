@@ -27,9 +27,9 @@ use super::due::{Due, SweepTimes};
 use super::rows::{AppointmentId, BatchState, DbTime, Hand, MessageRow, Millis, ReportStanding};
 use super::tables::Tables;
 use super::{
-    BatchId, Claim, ClaimAsk, Known, Lease, LeaseAsk, Ledger, Lock, NewList, Outbox, Page, Record,
-    Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList, StoreResult,
-    SweepLimits, Swept, Unresolved, Watched,
+    AttemptId, BatchId, Claim, ClaimAsk, Known, Lease, LeaseAsk, Ledger, Lock, NewList, Outbox,
+    Page, Record, Recorded, Report, ReportEffect, Settled, Settlement, SnapshotMark, StandingList,
+    StoreResult, SweepLimits, Swept, Unresolved, Watched,
 };
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::{Canary, LATELY};
@@ -276,6 +276,10 @@ impl Outbox for Model {
         let swept = state.sweep(now, limits);
         state.done();
         Ok(swept)
+    }
+
+    async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
+        Ok(self.state().stopped(node, gateway))
     }
 
     async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {

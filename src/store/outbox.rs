@@ -1,6 +1,7 @@
 //! For dispatch, reports and upkeep: claims, settlements, reports, and the sweeping of what time has
 //! ended.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -57,6 +58,15 @@ pub trait Outbox: Send + Sync {
         now: DateTime<Utc>,
         limits: SweepLimits,
     ) -> impl Future<Output = StoreResult<Swept>> + Send;
+
+    /// The open attempts of this node through this gateway that need not begin any more, because a
+    /// person has stopped them since they were claimed: by a hold, a tick on the call list, or the
+    /// correction of their batch.
+    fn stopped(
+        &self,
+        node: &str,
+        gateway: &str,
+    ) -> impl Future<Output = StoreResult<BTreeSet<AttemptId>>> + Send;
 
     /// Unknowns whose quarantine is over and of which this gateway can be asked what became of the
     /// attempts through it, the longest unknown first. What it says is settled like an outcome.

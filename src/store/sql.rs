@@ -39,9 +39,9 @@ pub use self::verify::Breach;
 use super::postgres::{self, Server};
 use super::sqlite::{self, File};
 use super::{
-    Act, ActError, Acted, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Commitment, Desk, Fault,
-    Gauges, Known, Lease, LeaseAsk, Ledger, Lock, MustBePhoned, NewWave, Outbox, Page, Record,
-    Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
+    Act, ActError, Acted, AttemptId, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Commitment,
+    Desk, Fault, Gauges, Known, Lease, LeaseAsk, Ledger, Lock, MustBePhoned, NewWave, Outbox, Page,
+    Record, Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
     StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
     Unresolved, Watched, Wave, Wrong,
 };
@@ -294,6 +294,12 @@ impl Outbox for Database {
         self.write(outbox::EndEmptyBatches { now }).await?;
         self.write(claims::ForgetClaims { limit }).await?;
         Ok(swept)
+    }
+
+    async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
+        let (node, gateway) = (node.to_owned(), gateway.to_owned());
+        self.read(move |c| Box::pin(async move { claims::stopped(c, &node, &gateway).await }))
+            .await
     }
 
     async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {

@@ -26,23 +26,38 @@ pub(super) enum Handed {
     Back(&'static str),
 }
 
+/// What a hand-over waits for before it begins.
+pub(super) struct Start<'a, R> {
+    /// Its turn on the wire.
+    pub(super) wire: &'a Semaphore,
+    /// Ends when the message is called back.
+    pub(super) recalled: R,
+    /// It does not begin after this.
+    pub(super) before: Mono,
+    /// Whether it goes ahead alone.
+    pub(super) passage: Passage,
+}
+
 /// One hand-over: the last looks before the first byte, and what came of it.
-pub(super) async fn hand_over(
+pub(super) async fn hand_over<R: Future<Output = ()>>(
     shared: &Shared,
     gateway: &Gateway,
-    wire: &Semaphore,
     claim: &Claim,
-    start_before: Mono,
-    passage: Passage,
+    start: Start<'_, R>,
 ) -> Handed {
     if !gateway.mode.allows(&claim.address) {
         return Handed::Over(Outcome::Withheld(Reason::Trial));
     }
-    let Ok(_permit) = wire.acquire().await else {
+    let permit = tokio::select! {
+        biased;
+        () = start.recalled => return Handed::Back("a person's word stopped it before the wire was free"),
+        permit = start.wire.acquire() => permit,
+    };
+    let Ok(_permit) = permit else {
         return Handed::Back("the node was stopping");
     };
     // What may be sent when it is claimed may have to stay when its turn on the wire comes.
-    if passage == Passage::All && shared.pauses.holds(&gateway.name) {
+    if start.passage == Passage::All && shared.pauses.holds(&gateway.name) {
         return Handed::Back("its gateway is left alone");
     }
     if shared.sending.may_send().is_err() {
@@ -65,7 +80,7 @@ pub(super) async fn hand_over(
         report_token: token(&shared.report_secret, named),
         validity,
         sender: claim.sender.clone(),
-        start_before: shared.trust.at_most(start_before),
+        start_before: shared.trust.at_most(start.before),
     };
     // A hand-over that takes longer than its time is cut off: what it came to is not known.
     let sent = tokio::time::timeout(gateway.longest_send, gateway.gate.send(&outgoing)).await;

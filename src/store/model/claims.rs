@@ -1,8 +1,10 @@
 //! Claims on the model: what may leave now, and the intent to send it.
 
+use std::collections::BTreeSet;
+
 use super::{State, most};
 use crate::domain::message::{Event, MessageId, MessageState, Next, next};
-use crate::store::rows::{AttemptRow, Hand, MessageRow, Millis, NoticeRow, draw};
+use crate::store::rows::{AttemptRow, BatchState, Hand, MessageRow, Millis, NoticeRow, draw};
 use crate::store::{AttemptId, Claim, ClaimAsk};
 
 impl State {
@@ -49,6 +51,26 @@ impl State {
             && !notice.superseded
             && self.tables.hold_on(message, notice).is_none()
             && !self.tables.notices.values().any(older_is_in_the_air)
+    }
+
+    /// What a node need not begin any more, because somebody stopped it since it was claimed.
+    pub(super) fn stopped(&self, node: &str, gateway: &str) -> BTreeSet<AttemptId> {
+        let tables = &self.tables;
+        let is_stopped = |m: &MessageRow| {
+            let notice = tables.notices.get(&m.notice);
+            notice.is_some_and(|notice| {
+                tables.hold_on(m, notice).is_some() || tables.is_told_by_phone(notice)
+            }) || tables.batch_of(m.notice) == Some(BatchState::Discarded)
+        };
+        let messages = tables.messages.values().filter(|m| {
+            m.state == MessageState::Sending
+                && m.node.as_deref() == Some(node)
+                && m.gateway.as_deref() == Some(gateway)
+                && is_stopped(m)
+        });
+        messages
+            .filter_map(|m| m.attempt_ids.last().copied())
+            .collect()
     }
 
     /// Whether a node may still be handing it over, whatever a report has said of an earlier attempt.

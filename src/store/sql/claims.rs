@@ -1,5 +1,7 @@
 //! Claims as writes: the intent with its own row, by which a claim in doubt can be disowned.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::Write;
@@ -157,6 +159,30 @@ impl ClaimAsk {
         let row = conn.query(sql).bind(&self.node).bind(self.nonce);
         Ok(row.run().await? == 1)
     }
+}
+
+/// The index holds what is being sent, which is what the nodes have in hand.
+const STOPPED: &str = concat!(
+    "
+SELECT t.id FROM message m JOIN notice n ON n.id = m.notice
+  JOIN attempt t ON t.message = m.id AND t.no = m.attempts
+WHERE m.state = 'sending' AND m.node = $1 AND m.gateway = $2 AND (
+  EXISTS (SELECT 1 FROM message p
+    WHERE p.notice = n.id AND p.channel = 'phone' AND p.state = 'delivered')
+  OR EXISTS (SELECT 1 FROM batch b WHERE b.id = n.batch AND b.state = 'discarded')
+  OR ",
+    covered!(),
+    ")"
+);
+
+/// What a node need not begin any more.
+pub(super) async fn stopped(
+    conn: &mut Conn<'_>,
+    node: &str,
+    gateway: &str,
+) -> StoreResult<BTreeSet<AttemptId>> {
+    let found = conn.query(STOPPED).bind(node).bind(gateway);
+    Ok(found.numbers().await?.into_iter().map(AttemptId).collect())
 }
 
 /// A claim that is in doubt.

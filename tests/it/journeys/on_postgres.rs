@@ -94,6 +94,49 @@ async fn a_database_that_stops_in_mid_flight_loses_nobody() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_hold_stops_what_two_nodes_have_in_hand() {
+    const PEOPLE: u32 = 60;
+    /// What the two may have on the wire; each holds as many again that wait for it.
+    const ON_THE_WIRE: u32 = 2 * 8;
+    let gateway = Gateway::start().await;
+    gateway.behave(Behaviour::TakeAndWait);
+    let db = database().await;
+    let (mut one, mut two) = two_nodes(PEOPLE, &gateway, &db).await;
+    one.start().await;
+    two.start().await;
+    one.cancel_everybody().await;
+    let store = db.open(Access::ReadOnly).await;
+    gateway.wait_for(ON_THE_WIRE as usize).await;
+    let hold = ["hold", "add", "--all", "--reason", "the text is wrong"];
+    let output = two.verb(&hold);
+    assert!(output.status.success(), "{output:?}");
+    // Nobody has answered yet: what is called back does not wait for the wire to be free.
+    one.until("what waited for the wire has come back", async || {
+        store.holds().await.unwrap()[0].messages == PEOPLE - ON_THE_WIRE
+    })
+    .await;
+    gateway.let_go();
+    one.until("what was on the wire has its outcome", async || {
+        store.tally(DateTime::UNIX_EPOCH).await.unwrap().sms == ON_THE_WIRE
+    })
+    .await;
+    assert_eq!(
+        gateway.taken().len(),
+        ON_THE_WIRE as usize,
+        "nothing more has left"
+    );
+    let output = one.verb(&["hold", "release", "h1", "--reason", "it was right"]);
+    assert!(output.status.success(), "{output:?}");
+    let tally = until_all_told(&one, &db, PEOPLE).await;
+    assert!(
+        times(&gateway).values().all(|n| *n == 1),
+        "each is told once"
+    );
+    assert_eq!((tally.possible_duplicates, tally.held), (0, 0));
+}
+
 /// Both nodes watch; the first has just read what everybody is to be told, and stays there.
 async fn reader_is_caught(how: &str) -> (Db, Gateway, Daemon, Daemon) {
     const PEOPLE: u32 = 3;

@@ -16,9 +16,9 @@ use varsel::domain::message::Channel;
 use varsel::domain::rate::Rate;
 use varsel::store::model::Model;
 use varsel::store::{
-    Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Lock, Outbox, Page, Record, Recorded,
-    Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing, StoreError,
-    StoreResult, SweepLimits, Swept, Unresolved, Watched,
+    AttemptId, Claim, ClaimAsk, Cluster, Known, Lease, LeaseAsk, Ledger, Lock, Outbox, Page,
+    Record, Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
+    StoreError, StoreResult, SweepLimits, Swept, Unresolved, Watched,
 };
 
 use super::calls::{Call, said};
@@ -253,6 +253,10 @@ impl Outbox for Gated {
     async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
         let sweeping = self.kept(|| Call::Sweep(now, limits), self.model.sweep(now, limits));
         self.write("sweep", sweeping, Swept::any).await
+    }
+
+    async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
+        self.model.stopped(node, gateway).await
     }
 
     async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {

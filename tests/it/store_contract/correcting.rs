@@ -194,6 +194,9 @@ async fn what_is_in_the_air_is_not_handed_over_again<S: Store>(store: S) {
     let (batch, claims) = in_the_air(&store).await;
     correct(&store, batch).await;
     assert_eq!(state(&store, 1).await, MessageState::Sending);
+    let ask = ask(Channel::Sms);
+    let called_back = store.stopped(&ask.node, &ask.gateway).await.unwrap();
+    assert_eq!(called_back.len(), claims.len(), "what waits for the wire");
     settle_one(&store, &claims[0], not_sent()).await;
     settle_one(&store, &claims[1], unclear()).await;
     settle_one(&store, &claims[2], accepted()).await;
@@ -203,7 +206,7 @@ async fn what_is_in_the_air_is_not_handed_over_again<S: Store>(store: S) {
     }
     let suppressed = MessageState::Suppressed;
     assert_eq!(states, [suppressed, suppressed, MessageState::Accepted]);
-    assert_eq!(store.claim(&ask(Channel::Sms)).await.unwrap().len(), 0);
+    assert_eq!(store.claim(&ask).await.unwrap().len(), 0);
 }
 
 async fn a_wrong_word_goes_no_further_up_the_ladder<S: Store>(store: S) {

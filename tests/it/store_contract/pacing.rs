@@ -1,6 +1,7 @@
 //! A line whose gateway has a rate: it drains at that rate, wakes for its tokens by itself, and does
 //! not ask the store again and again meanwhile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use varsel::domain::message::Channel;
 use varsel::domain::rate::Rate;
 use varsel::service::dispatch::Dispatch;
 use varsel::store::{
-    Access, Claim, ClaimAsk, Database, Outbox, Report, ReportEffect, Settled, Settlement,
-    StoreResult, SweepLimits, Swept, Unresolved,
+    Access, AttemptId, Claim, ClaimAsk, Database, Outbox, Report, ReportEffect, Settled,
+    Settlement, StoreResult, SweepLimits, Swept, Unresolved,
 };
 
 use super::fixtures::*;
@@ -46,6 +47,10 @@ impl Outbox for Counted {
 
     async fn sweep(&self, now: DateTime<Utc>, limits: SweepLimits) -> StoreResult<Swept> {
         self.store.sweep(now, limits).await
+    }
+
+    async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
+        self.store.stopped(node, gateway).await
     }
 
     async fn to_ask(&self, gateway: &str, limit: u32) -> StoreResult<Vec<Unresolved>> {

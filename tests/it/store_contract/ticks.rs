@@ -5,7 +5,7 @@ use varsel::domain::contact::Address;
 use varsel::domain::language::Language;
 use varsel::domain::message::{Channel, MessageState};
 use varsel::domain::reference::Reference;
-use varsel::store::{Act, ActError, Deed, NewMessage, NewNotice, Store};
+use varsel::store::{Act, ActError, Deed, HoldOn, NewMessage, NewNotice, Store};
 
 use super::fixtures::*;
 
@@ -14,6 +14,7 @@ laws! {
     a_tick_tells_and_stops_what_has_not_left,
     an_answering_machine_tells_nobody,
     nothing_is_repeated_for_whom_a_call_has_told,
+    what_a_node_has_in_hand_is_called_back,
     a_tick_of_what_is_void_is_kept_and_says_so,
     a_tick_written_down_after_the_hour_counts,
     only_what_stood_on_the_list_is_ticked,
@@ -132,6 +133,39 @@ async fn nothing_is_repeated_for_whom_a_call_has_told<S: Store>(store: S) {
     assert_eq!(states(&store, 1).await[0], MessageState::Superseded);
     assert_eq!(store.next_due(Channel::Sms).await.unwrap(), None);
     assert_eq!(store.tally(now()).await.unwrap().told, 2);
+}
+
+async fn what_a_node_has_in_hand_is_called_back<S: Store>(store: S) {
+    baseline(&store, 3).await;
+    for n in [1, 2, 3] {
+        cancel_on(&store, n, vec![message(n, 0), dialled(n)]).await;
+    }
+    let ask = ask(Channel::Sms);
+    let claims = store.claim(&ask).await.unwrap();
+    let stopped = async || {
+        let stopped = store.stopped(&ask.node, &ask.gateway).await.unwrap();
+        let of = |a| claims.iter().find(|claim| claim.attempt == a).unwrap();
+        let numbers = stopped.into_iter().map(|attempt| of(attempt).message.0);
+        numbers.collect::<Vec<_>>()
+    };
+    let messages: Vec<_> = claims.iter().map(|claim| claim.message.0).collect();
+    assert_eq!(stopped().await, Vec::<i64>::new());
+    store.act(&tick(1, "a")).await.unwrap();
+    assert_eq!(stopped().await, messages[..1], "told by phone");
+    let hold = act("hold", Deed::AddHold(HoldOn::Channel(Channel::Sms)));
+    store.act(&hold).await.unwrap();
+    assert_eq!(stopped().await, messages);
+    let others = [("node-b", ask.gateway.as_str()), (&ask.node, "another")];
+    for (node, gateway) in others {
+        assert_eq!(store.stopped(node, gateway).await.unwrap().len(), 0);
+    }
+    let id = store.holds().await.unwrap()[0].id;
+    store.act(&act("lift", Deed::LiftHold(id))).await.unwrap();
+    assert_eq!(stopped().await, messages[..1]);
+    for claim in &claims {
+        assert!(settle_one(&store, claim, not_sent()).await);
+    }
+    assert_eq!(stopped().await, Vec::<i64>::new(), "nothing is in hand");
 }
 
 async fn a_tick_of_what_is_void_is_kept_and_says_so<S: Store>(store: S) {
