@@ -17,6 +17,7 @@ mod closing;
 mod contact_changes;
 mod correct;
 mod crashes;
+mod cut_off;
 mod database_stops;
 mod delivery_reports;
 mod disk_full;

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use super::gateway::Sms;
+use super::mailbox::Mail;
 use super::postgres::Db;
 
 /// One attempt as the store has it.
@@ -180,7 +181,9 @@ impl Books {
         let listed = self.on_call_list();
         let moving = |m: &&Message| {
             let moves = ["ready", "sending", "unknown", "accepted", "held"];
-            moves.contains(&m.state.as_str()) && !listed.contains(m.booking.as_str())
+            // Nothing is heard of a mail that its relay has taken, unless it comes back.
+            let rests = m.channel == "email" && m.state == "accepted";
+            moves.contains(&m.state.as_str()) && !rests && !listed.contains(m.booking.as_str())
         };
         let standing = self.messages.values().filter(|m| !m.superseded);
         standing.filter(moving).count()
@@ -241,6 +244,25 @@ impl Books {
             attempt.is_some_and(|a| a.nonce == nonce && a.key == sms.key)
         };
         taken.len() - taken.iter().filter(written).count()
+    }
+
+    /// Mails as hand-overs like others: the envelope names the attempt, and the attempt its message.
+    pub(crate) fn of_mails(&self, mails: &[Mail]) -> Vec<Sms> {
+        let hand_over = |mail: &Mail| {
+            let token = mail.from.split(['+', '@']).nth(1).unwrap().to_owned();
+            let mut sms = Sms {
+                to: mail.to.clone(),
+                from: mail.from.clone(),
+                text: String::new(),
+                key: String::new(),
+                validity_seconds: 0,
+                callback_url: token,
+            };
+            let attempt = self.attempts.get(&named(&sms).0);
+            sms.key = attempt.map(|a| a.key.clone()).unwrap_or_default();
+            sms
+        };
+        mails.iter().map(hand_over).collect()
     }
 
     /// The sum of a campaign: `cancelled` are the bookings that stand cancelled in the end, by key.

@@ -14,6 +14,7 @@ use varsel::clock::Clock;
 use super::books::{Books, Sum};
 use super::daemon::Daemon;
 use super::gateway::{Behaviour, Gateway};
+use super::mailbox::Mailbox;
 use super::postgres::Db;
 
 /// Nothing needs longer to come to rest, on a busy machine and in a build without optimization.
@@ -44,6 +45,8 @@ pub(crate) async fn drift(rng: &mut StdRng, most: Duration) {
 pub(crate) struct Campaign {
     pub(crate) nodes: Vec<Daemon>,
     pub(crate) gateway: Gateway,
+    /// The relay, where the people are told by e-mail.
+    mails: Option<Mailbox>,
     pub(crate) rng: StdRng,
     people: u32,
     /// The bookings that stand cancelled, by number.
@@ -92,12 +95,32 @@ impl Campaign {
             sqlite: nodes[0].path("varsel.db"),
             nodes,
             gateway,
+            mails: None,
             rng: StdRng::seed_from_u64(seed),
             people,
             cancelled: BTreeSet::new(),
             db,
             reported: 0,
         }
+    }
+
+    /// Before its start: everybody is to be told by e-mail, through this relay, which is at `port`.
+    pub(crate) async fn tell_by_email(&mut self, relay: Mailbox, port: u16) {
+        for node in &self.nodes {
+            let domain = "bounce_domain = \"bounce.varsel.example\"";
+            let quick = format!("port = {port}\n{domain}\nlease = \"8s\"\n");
+            node.configure("port = 1\n", &quick);
+            node.configure(
+                "before_dot = \"5s\"\ndot = \"5s\"",
+                "before_dot = \"1s\"\ndot = \"1s\"",
+            );
+        }
+        let mut register = self.nodes[0].register().await;
+        let change =
+            "UPDATE bookings SET service = 'citizenship', office = 'sentrum', phone = NULL,
+                      email = 'kari.' || id || '@example.org'";
+        sqlx::query(change).execute(&mut register).await.unwrap();
+        self.mails = Some(relay);
     }
 
     /// Before its start: the node keeps its store here.
@@ -210,7 +233,10 @@ impl Campaign {
             let (moving, states) = (books.in_motion(), books.states());
             panic!("{moving} messages do not come to rest ({states:?}):\n{log}");
         };
-        let sum = books.sum(&self.gateway.taken(), &self.keys());
+        let mut taken = self.gateway.taken();
+        let mails = self.mails.iter().flat_map(Mailbox::taken);
+        taken.extend(books.of_mails(&mails.collect::<Vec<_>>()));
+        let sum = books.sum(&taken, &self.keys());
         println!("{what}: {sum}");
         sum.assert_kept();
         (books, sum)

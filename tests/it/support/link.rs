@@ -3,6 +3,7 @@
 //! It knows no protocol: it passes bytes on, loses them, cuts, or leads new connections elsewhere. A fault that is set
 //! holds at once, for the connections that stand too. Everything ends with the [`Link`].
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -38,6 +39,15 @@ pub(crate) enum Fault {
     Refuse,
 }
 
+/// Where one connection is reset.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CutAt {
+    /// Once so many bytes of requests have passed on it.
+    Request(u64),
+    /// Once so many bytes of replies have passed on it.
+    Reply(u64),
+}
+
 /// Where a link leads.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
@@ -56,6 +66,8 @@ struct Inner {
     fault: watch::Sender<Fault>,
     /// What befalls the connections that stand, and no later one.
     standing: Mutex<Standing>,
+    /// Where the next connections are cut, one each.
+    cuts: Mutex<VecDeque<CutAt>>,
     end: CancellationToken,
 }
 
@@ -77,6 +89,7 @@ impl Link {
             target: Mutex::new(target),
             fault: watch::Sender::new(Fault::None),
             standing: Mutex::default(),
+            cuts: Mutex::default(),
             end,
         });
         let serving = Arc::clone(&inner);
@@ -101,6 +114,16 @@ impl Link {
         let mut fault = self.inner.fault.subscribe();
         let lasting = |fault: &Fault| matches!(fault, Fault::NoReplies | Fault::Silence);
         fault.wait_for(lasting).await.unwrap();
+    }
+
+    /// Each of the next connections is cut at one of these, in turn; the later ones are carried whole.
+    pub(crate) fn cut_in_turn(&self, cuts: impl IntoIterator<Item = CutAt>) {
+        lock(&self.inner.cuts).extend(cuts);
+    }
+
+    /// How many of those are still to come.
+    pub(crate) fn cuts_to_come(&self) -> usize {
+        lock(&self.inner.cuts).len()
     }
 
     /// Resets every connection that stands.
@@ -143,12 +166,13 @@ impl Inner {
     /// One connection; one that is cut ends with a reset, not with a goodbye.
     async fn carry(self: Arc<Self>, mut client: TcpStream, standing: Standing) {
         let _ = client.set_nodelay(true);
+        let cut = lock(&self.cuts).pop_front();
         let carried = async {
             let (from_server, to_server) = self.connect().await.ok_or(Cut)?;
             let (from_client, to_client) = client.split();
             tokio::try_join!(
-                self.pass(from_client, to_server, Way::There, &standing),
-                self.pass(from_server, to_client, Way::Back, &standing),
+                self.pass(from_client, to_server, (Way::There, cut), &standing),
+                self.pass(from_server, to_client, (Way::Back, cut), &standing),
             )
         };
         let ended = async {
@@ -185,7 +209,7 @@ impl Inner {
         &self,
         mut from: impl AsyncRead + Unpin,
         mut to: impl AsyncWrite + Unpin,
-        way: Way,
+        (way, cut): (Way, Option<CutAt>),
         standing: &Standing,
     ) -> Result<(), Cut> {
         let mut bytes = vec![0; 64 * 1024];
@@ -195,9 +219,9 @@ impl Inner {
             if way == Way::There {
                 self.spring(read);
             }
-            let (arrive, cut) = match standing.forgotten.is_cancelled() {
+            let (arrive, is_cut) = match standing.forgotten.is_cancelled() {
                 true => (0, false),
-                false => self.judge(way, passed, read.len()),
+                false => self.judge(way, cut, passed, read.len()),
             };
             let late = match *self.fault.borrow() {
                 Fault::Late(by) => by,
@@ -206,11 +230,11 @@ impl Inner {
             Clock::system().pause(late).await;
             to.write_all(&read[..arrive]).await.map_err(|_| Cut)?;
             passed += arrive as u64;
-            if cut {
+            if is_cut {
                 return Err(Cut);
             }
         }
-        if standing.forgotten.is_cancelled() || self.judge(way, 0, 1) == (0, false) {
+        if standing.forgotten.is_cancelled() || self.judge(way, None, 0, 1) == (0, false) {
             // A link that loses bytes loses goodbyes, too.
             std::future::pending::<()>().await;
         }
@@ -233,11 +257,17 @@ impl Inner {
     }
 
     /// How much of what came arrives, and whether the connection is then cut.
-    fn judge(&self, way: Way, passed: u64, length: usize) -> (usize, bool) {
+    fn judge(&self, way: Way, cut: Option<CutAt>, passed: u64, length: usize) -> (usize, bool) {
         let until = |limit: u64| {
             let left = usize::try_from(limit.saturating_sub(passed)).unwrap_or(usize::MAX);
             (length.min(left), length >= left)
         };
+        match (cut, way) {
+            (Some(CutAt::Request(limit)), Way::There) | (Some(CutAt::Reply(limit)), Way::Back) => {
+                return until(limit);
+            }
+            _ => {}
+        }
         match (*self.fault.borrow(), way) {
             (Fault::NoReplies, Way::Back) | (Fault::Silence, _) => (0, false),
             (Fault::CutRequestsAfter(limit), Way::There)

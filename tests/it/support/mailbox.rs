@@ -70,7 +70,9 @@ impl Mailbox {
         let (mut from, mut to) = (String::new(), String::new());
         loop {
             let mut line = String::new();
-            if stream.read_line(&mut line).await? == 0 {
+            stream.read_line(&mut line).await?;
+            if !line.ends_with('\n') {
+                // What was cut off was not said.
                 return Ok(());
             }
             let upper = line.to_ascii_uppercase();
@@ -112,7 +114,9 @@ async fn read_mail(stream: &mut BufReader<TcpStream>) -> std::io::Result<Vec<u8>
     let mut raw = Vec::new();
     loop {
         let mut line = Vec::new();
-        stream.read_until(b'\n', &mut line).await?;
+        if stream.read_until(b'\n', &mut line).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         if line == b".\r\n" {
             return Ok(raw);
         }
