@@ -44,6 +44,7 @@ mod partitions;
 mod personal_data;
 mod poison;
 mod power_cuts;
+mod relay_faults;
 mod reports;
 mod row_vanishes;
 mod short_notice;

@@ -222,8 +222,14 @@ impl Books {
         self.messages.values().filter(moving).count()
     }
 
+    /// The bookings with a message that is marked as a possible duplicate.
+    pub(crate) fn marked(&self) -> BTreeSet<&str> {
+        let marked = self.messages.values().filter(|m| m.marked);
+        marked.map(|m| m.booking.as_str()).collect()
+    }
+
     /// The bookings about which somebody must phone.
-    fn on_call_list(&self) -> BTreeSet<&str> {
+    pub(crate) fn on_call_list(&self) -> BTreeSet<&str> {
         let listed = |m: &&Message| m.channel == "phone" && m.state == "ready" && !m.superseded;
         let listed = self.messages.values().filter(listed);
         listed.map(|m| m.booking.as_str()).collect()

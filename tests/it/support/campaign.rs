@@ -106,6 +106,12 @@ impl Campaign {
 
     /// Before its start: everybody is to be told by e-mail, through this relay, which is at `port`.
     pub(crate) async fn tell_by_email(&mut self, relay: Mailbox, port: u16) {
+        self.tell_through(port).await;
+        self.mails = Some(relay);
+    }
+
+    /// The same through a relay that keeps books of its own.
+    pub(crate) async fn tell_through(&self, port: u16) {
         for node in &self.nodes {
             let domain = "bounce_domain = \"bounce.varsel.example\"";
             let quick = format!("port = {port}\n{domain}\nlease = \"8s\"\n");
@@ -120,7 +126,6 @@ impl Campaign {
             "UPDATE bookings SET service = 'citizenship', office = 'sentrum', phone = NULL,
                       email = 'kari.' || id || '@example.org'";
         sqlx::query(change).execute(&mut register).await.unwrap();
-        self.mails = Some(relay);
     }
 
     /// Before its start: the node keeps its store here.

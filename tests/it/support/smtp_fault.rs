@@ -155,6 +155,12 @@ impl FaultServer {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// How many acts of the script are still to come.
+    pub(crate) fn acts_to_come(&self) -> usize {
+        let script = self.shared.script.lock().unwrap();
+        script.acts.values().map(Vec::len).sum()
+    }
+
     /// Returns when the end of a body has come.
     pub(crate) async fn dot_came(&self) {
         self.shared.dot_came.notified().await;
