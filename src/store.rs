@@ -32,6 +32,7 @@ mod sql;
 mod sqlite;
 mod tables;
 mod ticks;
+mod unclear;
 mod waves;
 
 pub use self::alarms::Sighting;
@@ -51,6 +52,7 @@ pub use self::outbox::{
     Swept, UnknownRule, Unresolved,
 };
 pub use self::sql::{Access, Breach, Database, Place, Schema};
+pub use self::unclear::Unclear;
 pub use crate::domain::outcome::ReportState;
 
 /// Why the store could not do what it was asked.

@@ -8,7 +8,9 @@ mod lists;
 
 use super::names::Names;
 use super::{Everywhere, Exit, Failure, Reading, moment, out, recover};
-use crate::store::{Access, Batch, Cluster, Database, Desk, Fault, Lock, MustBePhoned, Tally};
+use crate::store::{
+    Access, Batch, Cluster, Database, Desk, Fault, Lock, MustBePhoned, Tally, Unclear,
+};
 pub(super) use lists::{fault_json, fault_line};
 
 pub(super) const HELP: &str = "\
@@ -18,7 +20,8 @@ Counts people, each once for every appointment that changed. The five words add 
   Must be phoned  nothing else is left: they stand on the call list
   Left out        rightly, because what changed was changed back or is void
   Too late        nobody told them in time
-Then it names who must be phoned, with the reasons, and what of the sources is not understood.
+Then it names who must be phoned, with the reasons, the messages of which nobody knows whether they
+arrived, and what of the sources is not understood.
 
 Works while the daemon runs and when it does not.
 
@@ -37,11 +40,13 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
     let locks = store.standing("", None).await?.locks;
     if everywhere.json {
         let all = store.must_be_phoned(now, u32::MAX).await?;
-        out::json(&as_json(&tally, &all, &faults, &locks));
+        let unclear = store.unclear(u32::MAX).await?;
+        out::json(&as_json(&tally, &all, &unclear, &faults, &locks));
         return Ok(Exit::Done);
     }
     let batches = store.batches().await?;
     let first = store.must_be_phoned(now, lists::PEOPLE_NAMED).await?;
+    let unclear = store.unclear(lists::PEOPLE_NAMED).await?;
     recover::lines(&locks, names.zone)
         .into_iter()
         .for_each(out::line);
@@ -50,15 +55,18 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
         .iter()
         .for_each(|batch| show_batch(batch, now, names.zone));
     let phoned = lists::phoned(&first, &names);
+    let unclear = lists::unclear(&unclear, tally.unknown, &names);
     let strange = lists::not_understood(&faults, &names);
-    phoned.into_iter().chain(strange).for_each(out::line);
+    let lines = phoned.into_iter().chain(unclear).chain(strange);
+    lines.for_each(out::line);
     Ok(Exit::Done)
 }
 
-/// The tally's keys, for programs, and everybody who must be phoned.
+/// The tally's keys, for programs, everybody who must be phoned, and what is not known or understood.
 fn as_json(
     tally: &Tally,
     phoned: &MustBePhoned,
+    unclear: &[Unclear],
     faults: &[Fault],
     locks: &[Lock],
 ) -> serde_json::Value {
@@ -70,6 +78,7 @@ fn as_json(
     keys["trial"] = json!(tally.trial);
     keys["locks"] = recover::locks_json(locks);
     keys["to_phone"] = lists::phoned_json(phoned);
+    keys["unclear"] = unclear.iter().map(lists::unclear_json).collect();
     keys["not_understood"] = faults.iter().map(fault_json).collect();
     keys
 }
@@ -166,8 +175,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_json_has_the_tallys_keys_and_three_lists() {
-        let json = as_json(&Tally::default(), &MustBePhoned::default(), &[], &[]);
+    fn the_json_has_the_tallys_keys_and_its_lists() {
+        let json = as_json(&Tally::default(), &MustBePhoned::default(), &[], &[], &[]);
         let keys: Vec<&str> = json
             .as_object()
             .unwrap()
@@ -189,6 +198,7 @@ mod tests {
             "locks",
             "trial",
             "to_phone",
+            "unclear",
             "not_understood",
         ];
         expected.sort_unstable();

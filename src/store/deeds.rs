@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::rows::{AppointmentId, BatchRow, BatchState, Hand, HistoryRow, MessageRow, draw};
 use super::tables::Tables;
+use super::unclear::is_unclear;
 use super::{
     Act, ActError, Acted, BatchId, Deed, FirstOut, NewList, Recovery, Sample, SeenBatch, Tally,
 };
@@ -321,10 +322,7 @@ impl Tally {
         let one = |is: bool| u32::from(is);
         self.sms += one(message.accepted && message.channel == Channel::Sms);
         self.email += one(message.accepted && message.channel == Channel::Email);
-        let unknown = message.state == MessageState::Unknown
-            || (message.state == MessageState::Held
-                && matches!(message.reason, Some(Reason::Unknown | Reason::Poison)));
-        self.unknown += one(unknown);
+        self.unknown += one(is_unclear(message.state, message.reason));
         self.possible_duplicates += one(message.possible_duplicate);
         let trial =
             (message.state, message.reason) == (MessageState::Suppressed, Some(Reason::Trial));

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::Unclear;
 use super::ledger::BatchId;
 use super::{HoldId, HoldOn, StandingHold, StoreError, StoreResult};
 use crate::domain::alarm::{Alarm, AlarmId};
@@ -37,6 +38,9 @@ pub trait Desk: Send + Sync {
         now: DateTime<Utc>,
         limit: u32,
     ) -> impl Future<Output = StoreResult<MustBePhoned>> + Send;
+
+    /// Messages of which nobody knows whether their gateway has them, by `due_by`: the first `limit`.
+    fn unclear(&self, limit: u32) -> impl Future<Output = StoreResult<Vec<Unclear>>> + Send;
 
     /// The call list: every notice whose phone rung is open, the most urgent first.
     fn calls(&self) -> impl Future<Output = StoreResult<Vec<Call>>> + Send;

@@ -21,6 +21,7 @@ mod rates;
 mod recover;
 mod save;
 mod tally;
+mod unclear;
 mod verify;
 mod waves;
 mod words;
@@ -42,7 +43,7 @@ use super::{
     Act, ActError, Acted, AttemptId, Batch, BatchId, Call, Claim, ClaimAsk, Cluster, Commitment,
     Desk, Fault, Gauges, Known, Lease, LeaseAsk, Ledger, Lock, MustBePhoned, NewWave, Outbox, Page,
     Record, Recorded, Remembered, Report, ReportEffect, Settled, Settlement, Sighting, Standing,
-    StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally,
+    StandingHold, StandingList, StoreError, StoreResult, Story, SweepLimits, Swept, Tally, Unclear,
     Unresolved, Watched, Wave, Wrong,
 };
 use crate::domain::alarm::{Alarm, AlarmId};
@@ -342,6 +343,11 @@ impl Desk for Database {
 
     async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
         self.read(move |c| Box::pin(desk::must_be_phoned(c, now, limit)))
+            .await
+    }
+
+    async fn unclear(&self, limit: u32) -> StoreResult<Vec<Unclear>> {
+        self.read(move |c| Box::pin(unclear::unclear(c, limit)))
             .await
     }
 

@@ -7,7 +7,8 @@ use crate::cli::names::Names;
 use crate::cli::{moment, out};
 use crate::domain::change::ChangeKind;
 use crate::domain::language::Language;
-use crate::store::{Fault, MustBePhoned, ToPhone};
+use crate::domain::message::MessageState;
+use crate::store::{Fault, MustBePhoned, ToPhone, Unclear};
 
 /// People named on the screen; programs are told all of them.
 pub(super) const PEOPLE_NAMED: u32 = 10;
@@ -59,6 +60,52 @@ fn phone_lines(person: &ToPhone, names: &Names) -> [String; 3] {
         ),
         format!("    {}", out::styled(out::BAD, why.join(". "))),
     ]
+}
+
+/// The messages of which nobody knows whether their gateway has them, the most urgent first.
+pub(super) fn unclear(first: &[Unclear], all: u32, names: &Names) -> Vec<String> {
+    if first.is_empty() {
+        return Vec::new();
+    }
+    let heading = "Not known whether their gateway has them, the first deadline first";
+    let mut lines = vec![String::new(), out::styled(out::NOTE, heading)];
+    for message in first {
+        let gateway = message.gateway.as_deref().unwrap_or("no gateway");
+        let attempts = out::plural(message.attempts as usize, "attempt");
+        let (source, key) = (&message.source, &message.key);
+        let by = moment::minute(message.due_by, names.zone);
+        let next = next_of(message);
+        lines.push(format!(
+            "  {source}/{key} · {} through {gateway} · {attempts} · tell before {by} · {next}",
+            message.channel,
+        ));
+    }
+    let shown = u32::try_from(first.len()).unwrap_or(u32::MAX);
+    if let Some(more) = all.checked_sub(shown).filter(|more| *more > 0) {
+        lines.push(format!("  and {} more; --json names all", out::count(more)));
+    }
+    lines
+}
+
+/// What becomes of it.
+fn next_of(message: &Unclear) -> &'static str {
+    match message.state {
+        MessageState::Held => "is not sent again",
+        _ => "is being found out",
+    }
+}
+
+pub(super) fn unclear_json(message: &Unclear) -> Value {
+    json!({
+        "source": message.source.0,
+        "key": message.key.0,
+        "reference": message.reference.as_ref().map(|r| r.as_str()),
+        "channel": message.channel.word(),
+        "gateway": message.gateway,
+        "attempts": message.attempts,
+        "settled": message.state == MessageState::Held,
+        "due_by": message.due_by.to_rfc3339_opts(SecondsFormat::Secs, true),
+    })
 }
 
 /// What the sources say that is not understood, and where to read more.

@@ -10,7 +10,7 @@ use crate::store::rows::HistoryRow;
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Call, Commitment, Deed, Desk, Fault, Gauges, HoldId,
     HoldOn, MustBePhoned, NewList, NewWave, StandingHold, StandingList, StoreResult, Story, Tally,
-    Wave, Wrong,
+    Unclear, Wave, Wrong,
 };
 
 impl Desk for Model {
@@ -31,6 +31,10 @@ impl Desk for Model {
 
     async fn must_be_phoned(&self, now: DateTime<Utc>, limit: u32) -> StoreResult<MustBePhoned> {
         Ok(self.state().tables.must_be_phoned(now, most(limit)))
+    }
+
+    async fn unclear(&self, limit: u32) -> StoreResult<Vec<Unclear>> {
+        Ok(self.state().tables.unclear(most(limit)))
     }
 
     async fn calls(&self) -> StoreResult<Vec<Call>> {

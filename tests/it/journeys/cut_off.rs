@@ -82,7 +82,7 @@ async fn a_gateway_that_cannot_be_asked_has_every_second_one_marked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_has_every_second_mail_marked() {
     let cuts = cuts(MAIL, REPLIES, rounds(100, 1));
-    let (people, all) = (rounds(160, 6_000), cuts.len());
+    let (people, all) = (rounds(160, 3_000), cuts.len());
     let (mut campaign, _) = campaign(people, "").await;
     let relay = Mailbox::start().await;
     let link = Link::to(Target::Tcp(relay.address)).await;

@@ -12,6 +12,7 @@ use super::fixtures::*;
 
 laws! {
     the_gateway_is_asked_before_the_rule_decides,
+    what_is_not_known_is_listed,
     each_gateway_is_asked_about_its_own_attempts,
     only_its_own_gateway_is_asked_and_only_after_the_quarantine,
     what_the_gateway_knows_is_accepted,
@@ -54,6 +55,30 @@ async fn unknown<S: Store>(store: &S, ask: &ClaimAsk) -> Claim {
     let claim = claim_one(store, ask).await;
     assert!(settle_one(store, &claim, unclear()).await);
     claim
+}
+
+async fn what_is_not_known_is_listed<S: Store>(store: S) {
+    assert_eq!(store.unclear(10).await.unwrap(), []);
+    baseline(&store, 3).await;
+    for n in [3, 1, 2] {
+        cancel_with(&store, vec![(n, notice(n))], None).await;
+    }
+    let claims = store.claim(&ask_briefly()).await.unwrap();
+    for claim in &claims {
+        assert!(settle_one(&store, claim, unclear()).await);
+    }
+    let listed = store.unclear(10).await.unwrap();
+    let keys: Vec<&str> = listed.iter().map(|u| u.key.0.as_str()).collect();
+    assert_eq!(keys, ["B1", "B2", "B3"], "by their deadlines");
+    let first = &listed[0];
+    assert_eq!(first.reference, Some(notice(1).reference));
+    assert_eq!(
+        (first.attempts, first.gateway.as_deref()),
+        (1, Some("sandbox"))
+    );
+    assert_eq!(first.state, MessageState::Unknown);
+    assert_eq!(store.unclear(2).await.unwrap(), listed[..2]);
+    assert_eq!(store.tally(now()).await.unwrap().unknown, 3);
 }
 
 /// Each time its sender ends before it can say what came of it.

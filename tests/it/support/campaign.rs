@@ -186,7 +186,8 @@ impl Campaign {
                 Clock::system().pause(ASK_AGAIN).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, asking).await.is_err() {
+        let patience = PATIENCE * rounds(1, 10);
+        if tokio::time::timeout(patience, asking).await.is_err() {
             let (books, log) = (self.books().await, self.nodes[0].log());
             panic!("waited in vain until {what} ({:?}):\n{log}", books.states());
         }
