@@ -196,10 +196,10 @@ async fn perform_copy(
         return Err(usage("the store of --to is no PostgreSQL database", help));
     };
     let mut bar = Bar::new();
-    let copied = copying::copy(&from, &to, &mut |done, all| bar.show(done, all)).await;
+    let past = past(&config.file.node.name);
+    let copied = copying::copy(&from, &to, &past, &mut |done, all| bar.show(done, all)).await;
     bar.end();
     let copied = copied?;
-    lock(&from, &config.file.node.name).await?;
     if everywhere.json {
         out::json(&json!({ "tables": copied.tables, "rows": copied.rows }));
         return Ok(Exit::Done);
@@ -216,19 +216,15 @@ async fn perform_copy(
     Ok(Exit::Done)
 }
 
-/// From now on the file's store is the past: nothing is sent from it.
-async fn lock(from: &std::path::Path, node: &str) -> Result<(), Failure> {
-    let store = Database::sqlite(from, Access::Verb).await?;
-    let lock = Lock {
+/// The file's store is the past: nothing is sent from it.
+fn past(node: &str) -> Lock {
+    Lock {
         node: node.to_owned(),
         why: Locked::Moved,
         since: Clock::system().now(),
         remembered: AttemptId(0),
         newest: None,
-    };
-    let locked = store.lock(&lock).await;
-    store.close().await;
-    Ok(locked?)
+    }
 }
 
 /// How far a copy is: a bar on a terminal, lines elsewhere.

@@ -133,7 +133,8 @@ fn show(lock: &Lock, zone: Tz) {
         }
         Locked::Moved => out::line(
             "It was copied into another database (`db copy`), which has taken its place: two that \
-             send would tell everybody twice.",
+             send would tell everybody twice. Where the copy was broken off and that database is \
+             empty (`db verify` there), this one may go on.",
         ),
         Locked::NoJournal => {
             out::line(format_args!(

@@ -18,7 +18,7 @@ use sqlx::{
 
 use super::postgres::Address;
 use super::sql::hex;
-use super::{Access, Database, Place, StoreError, StoreResult, postgres};
+use super::{Access, Cluster, Database, Lock, Place, StoreError, StoreResult, postgres};
 
 /// Rows that pass at once.
 const CHUNK_ROWS: usize = 500;
@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What is no part of a store's content: the schema is made by the target itself, and a node says
 /// anew that it is there.
 const LEFT_OUT: [&str; 2] = ["schema", "node"];
+
+/// What makes the copy whole. It is spelled out, so that a server's log tells it from other commits.
+const LAST_WORD: &str = "COMMIT TRANSACTION";
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,13 +73,20 @@ impl Sum {
     }
 }
 
-/// Copies the store in the file `from` into the empty database `to`: all of it, or nothing.
+/// Copies the store in the file `from` into the empty database `to`: all of it, or nothing. The file is locked
+/// with `past` before the copy is whole, so that at no moment two could send.
 ///
 /// # Errors
 /// [`StoreError::Taken`] while a daemon runs on the file, [`StoreError::Unfit`] when the target is
 /// not empty, [`StoreError::Corrupt`] when what arrived is not what was sent, and whatever fails on
-/// the way; the target is empty then. [`StoreError::InDoubt`] when the last step's answer was lost.
-pub async fn copy(from: &Path, to: &Address, progress: Progress<'_>) -> StoreResult<Copied> {
+/// the way; the target is empty then. [`StoreError::InDoubt`] when the last step's answer was lost;
+/// the file stays locked then.
+pub async fn copy(
+    from: &Path,
+    to: &Address,
+    past: &Lock,
+    progress: Progress<'_>,
+) -> StoreResult<Copied> {
     if !from.exists() {
         let why = format!("{} does not exist", from.display());
         return Err(StoreError::Unavailable(why));
@@ -88,13 +98,22 @@ pub async fn copy(from: &Path, to: &Address, progress: Progress<'_>) -> StoreRes
     let options = SqliteConnectOptions::new().filename(from).read_only(true);
     let mut source = options.connect().await?;
     let mut target = postgres::connect(to).await?;
-    let copied = transfer(&mut source, &mut target, progress).await;
+    let copied = async {
+        let copied = transfer(&mut source, &mut target, progress).await?;
+        held.lock(past).await?;
+        let committed = run(&mut target, LAST_WORD.to_owned()).await;
+        committed.map_err(|error| StoreError::InDoubt(error.to_string()))?;
+        Ok(copied)
+    };
+    let copied = copied.await;
     if copied.is_ok() {
         let _ = target.close().await;
     }
     held.close().await;
     copied
 }
+
+/// Everything but the last word, COMMIT.
 
 async fn transfer(
     source: &mut SqliteConnection,
@@ -128,8 +147,6 @@ async fn transfer(
         copied.tables += 1;
         copied.rows += sent.rows;
     }
-    let committed = run(target, "COMMIT".to_owned()).await;
-    committed.map_err(|error| StoreError::InDoubt(error.to_string()))?;
     Ok(copied)
 }
 

@@ -2,10 +2,12 @@
 //! that was left behind sends nothing more.
 
 use chrono::DateTime;
+use sqlx::Connection;
 use varsel::store::{Access, Desk};
 
 use crate::support::daemon::Daemon;
 use crate::support::gateway::Gateway;
+use crate::support::link::Fault;
 use crate::support::postgres::database;
 
 const PEOPLE: u32 = 5;
@@ -67,4 +69,52 @@ async fn a_store_moves_and_its_file_is_the_past() {
     let tally = store.tally(DateTime::UNIX_EPOCH).await.unwrap();
     assert_eq!(tally.people(), PEOPLE, "as many as before");
     assert_eq!(gateway.taken().len(), 2 * PEOPLE as usize, "each once");
+}
+
+/// Where the verb is killed while its last word is under way, the file is the past already: whether the
+/// database has become whole or is still empty, no two can send.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_copy_that_is_killed_at_its_last_word_leaves_no_two_that_send() {
+    for (fault, is_whole) in [
+        (Fault::NoRepliesFrom(b"COMMIT TRANSACTION"), true),
+        (Fault::SilenceFrom(b"COMMIT TRANSACTION"), false),
+    ] {
+        let gateway = Gateway::start().await;
+        let db = database().await;
+        let mut daemon = Daemon::prepare(PEOPLE, &gateway.url(), "").await;
+        daemon.start().await;
+        daemon.signal("TERM");
+        assert!(daemon.wait().success());
+        // The schema is made by transactions of its own, whose last words are no part of the fault.
+        db.open(Access::Daemon).await.close().await;
+        let link = db.link().await;
+        link.set(fault);
+        let file = std::fs::read_to_string(daemon.path("varsel.toml")).unwrap();
+        let other = format!("[store]\nurl = \"{}\"\n[upkeep]", db.url_over(&link));
+        let other = file.replace("[upkeep]", &other);
+        std::fs::write(daemon.path("postgres.toml"), &other).unwrap();
+        let to = daemon.path("postgres.toml").display().to_string();
+        let mut copying = daemon
+            .command(&["db", "copy", "--to", &to])
+            .spawn()
+            .unwrap();
+        link.sprung().await;
+        copying.kill().unwrap();
+        copying.wait().unwrap();
+        drop(link);
+        let why = said(&daemon, &["recover"], 75);
+        assert!(why.contains("copied into another database"), "{why}");
+        let mut target = db.raw().await;
+        // A transaction that has lost its client ends by itself; until then its rows are nobody's.
+        let free = "LOCK TABLE node IN EXCLUSIVE MODE";
+        let mut waiting = target.begin().await.unwrap();
+        sqlx::query(free).execute(&mut *waiting).await.unwrap();
+        let count = "SELECT count(*) FROM appointment";
+        let rows: i64 = sqlx::query_scalar(count)
+            .fetch_one(&mut *waiting)
+            .await
+            .unwrap();
+        assert_eq!(rows == i64::from(PEOPLE), is_whole, "{rows}");
+    }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use varsel::domain::message::Channel;
 use varsel::store::copying::{Copied, copy};
 use varsel::store::postgres::Address;
-use varsel::store::{Access, Cluster, Database, Desk, ReportState, StoreError, StoreResult};
+use varsel::store::{
+    Access, AttemptId, Cluster, Database, Desk, Lock, Locked, ReportState, StoreError, StoreResult,
+};
 
 use super::fixtures::*;
 use crate::support::postgres::{Db, database};
@@ -38,7 +40,14 @@ async fn copied(path: &Path, db: &Db) -> StoreResult<Copied> {
         assert!(done <= all && seen.0 <= done, "it only grows");
         seen = (done, all);
     };
-    let copied = copy(path, &address, &mut progress).await;
+    let past = Lock {
+        node: "main".to_owned(),
+        why: Locked::Moved,
+        since: now(),
+        remembered: AttemptId(0),
+        newest: None,
+    };
+    let copied = copy(path, &address, &past, &mut progress).await;
     if let Ok(copied) = &copied {
         assert_eq!(seen, (copied.rows, copied.rows), "it ends with all");
     }

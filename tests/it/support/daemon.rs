@@ -162,15 +162,20 @@ cancelled = ["cancelled"]
 
     /// Runs a verb beside the daemon (or without it), as the user `kari`.
     pub fn verb(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_varsel"))
+        self.command(arguments).output().unwrap()
+    }
+
+    /// A verb that is not begun yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_varsel"));
+        command
             .arg("-c")
             .arg(self.path("varsel.toml"))
             .args(arguments)
             .env_clear()
             .env("USER", "kari")
-            .env("LC_ALL", "C.UTF-8")
-            .output()
-            .unwrap()
+            .env("LC_ALL", "C.UTF-8");
+        command
     }
 
     /// Changes the configuration before a start.
