@@ -11,7 +11,7 @@ use super::{Everywhere, Exit, Failure, out};
 use crate::clock::{Clock, Mono};
 use crate::config::Config;
 use crate::store::{
-    Access, AttemptId, Breach, Cluster, Database, Lock, Locked, Place, Schema, copying,
+    Access, AttemptId, Breach, Database, Lock, Locked, Place, Schema, copying,
 };
 
 pub(super) const HELP: &str = "\

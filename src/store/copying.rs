@@ -113,8 +113,7 @@ pub async fn copy(
     copied
 }
 
-/// Everything but the last word, COMMIT.
-
+/// Everything but the last word.
 async fn transfer(
     source: &mut SqliteConnection,
     target: &mut PgConnection,

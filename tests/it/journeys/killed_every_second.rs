@@ -24,7 +24,7 @@ const SECONDS_MORE: u32 = 10;
 
 /// What a campaign came to, and how often each person was told.
 async fn cancel_and_kill(more: &str, what: &str) -> (Sum, BTreeMap<String, usize>) {
-    let people = rounds(1_000, 20_000);
+    let people = rounds(2_000, 20_000);
     let mut campaign = Campaign::together(2, people, 6, database().await).await;
     campaign.configure(|node| {
         node.hurry(2, "4s");

@@ -18,7 +18,7 @@ use super::house::{beginning, source_name};
 use crate::support::postgres;
 
 /// Lives of an ordinary run, and of a long one.
-const LIVES: (u64, u64) = (4, 100);
+const LIVES: (u64, u64) = (10, 100);
 
 /// No life has more bookings.
 const BOOKINGS: u32 = 6;
