@@ -10,9 +10,7 @@ use serde_json::json;
 use super::{Everywhere, Exit, Failure, out};
 use crate::clock::{Clock, Mono};
 use crate::config::Config;
-use crate::store::{
-    Access, AttemptId, Breach, Database, Lock, Locked, Place, Schema, copying,
-};
+use crate::store::{Access, AttemptId, Breach, Database, Lock, Locked, Place, Schema, copying};
 
 pub(super) const HELP: &str = "\
 Examples:

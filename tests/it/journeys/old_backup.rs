@@ -8,8 +8,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use varsel::store::{Access, Database, Desk};
 
+use crate::support::books::named;
 use crate::support::daemon::Daemon;
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Behaviour, Gateway};
 use crate::support::postgres::{Db, Postgres};
 
 const PEOPLE: u32 = 8;
@@ -120,6 +121,27 @@ async fn is_locked_until_recovered(daemon: &Daemon, gateway: &Gateway, store: &D
         2 * PEOPLE as usize,
         "at a person's word"
     );
+}
+
+/// At its first byte an attempt is written down outside the store: the gateway has it and has not answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_left_stands_in_the_journal() {
+    let gateway = Gateway::start().await;
+    gateway.behave(Behaviour::TakeAndWait);
+    let mut daemon = Daemon::prepare(20, &gateway.url(), "").await;
+    daemon.start().await;
+    daemon.cancel_everybody().await;
+    let taken = gateway.wait_for(8).await;
+    let journal = std::fs::read_to_string(daemon.path("varsel.db.attempts")).unwrap();
+    let last = journal.lines().last().unwrap();
+    let newest: i64 = last.split(' ').nth(1).unwrap().parse().unwrap();
+    for sms in &taken {
+        let (attempt, _) = named(sms);
+        assert!(
+            attempt <= newest,
+            "{attempt} is behind the journal's {newest}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
