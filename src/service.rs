@@ -34,6 +34,7 @@ pub mod alarms;
 pub mod announce;
 pub mod beat;
 pub mod beats;
+pub mod bundling;
 pub mod chance;
 pub mod dispatch;
 pub mod intake;

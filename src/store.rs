@@ -9,6 +9,7 @@
 //! own clock and never meet domain time.
 
 pub mod alarms;
+mod bundles;
 pub mod cluster;
 mod commitments;
 pub mod copying;
@@ -45,7 +46,7 @@ pub use self::desk::{
 pub use self::holds::{HoldId, HoldOn, StandingHold};
 pub use self::ledger::{
     BatchId, Believed, Cursor, Entry, FAULTS_KEPT, Known, Lease, LeaseAsk, Ledger, NewBatch,
-    NewFault, NewMessage, NewNotice, Page, Record, Recorded, SnapshotMark, Watched,
+    NewBundle, NewFault, NewMessage, NewNotice, Page, Record, Recorded, SnapshotMark, Watched,
 };
 pub use self::outbox::{
     AttemptId, Claim, ClaimAsk, Outbox, Report, ReportEffect, Settled, Settlement, SweepLimits,

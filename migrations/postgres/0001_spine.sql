@@ -165,7 +165,8 @@ CREATE INDEX notice_to_erase ON notice (ended_at) WHERE ended_at IS NOT NULL AND
 -- send_hours: when it may leave (NULL: at any hour); open_until: the end of the opening in which it may
 -- leave next (NULL: none ends it, or its deadline does not wait). last_try: the call list is reached too
 -- late if the rung is tried after this. climbed: opened because the rungs before it had ended untold. lookup: the longest of any gateway
--- that may have it.
+-- that may have it. bundle: the message whose hand-over may speak for this one too, itself included;
+-- others: for how many it speaks. together: so it was at its last hand-over.
 CREATE TABLE message (
   id bigint PRIMARY KEY,
   notice bigint NOT NULL REFERENCES notice (id),
@@ -204,6 +205,9 @@ CREATE TABLE message (
   possible_duplicate bigint NOT NULL DEFAULT 0,
   machines bigint NOT NULL DEFAULT 0,
   machine_at bigint,
+  bundle bigint,
+  others bigint NOT NULL DEFAULT 0,
+  together bigint NOT NULL DEFAULT 0,
   UNIQUE (notice, rung)
 );
 CREATE INDEX message_claim ON message (channel, due_by, id, not_before, not_after, open_until) WHERE state = 'ready';
@@ -218,19 +222,22 @@ CREATE INDEX message_to_ask ON message ((lease_until + quarantine)) WHERE state 
 CREATE INDEX message_repeat ON message (dedup_until) WHERE state = 'ready' AND repeat = 1;
 CREATE INDEX message_report_by ON message (report_by) WHERE state = 'accepted';
 CREATE INDEX message_held ON message (notice) WHERE state = 'held';
+CREATE INDEX message_bundle ON message (bundle) WHERE bundle IS NOT NULL;
 CREATE INDEX message_stopped ON message (id) WHERE state = 'held' AND reason = 'operator';
 
+-- shared: the text of its bundle.
 CREATE TABLE message_person (
   message bigint PRIMARY KEY REFERENCES message (id),
   address text,
   address_kind text NOT NULL CHECK (address_kind IN ('phone', 'email', 'none')),
   body bytea NOT NULL,
+  shared bytea,
   key_id bigint
 );
 
 -- Append-only: the intent is written first; its outcome once, and again only where an unknown
 -- becomes certain. Every word that came is in history. nonce: drawn for its claim; a number that an
--- older backup gives out once more has another one.
+-- older backup gives out once more has another one. carrier: the attempt with whose hand-over it left.
 CREATE TABLE attempt (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   nonce bigint NOT NULL,
@@ -244,6 +251,7 @@ CREATE TABLE attempt (
   cause text,
   gateway_id text,
   settled_at bigint,
+  carrier bigint,
   UNIQUE (message, no)
 );
 
@@ -257,6 +265,7 @@ CREATE TABLE claim (
   PRIMARY KEY (node, nonce)
 );
 CREATE INDEX claim_to_forget ON claim (at);
+CREATE INDEX attempt_carried ON attempt (carrier) WHERE carrier IS NOT NULL;
 CREATE INDEX attempt_open ON attempt (nonce) WHERE outcome IS NULL;
 
 -- What is left of each gateway's rate, for all nodes: thousandths of tokens at that moment of the

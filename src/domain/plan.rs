@@ -21,11 +21,13 @@ use super::recipient::{Recipient, Role};
 use super::send_hours::SendHours;
 
 pub use self::asked::{correct, invite, stands_as_it_was};
+pub use self::bundle::{MOST_IN_ONE, in_one_text, same_words};
 use self::case::Case;
 pub use self::particulars::{Bundle, Correction, Particulars};
 pub use self::rung_time::RungTime;
 
 mod asked;
+mod bundle;
 mod case;
 mod particulars;
 mod rung_time;

@@ -309,6 +309,7 @@ impl<'a> Replan<'a> {
             not_after: notice.not_after,
             promises: false,
             messages: Vec::new(),
+            telling: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::bundling::bundle;
 use super::replan::{Again, Replan};
 use super::schedule::Schedule;
 use crate::clock::{Mono, Steady};
@@ -195,7 +196,8 @@ impl<S: Ledger + Outbox> Upkeep<S> {
                 .extend(decided.entry);
         }
         let mut written = 0;
-        for (source, entries) in sources {
+        for (source, mut entries) in sources {
+            bundle(&self.shared, &mut entries);
             let record = Record {
                 source,
                 at: now,

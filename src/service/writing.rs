@@ -57,9 +57,9 @@ impl Writing<'_> {
             district: self.district(appointment),
             office: appointment.state.office.clone(),
             occasion: planned.occasion,
-            role: telling.role,
+            role: telling.role.clone(),
             purpose: telling.purpose,
-            change: telling.change,
+            change: telling.change.clone(),
             ladder: planned.ladder,
             on_unknown: planned.on_unknown,
             reference,
@@ -67,6 +67,7 @@ impl Writing<'_> {
             not_after: planned.not_after,
             promises,
             messages,
+            telling: Some(Box::new(telling)),
         })
     }
 
@@ -95,6 +96,7 @@ impl Writing<'_> {
             open_until: planned.open_until,
             give_up_at: planned.give_up_at,
             last_try: planned.last_try,
+            bundle: None,
         };
         match planned.channel {
             Channel::Sms => self.sms(telling, reference, &mut message)?,
@@ -123,6 +125,7 @@ impl Writing<'_> {
             open_until: None,
             give_up_at: due_by,
             last_try: None,
+            bundle: None,
         }
     }
 

@@ -341,13 +341,13 @@ pub(crate) struct MessageFacts {
 }
 
 impl MessageRow {
-    /// What the tally counts of it.
-    pub(crate) fn facts(&self) -> MessageFacts {
+    /// What the tally counts of it. What left within another's hand-over is counted there.
+    pub(crate) fn facts(&self, id: MessageId) -> MessageFacts {
         MessageFacts {
             channel: self.channel,
             state: self.state,
             reason: self.reason,
-            accepted: self.accepted,
+            accepted: self.accepted && !self.is_carried(id),
             possible_duplicate: self.possible_duplicate,
         }
     }

@@ -18,9 +18,10 @@ use crate::domain::marks::Marks;
 use crate::domain::message::{Channel, MessageId, MessageState, Reason, ToldOn};
 use crate::domain::notice::{NoticeBrief, OnUnknown, Purpose};
 use crate::domain::occasion::Occasion;
+use crate::domain::plan::Telling;
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
-use crate::domain::segments::Segments;
+use crate::domain::segments::{Segments, segments};
 use crate::domain::send_hours::SendHours;
 
 /// What intake asks of the store: what is known, and one write that records what was decided.
@@ -314,6 +315,9 @@ pub struct NewNotice {
     pub promises: bool,
     /// The rungs opened now.
     pub messages: Vec<NewMessage>,
+    /// What its texts were made of, where they were made now: for whoever bundles a record. The store
+    /// keeps nothing of it.
+    pub telling: Option<Box<Telling>>,
 }
 
 /// One message to write. On the phone channel it stands on the call list from `not_before`.
@@ -348,6 +352,39 @@ pub struct NewMessage {
     /// Its last try must be before this, or the call list is reached too late; `None` where nobody
     /// answers the telephone before the deadline.
     pub last_try: Option<DateTime<Utc>>,
+    /// The bundle it belongs to.
+    pub bundle: Option<NewBundle>,
+}
+
+impl NewMessage {
+    /// Whether another message speaks for it, so that none leaves for this one.
+    #[must_use]
+    pub fn is_spoken_for(&self) -> bool {
+        let bundle = self.bundle.as_ref();
+        bundle.is_some_and(|bundle| bundle.lead != self.gateway_key)
+    }
+
+    /// The parts of the SMS that leaves; none for other channels.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        let shared = self.bundle.as_ref().filter(|_| self.segments.is_some());
+        let shared = shared.map(|bundle| segments(&String::from_utf8_lossy(&bundle.text)).parts);
+        let own = self.segments.as_ref().map_or(0, |segments| segments.parts);
+        shared.unwrap_or(own)
+    }
+}
+
+/// One text for several messages of a record: they have the same channel and address, and what it says
+/// holds for all of them. It leaves in place of theirs while all of them may leave; else each leaves
+/// with its own.
+#[derive(Clone, Debug)]
+pub struct NewBundle {
+    /// The gateway key of the message that speaks for all, this one or another.
+    pub lead: String,
+    /// For how many others it speaks.
+    pub others: u32,
+    /// The frozen bytes.
+    pub text: Vec<u8>,
 }
 
 /// What stands for a source's mapping once an older state of the store was put back: what the next

@@ -13,8 +13,18 @@ use crate::domain::outcome::Outcome;
 use crate::sabotage::{self, Guard};
 
 impl Tables {
-    /// Keeps an outcome with its attempt and moves the message if it may move.
+    /// Keeps an outcome with its attempt and moves the message if it may move; and so for every message
+    /// that left with it. The answer is that of the first.
     pub(crate) fn settle(&mut self, settlement: &Settlement) -> Settled {
+        let settled = self.settle_alone(settlement);
+        for carried in self.for_carried(settlement) {
+            self.settle_alone(&carried);
+        }
+        settled
+    }
+
+    /// The same, for one message and none that left with it.
+    pub(crate) fn settle_alone(&mut self, settlement: &Settlement) -> Settled {
         let Some(row) = self.messages.get(&settlement.message) else {
             let problem = self.set_aside.get(&settlement.message);
             return problem.cloned().map_or(Settled::Stayed, Settled::SetAside);
@@ -229,7 +239,9 @@ impl Tables {
         let unclear = |id: &AttemptId| {
             let attempt = self.attempts.get(id)?;
             let open = matches!(attempt.outcome, None | Some(Came::Unknown));
-            (open && attempt.gateway == gateway).then_some((*id, attempt.fence))
+            // What left within another's hand-over was never there under its own key.
+            let asked = attempt.gateway == gateway && attempt.carrier.is_none();
+            (open && asked).then_some((*id, attempt.fence))
         };
         let unclear: Vec<_> = row.attempt_ids.iter().filter_map(unclear).collect();
         let may_be_asked = row.state == MessageState::Unknown

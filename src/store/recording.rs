@@ -8,7 +8,7 @@ use super::rows::{
     draw,
 };
 use super::tables::Tables;
-use super::{BatchId, Entry, NewMessage, NewNotice, Record, Recorded};
+use super::{BatchId, Entry, NewBundle, NewMessage, NewNotice, Record, Recorded};
 use crate::domain::message::{Event, MessageId};
 use crate::domain::notice::NoticeId;
 use crate::sabotage::{self, Guard};
@@ -26,6 +26,7 @@ impl Tables {
             baseline,
             batch: recorded.batch,
             recorded: &mut recorded,
+            bundled: Vec::new(),
         };
         for entry in &record.entries {
             if self.stands(entry) && !self.clashes(entry) {
@@ -35,6 +36,8 @@ impl Tables {
                 writing.recorded.conflicts.push(key);
             }
         }
+        let bundled = writing.bundled;
+        self.join(bundled);
         recorded
     }
 
@@ -306,6 +309,8 @@ pub(super) struct Writing<'a> {
     baseline: bool,
     batch: Option<BatchId>,
     recorded: &'a mut Recorded,
+    /// What was written for a bundle.
+    pub(super) bundled: Vec<(MessageId, NewBundle)>,
 }
 
 fn seen_line(

@@ -14,8 +14,17 @@ use crate::domain::message::{self, Event, MessageId, MessageState, Next};
 const BAD_NEWS_COUNTS: TimeDelta = TimeDelta::days(14);
 
 impl Tables {
-    /// Records a report and applies it as far as it may be applied now.
+    /// Records a report and applies it as far as it may be applied now; and so for every attempt that
+    /// left with this one. The answer is that of the first.
     pub(crate) fn report(&mut self, report: &Report) -> ReportEffect {
+        let effect = self.report_alone(report);
+        for carried in self.reported_of_carried(report) {
+            self.report_alone(&carried);
+        }
+        effect
+    }
+
+    fn report_alone(&mut self, report: &Report) -> ReportEffect {
         let known = self.is_about_an_attempt(report.attempt, report.nonce);
         let same = |r: &ReportRow| {
             (r.attempt, r.nonce, r.state) == (report.attempt, report.nonce, report.state)
@@ -86,6 +95,13 @@ impl Tables {
         });
         for id in parked.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.apply_report(id, hand);
+            let report = self.reports.get(&id).map(ReportRow::again);
+            for carried in report
+                .map(|r| self.reported_of_carried(&r))
+                .unwrap_or_default()
+            {
+                self.report_alone(&carried);
+            }
         }
     }
 
@@ -180,6 +196,19 @@ impl Tables {
             .map(|(id, _)| *id);
         for id in waiting.collect::<Vec<_>>() {
             self.apply_report(id, hand);
+        }
+    }
+}
+
+impl ReportRow {
+    /// The report as it came.
+    fn again(&self) -> Report {
+        Report {
+            attempt: self.attempt,
+            nonce: self.nonce,
+            state: self.state,
+            detail: self.detail.clone(),
+            at: self.at,
         }
     }
 }

@@ -155,6 +155,12 @@ pub(crate) struct MessageRow {
     /// How often a caller reached only an answering machine.
     pub(crate) machines: u32,
     pub(crate) machine_at: Option<DateTime<Utc>>,
+    /// The message whose hand-over may speak for this one too, itself included.
+    pub(crate) bundle: Option<MessageId>,
+    /// For how many others it speaks.
+    pub(crate) others: u32,
+    /// So it was at its last hand-over.
+    pub(crate) together: bool,
     /// Its attempts, oldest first.
     pub(crate) attempt_ids: Vec<AttemptId>,
 }
@@ -172,6 +178,8 @@ pub(crate) struct Size {
 pub(crate) struct MessagePerson {
     pub(crate) address: Address,
     pub(crate) body: Vec<u8>,
+    /// The text of its bundle.
+    pub(crate) shared: Option<Vec<u8>>,
 }
 
 /// What came of an attempt. Its intent is written once by the claim; of it only the fence and the
@@ -186,6 +194,8 @@ pub(crate) struct AttemptRow {
     pub(crate) cause: Option<String>,
     pub(crate) gateway_id: Option<String>,
     pub(crate) settled_at: Option<DateTime<Utc>>,
+    /// The attempt with whose hand-over it left.
+    pub(crate) carrier: Option<AttemptId>,
 }
 
 /// What an attempt came to, as its row keeps it.
@@ -210,6 +220,7 @@ impl AttemptRow {
             cause: None,
             gateway_id: None,
             settled_at: None,
+            carrier: None,
         }
     }
 

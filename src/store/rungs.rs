@@ -29,6 +29,7 @@ impl Tables {
                 None => self.add_message(notice, message, brake, &writing.hand),
                 Some(id) => self.renew_message(id, message, brake, &writing.hand),
             }
+            self.note_bundle(self.rung_of(Some(notice), message.rung), message, writing);
         }
         let planned = |rung| new.messages.iter().any(|m| m.rung == rung);
         let row = self.notices.get(&notice);
@@ -88,6 +89,9 @@ impl Tables {
                 climbed,
                 machines: 0,
                 machine_at: None,
+                bundle: None,
+                others: 0,
+                together: false,
                 attempt_ids: Vec::new(),
             },
         );
@@ -119,6 +123,7 @@ impl Tables {
         let person = MessagePerson {
             address: new.address.clone(),
             body: new.body.clone(),
+            shared: None,
         };
         self.message_people.insert(id, person);
     }

@@ -5,6 +5,7 @@
 //! one. The statements are spelt for the engine at hand by [`conn`].
 
 mod alarms;
+mod bundles;
 mod cells;
 mod claims;
 mod conn;

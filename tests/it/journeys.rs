@@ -24,6 +24,7 @@ mod disk_full;
 mod dropped_files;
 mod easyappointments;
 mod expired;
+mod family;
 mod gateway_down_and_back;
 mod gateway_left_alone;
 mod health;

@@ -71,6 +71,7 @@ const ASKED_FOR: &[&str] = &[
     "conflict",
     "braked",
     "too late",
+    "bundle",
 ];
 
 /// What many lives came to together.

@@ -33,6 +33,7 @@ macro_rules! laws {
 }
 
 mod alarms;
+mod bundles;
 mod canary;
 mod commitments;
 mod copying;

@@ -45,11 +45,11 @@ impl Tally {
             let mut leaving = Vec::new();
             for notice in &notices {
                 for message in notice.messages.iter().filter(|m| m.channel == channel) {
+                    if message.is_spoken_for() {
+                        continue;
+                    }
                     sum.messages += 1;
-                    sum.parts += message
-                        .segments
-                        .as_ref()
-                        .map_or(0, |segments| segments.parts);
+                    sum.parts += message.parts();
                     leaving.push((message.not_before, notice.due_by));
                 }
             }

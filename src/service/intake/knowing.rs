@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Intake;
 use crate::domain::appointment::{BookingKey, Standing};
 use crate::domain::marks::{Mark, Marks};
+use crate::service::bundling::bundle;
 use crate::source::Source;
 use crate::store::{Entry, Ledger, Record, Recorded, StoreResult};
 
@@ -78,7 +79,8 @@ impl<S: Source, L: Ledger> Intake<S, L> {
     }
 
     /// Records, and notes what was recorded.
-    pub(super) async fn write(&mut self, record: Record) -> StoreResult<Recorded> {
+    pub(super) async fn write(&mut self, mut record: Record) -> StoreResult<Recorded> {
+        bundle(&self.shared, &mut record.entries);
         let noted = Noted::of(&record);
         let known = self.known.take();
         let recorded = self.ledger.record(record).await?;

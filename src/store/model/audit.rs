@@ -50,7 +50,8 @@ pub struct Audited {
     pub possible_duplicate: bool,
     /// Its batch waits for a person.
     pub braked: bool,
-    /// Its attempts, oldest first, each with the word of its outcome.
+    /// Its attempts as they were on the wire, oldest first, each with the word of its outcome: of a
+    /// bundle that is the attempt which carried them all.
     pub attempts: Vec<(AttemptId, Option<&'static str>)>,
 }
 
@@ -129,7 +130,11 @@ fn audited(tables: &Tables, id: MessageId, message: &MessageRow) -> Option<Audit
     let notice = tables.notices.get(&message.notice)?;
     let appointment = tables.appointments.get(&notice.appointment)?;
     let batch = notice.batch.and_then(|b| tables.batches.get(&b));
-    let came = |attempt: &AttemptId| tables.attempts.get(attempt).and_then(word);
+    let came = |attempt: &AttemptId| {
+        let row = tables.attempts.get(attempt);
+        let on_the_wire = row.and_then(|row| row.carrier).unwrap_or(*attempt);
+        (on_the_wire, row.and_then(word))
+    };
     Some(Audited {
         id,
         notice: message.notice,
@@ -147,7 +152,7 @@ fn audited(tables: &Tables, id: MessageId, message: &MessageRow) -> Option<Audit
         not_after: notice.not_after,
         possible_duplicate: message.possible_duplicate,
         braked: batch.is_some_and(|b| b.state == BatchState::Held),
-        attempts: message.attempt_ids.iter().map(|a| (*a, came(a))).collect(),
+        attempts: message.attempt_ids.iter().map(came).collect(),
     })
 }
 

@@ -18,12 +18,18 @@ impl State {
         let messages = self.tables.messages.iter();
         let mut picked: Vec<_> = messages
             .filter_map(|(id, m)| Some((*id, m, self.tables.notices.get(&m.notice)?)))
-            .filter(|(_, m, n)| self.may_leave(m, n, ask))
+            .filter(|(id, m, n)| {
+                self.may_leave(m, n, ask) && !self.waits_for_its_bundle(*id, m, ask)
+            })
             .map(|(id, _, n)| (n.due_by, id))
             .collect();
         picked.sort_unstable();
         picked.truncate(most(limit));
-        let claims = picked.into_iter().filter_map(|(_, id)| self.take(id, ask));
+        let with_others = picked.into_iter().map(|(_, id)| (id, self.others(id, ask)));
+        let picked: Vec<_> = with_others.collect();
+        let claims = picked
+            .iter()
+            .filter_map(|(id, others)| self.take_all(*id, others, ask));
         let claims: Vec<Claim> = claims.collect();
         self.spend(ask, bucket, claims.len());
         claims
@@ -68,8 +74,11 @@ impl State {
                 && m.gateway.as_deref() == Some(gateway)
                 && is_stopped(m)
         });
+        // Who stops one of a bundle stops its hand-over; the others leave by themselves.
+        let on_the_wire = |id: AttemptId| tables.attempts.get(&id)?.carrier.or(Some(id));
         messages
             .filter_map(|m| m.attempt_ids.last().copied())
+            .filter_map(on_the_wire)
             .collect()
     }
 
@@ -85,7 +94,71 @@ impl State {
         }
     }
 
-    fn take(&mut self, id: MessageId, ask: &ClaimAsk) -> Option<Claim> {
+    /// Whether the message that speaks for this one is about to leave.
+    fn waits_for_its_bundle(&self, id: MessageId, message: &MessageRow, ask: &ClaimAsk) -> bool {
+        let lead = message.bundle.filter(|lead| *lead != id);
+        let leaves = |lead: MessageId| {
+            let row = self.tables.messages.get(&lead)?;
+            let notice = self.tables.notices.get(&row.notice)?;
+            let leaves = row.bundle == Some(lead)
+                && row.state == MessageState::Ready
+                && row.not_before <= ask.now
+                && ask.now < notice.not_after
+                && row.open_until.is_none_or(|end| ask.now < end)
+                && !notice.superseded;
+            Some(leaves)
+        };
+        lead.and_then(leaves).unwrap_or_default()
+    }
+
+    /// What leaves with a message that speaks for others: all of them, or none.
+    fn others(&self, lead: MessageId, ask: &ClaimAsk) -> Vec<MessageId> {
+        let Some(row) = self.tables.messages.get(&lead) else {
+            return Vec::new();
+        };
+        let messages = self.tables.messages.iter();
+        let others = messages.filter(|(id, m)| m.bundle == Some(lead) && **id != lead);
+        let may_join = |m: &MessageRow| {
+            let notice = self.tables.notices.get(&m.notice);
+            m.may_join(row) && notice.is_some_and(|notice| self.may_leave(m, notice, ask))
+        };
+        let free: Vec<_> = others
+            .filter(|(_, m)| may_join(m))
+            .map(|(id, _)| *id)
+            .collect();
+        let whole = row.bundle == Some(lead) && free.len() == most(row.others);
+        if whole { free } else { Vec::new() }
+    }
+
+    fn take_all(&mut self, id: MessageId, others: &[MessageId], ask: &ClaimAsk) -> Option<Claim> {
+        if others.is_empty() {
+            return self.take(id, None, ask);
+        }
+        let claim = self.take(id, Some(id), ask)?;
+        for other in others {
+            self.take(*other, Some(id), ask);
+            if let Some(attempt) = self.newest_attempt(*other) {
+                attempt.carrier = Some(claim.attempt);
+            }
+        }
+        let all = || std::iter::once(&id).chain(others);
+        let rows = || all().filter_map(|m| self.tables.messages.get(m));
+        let notices = rows().filter_map(|row| self.tables.notices.get(&row.notice));
+        Some(Claim {
+            body: self.tables.message_people.get(&id)?.shared.clone()?,
+            not_after: notices.map(|notice| notice.not_after).min()?,
+            give_up_at: rows().map(|row| row.give_up_at).min()?,
+            ..claim
+        })
+    }
+
+    fn newest_attempt(&mut self, id: MessageId) -> Option<&mut AttemptRow> {
+        let newest = self.tables.messages.get(&id)?.attempt_ids.last()?;
+        self.tables.attempts.get_mut(newest)
+    }
+
+    /// Takes one message, with the others of the bundle for which `lead` speaks or alone.
+    fn take(&mut self, id: MessageId, lead: Option<MessageId>, ask: &ClaimAsk) -> Option<Claim> {
         let attempt = AttemptId(1 + draw(&mut self.next_attempt));
         let hand = Hand::part("dispatch", ask.now);
         let now = self.db_now;
@@ -104,6 +177,11 @@ impl State {
             true => row.lookup.max(lookup),
             false => lookup,
         };
+        row.together = lead.is_some();
+        if row.together {
+            // It is not asked for by one message's key, nor taken once by it.
+            (row.lookup, row.dedup_until) = (Millis(0), None);
+        }
         row.first_attempt_at = row.first_attempt_at.or(Some(ask.now));
         row.may_be_out = true;
         row.attempt_ids.push(attempt);
@@ -111,7 +189,10 @@ impl State {
         self.tables
             .attempts
             .insert(attempt, AttemptRow::of(id, fence, &ask.gateway, ask.nonce));
-        let detail = format!("attempt {attempts} through {}", ask.gateway);
+        let with = lead.filter(|lead| *lead != id);
+        let with = with.map(|lead| format!(", with message {}", lead.0));
+        let with = with.unwrap_or_default();
+        let detail = format!("attempt {attempts} through {}{with}", ask.gateway);
         self.tables.shift(id, Event::Claim, None, &hand, &detail);
         let row = self.tables.messages.get(&id)?;
         let person = self.tables.message_people.get(&id)?;

@@ -17,7 +17,7 @@ impl State {
             .map(|(id, message, row)| Settlement::disowned(message, id, row.fence, at))
             .collect();
         for settlement in &settlements {
-            self.tables.settle(settlement);
+            self.tables.settle_alone(settlement);
         }
         u32::try_from(settlements.len()).unwrap_or(u32::MAX)
     }

@@ -76,8 +76,8 @@ impl State {
         for notices in self.people().values() {
             tally.add_person(notices, now);
         }
-        for message in self.tables.messages.values() {
-            tally.add_message(&message.facts());
+        for (id, message) in &self.tables.messages {
+            tally.add_message(&message.facts(*id));
         }
         tally
     }
@@ -162,7 +162,10 @@ impl State {
         let reference = name.parse::<Reference>().ok();
         let notice = reference.and_then(|r| self.tables.references.get(&r));
         if let Some(notice) = notice.and_then(|id| self.tables.notices.get(id)) {
-            return vec![notice.appointment];
+            let mut told = vec![notice.appointment];
+            told.extend(self.tables.told_with(notice));
+            told.dedup();
+            return told;
         }
         let full = name
             .split_once('/')

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::Write;
+use super::bundles::Bundles;
 use super::cells::Cells;
 use super::conn::Conn;
 use super::holds::covered;
@@ -26,8 +27,9 @@ macro_rules! in_the_air {
         )
     };
 }
+pub(super) use in_the_air;
 
-/// Picks what may leave, earliest deadline first. The index is named because it is in that order:
+/// Picks what may leave, each bundle by the message that speaks for it, earliest deadline first. The index is named because it is in that order:
 /// the work is that of the limit, however many messages wait.
 const PICK: &str = concat!(
     "
@@ -36,6 +38,10 @@ SELECT m.id FROM message m {index message_claim} {join} notice n ON n.id = m.not
 WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
   AND (m.open_until IS NULL OR m.open_until > $2)
   AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = $4 AND m.dedup_until >= $5))
+  AND (m.bundle IS NULL OR m.bundle = m.id OR NOT EXISTS (
+    SELECT 1 FROM message l JOIN notice ln ON ln.id = l.notice
+    WHERE l.id = m.bundle AND l.bundle = l.id AND l.state = 'ready' AND l.not_before <= $2
+      AND l.not_after > $2 AND (l.open_until IS NULL OR l.open_until > $2) AND ln.superseded = 0))
   AND NOT EXISTS (
     SELECT 1 FROM notice o JOIN message om ON om.notice = o.id
     WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision
@@ -54,7 +60,7 @@ ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}"
 const TAKE: &str = concat!(
     "
 UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
-  node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
+  together = 0, node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
   gateway = $5, quarantine = $6,
   lookup = CASE WHEN may_be_out = 1 AND lookup > $7 THEN lookup ELSE $7 END,
   dedup_until = CASE WHEN may_be_out = 1 AND gateway = $5 THEN dedup_until ELSE $8 END
@@ -82,12 +88,17 @@ INSERT INTO history (at, actor, appointment, notice, message, batch, channel, di
   event, from_state, to_state, detail)
 SELECT $2, 'dispatch', n.appointment, n.id, m.id, n.batch, m.channel, n.district, n.office,
   'claim', 'ready', 'sending', 'attempt ' || m.attempts || ' through ' || $3
+    || CASE WHEN m.together = 1 AND m.bundle <> m.id THEN ', with message ' || m.bundle ELSE '' END
 FROM {ints 1} {join} message m ON m.id = j.value JOIN notice n ON n.id = m.notice
 ORDER BY j.key";
 
 const READ_CLAIMS: &str = "
-SELECT m.id, a.id AS attempt, a.nonce, m.fence, m.attempts, p.address, p.address_kind, p.body,
-  m.sender, m.gateway_key, m.not_after, m.give_up_at
+SELECT m.id, a.id AS attempt, a.nonce, m.fence, m.attempts, p.address, p.address_kind,
+  CASE WHEN m.together = 1 THEN p.shared ELSE p.body END AS body, m.sender, m.gateway_key,
+  CASE WHEN m.together = 1 THEN (SELECT min(o.not_after) FROM message o WHERE o.bundle = m.id)
+    ELSE m.not_after END AS not_after,
+  CASE WHEN m.together = 1 THEN (SELECT min(o.give_up_at) FROM message o WHERE o.bundle = m.id)
+    ELSE m.give_up_at END AS give_up_at
 FROM {ints 1} {join} message m ON m.id = j.value
   JOIN attempt a ON a.message = m.id AND a.no = m.attempts
   JOIN message_person p ON p.message = m.id
@@ -113,6 +124,8 @@ impl Write for ClaimAsk {
             .bind(lease_until.0)
             .bind(db_now.0);
         let picked = pick.numbers().await?;
+        let mut bundles = Bundles::of(conn, &picked, (at, db_now.0)).await?;
+        let picked = bundles.with_others(&picked);
         if picked.is_empty() || !self.may_claim(conn).await? {
             return Ok(Vec::new());
         }
@@ -134,15 +147,18 @@ impl Write for ClaimAsk {
             .await?;
         // A set comes back in any order; the picked one is that of the deadlines.
         taken.sort_unstable_by_key(|id| picked.iter().position(|p| p == id));
+        bundles.keep_whole(&taken);
+        let on_the_wire = bundles.on_the_wire(&taken);
         if let Some(bucket) = bucket {
-            self.spend(conn, bucket, taken.len()).await?;
+            self.spend(conn, bucket, on_the_wire.len()).await?;
         }
         let open = conn.query(OPEN_ATTEMPTS).bind(&taken).bind(&self.gateway);
         let open = open.bind(&self.node).bind(at).bind(self.nonce);
         open.run().await?;
+        bundles.mark(conn).await?;
         let line = conn.query(WRITE_CLAIMS).bind(&taken).bind(at);
         line.bind(&self.gateway).run().await?;
-        let claims = conn.query(READ_CLAIMS).bind(&taken).rows().await?;
+        let claims = conn.query(READ_CLAIMS).bind(&on_the_wire).rows().await?;
         Ok(claims
             .iter()
             .filter_map(|row| understood(Cells(row)))
@@ -164,7 +180,7 @@ impl ClaimAsk {
 /// The index holds what is being sent, which is what the nodes have in hand.
 const STOPPED: &str = concat!(
     "
-SELECT t.id FROM message m JOIN notice n ON n.id = m.notice
+SELECT DISTINCT coalesce(t.carrier, t.id) FROM message m JOIN notice n ON n.id = m.notice
   JOIN attempt t ON t.message = m.id AND t.no = m.attempts
 WHERE m.state = 'sending' AND m.node = $1 AND m.gateway = $2 AND (
   EXISTS (SELECT 1 FROM message p
@@ -213,7 +229,7 @@ impl Write for Disown {
         let ids: Vec<i64> = settlements.iter().map(|s| s.message.0).collect();
         let mut tables = load::by_messages(conn, &ids).await?;
         for settlement in &settlements {
-            tables.settle(settlement);
+            tables.settle_alone(settlement);
         }
         save(conn, &tables).await?;
         Ok(u32::try_from(settlements.len()).unwrap_or(u32::MAX))

@@ -293,8 +293,16 @@ async fn find(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<i64>> {
     if let Ok(reference) = name.parse::<Reference>() {
         let sql = "SELECT appointment FROM notice WHERE reference = $1";
         let query = conn.query(sql).bind(reference.to_string());
-        let found = query.numbers().await?;
+        let mut found = query.numbers().await?;
         if !found.is_empty() {
+            let sql = "SELECT DISTINCT o.appointment FROM notice n
+                       JOIN message l ON l.notice = n.id AND l.others > 0
+                       JOIN message m ON m.bundle = l.id AND m.id <> l.id AND m.together = 1
+                       JOIN notice o ON o.id = m.notice
+                       WHERE n.reference = $1 AND o.appointment <> n.appointment
+                       ORDER BY o.appointment";
+            let query = conn.query(sql).bind(reference.to_string());
+            found.extend(query.numbers().await?);
             return Ok(found);
         }
     }

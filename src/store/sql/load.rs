@@ -303,6 +303,9 @@ fn message(cells: Cells<'_>) -> StoreResult<MessageRow> {
         climbed: cells.flag("climbed")?,
         machines: cells.count("machines")?,
         machine_at: cells.maybe_time("machine_at")?,
+        bundle: cells.maybe_int("bundle")?.map(MessageId),
+        others: cells.count("others")?,
+        together: cells.flag("together")?,
         attempt_ids: Vec::new(),
     })
 }
@@ -385,6 +388,7 @@ fn attempt(message: MessageId, cells: Cells<'_>) -> StoreResult<AttemptRow> {
         cause: cells.maybe_text("cause")?,
         gateway_id: cells.maybe_text("gateway_id")?,
         settled_at: cells.maybe_time("settled_at")?,
+        carrier: cells.maybe_int("carrier")?.map(AttemptId),
     })
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Write;
+use super::bundles::carried_by;
 use super::cells::Cells;
 use super::conn::Conn;
 use super::holds::{covered, standing};
@@ -25,7 +26,9 @@ impl Write for Settle {
     type Answer = Vec<Settled>;
 
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Settled>> {
-        let ids: Vec<_> = self.0.iter().map(|s| s.message.0).collect();
+        let attempts: Vec<_> = self.0.iter().map(|s| s.attempt.0).collect();
+        let mut ids = carried_by(conn, &attempts).await?;
+        ids.extend(self.0.iter().map(|s| s.message.0));
         let mut tables = load::by_messages(conn, &ids).await?;
         let moved = self.0.iter().map(|s| tables.settle(s)).collect();
         save(conn, &tables).await?;
@@ -56,7 +59,8 @@ impl Write for TakeReports {
 
 async fn by_attempts(conn: &mut Conn<'_>, attempts: &[i64]) -> StoreResult<Tables> {
     let sql = "SELECT DISTINCT a.message FROM {ints 1} {join} attempt a ON a.id = j.value";
-    let messages = conn.query(sql).bind(attempts).numbers().await?;
+    let mut messages = conn.query(sql).bind(attempts).numbers().await?;
+    messages.extend(carried_by(conn, attempts).await?);
     load::by_messages(conn, &messages).await
 }
 
@@ -185,7 +189,9 @@ impl Write for Unpark {
         if found.is_empty() {
             return Ok(());
         }
+        conn.lock_creation().await?;
         let mut tables = by_attempts(conn, &found).await?;
+        load::next_ids(conn, &mut tables).await?;
         tables.unpark(&Hand::part("upkeep", self.now));
         save(conn, &tables).await
     }
@@ -290,7 +296,7 @@ pub(super) async fn to_ask(
     let sql = "SELECT m.id FROM message m
                WHERE m.state = 'unknown' AND m.lookup > 0 AND m.lease_until + m.quarantine <= $2
                  AND EXISTS (SELECT 1 FROM attempt a WHERE a.message = m.id AND a.gateway = $1
-                   AND (a.outcome IS NULL OR a.outcome = 'unknown'))
+                   AND a.carrier IS NULL AND (a.outcome IS NULL OR a.outcome = 'unknown'))
                ORDER BY m.lease_until + m.quarantine, m.id LIMIT $3";
     let ids = conn.query(sql).bind(gateway).bind(db_now.0).bind(limit);
     let ids = ids.numbers().await?;

@@ -255,20 +255,22 @@ async fn messages(conn: &mut Conn<'_>, tables: &Tables) -> StoreResult<()> {
         "text channel, text state, text reason, text told_on, text gateway_key, text sender, \
          text encoding, int units, int parts, int due_by, int not_after, int not_before, \
          text send_hours, int open_until, int give_up_at, int last_try, int report_by, int told_at, int may_be_out, int accepted, \
-         int possible_duplicate, int repeat, int climbed, int machines, int machine_at",
+         int possible_duplicate, int repeat, int climbed, int machines, int machine_at, \
+         int bundle, int others",
     );
     write(conn, &sql, &rows).await?;
     let people = tables.message_people.iter();
     let rows: Vec<_> = people
         .map(|(id, person)| {
             let (kind, address) = address_cells(&person.address);
-            json!([id.0, address, kind, hex(&person.body)])
+            let shared = person.shared.as_ref().map(|text| hex(text));
+            json!([id.0, address, kind, hex(&person.body), shared])
         })
         .collect();
     let sql = upsert(
         "message_person",
         "int message",
-        "text address, text address_kind, bytes body",
+        "text address, text address_kind, bytes body, bytes shared",
     );
     write(conn, &sql, &rows).await
 }
@@ -307,7 +309,9 @@ fn message_row(id: MessageId, m: &MessageRow, notice: &NoticeRow) -> Value {
         i64::from(m.repeat),
         i64::from(m.climbed),
         m.machines,
-        maybe_ms(m.machine_at)
+        maybe_ms(m.machine_at),
+        m.bundle.map(|lead| lead.0),
+        m.others
     ])
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn people(
 ) -> StoreResult<People> {
     let sql = "SELECT n.id, n.appointment, n.role, n.revision, n.purpose, n.due_by, n.superseded,
                  m.id AS message, m.rung, m.channel, m.state, m.reason, m.told_on, m.told_at,
-                 m.accepted, m.possible_duplicate
+                 m.accepted, m.possible_duplicate, m.together, m.bundle
                FROM notice n LEFT JOIN message m ON m.notice = n.id
                WHERE {none 1} OR n.appointment IN (SELECT j.value FROM {ints 1})
                ORDER BY n.id, m.rung";
@@ -69,11 +69,12 @@ impl People {
         }
         if let (Some(message), Some(notice)) = (cells.maybe_int("message")?, notices.last_mut()) {
             let brief = message_outline(MessageId(message), cells)?;
+            let alone = !cells.flag("together")? || cells.maybe_int("bundle")? == Some(message);
             self.messages.push(MessageFacts {
                 channel: brief.channel,
                 state: brief.state,
                 reason: brief.reason,
-                accepted: cells.flag("accepted")?,
+                accepted: cells.flag("accepted")? && alone,
                 possible_duplicate: cells.flag("possible_duplicate")?,
             });
             notice.messages.push(brief);

@@ -89,6 +89,13 @@ const LAWS: &[Law] = &[
     ),
     law(
         "message",
+        "would share a text with another address",
+        "SELECT m.id FROM message m JOIN message l ON l.id = m.bundle AND l.bundle = l.id
+         JOIN message_person p ON p.message = m.id JOIN message_person q ON q.message = l.id
+         WHERE m.channel <> l.channel OR p.address <> q.address",
+    ),
+    law(
+        "message",
         "keep an address or text of an erased notice",
         "SELECT m.id FROM message m JOIN notice n ON n.id = m.notice
          JOIN message_person p ON p.message = m.id WHERE n.reference IS NULL",

@@ -74,7 +74,10 @@ impl Case<'_> {
             let local = at.with_timezone(&self.here().zone).time();
             calendar::time(self.language, local)
         };
-        match bundle.starts.as_slice() {
+        let mut starts = bundle.starts.clone();
+        // Two desks may serve one family at the same time.
+        starts.dedup();
+        match starts.as_slice() {
             [first, .., last] if bundle.unbroken && bundle.starts.len() > 2 => {
                 format!("{}-{}", time(first), time(last))
             }

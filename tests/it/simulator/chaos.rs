@@ -100,10 +100,14 @@ pub(super) fn live_on(seed: u64, keeps_calls: bool) -> (Life, Vec<(Call, String)
     } else {
         Duration::ZERO
     };
+    let family = seed % 3 == 1;
     let world = World::new(seed, NODES, true, dedup);
     for n in 1..=bookings {
         let hours = [3, 30, 60, 200][rng.random_range(0..4)] + i64::from(n);
-        let row = booking(n, rng.random_ratio(1, 3), beginning(), hours);
+        let mut row = booking(n, rng.random_ratio(1, 3), beginning(), hours);
+        if family {
+            row.join_family(n, beginning() + TimeDelta::hours(40));
+        }
         let key = row.appointment.key.clone();
         world.around.register.change(|rows| {
             rows.rows.insert(key, row);
@@ -124,6 +128,9 @@ pub(super) fn live_on(seed: u64, keeps_calls: bool) -> (Life, Vec<(Call, String)
     quiet::end(&mut chaos.world, &mut chaos.rng);
     let Chaos { world, .. } = chaos;
     let mut happened = world.around.truth.lock();
+    if world.laws.bundles > 0 {
+        happened.words.insert("bundle".to_owned());
+    }
     let calls = happened.calls.take().unwrap_or_default();
     let life = Life {
         hash: world.hash_with(&happened),
@@ -314,19 +321,28 @@ impl Chaos {
     fn change_register(&mut self) {
         let n = self.rng.random_range(1..=self.bookings);
         let key = BookingKey(format!("B{n}"));
-        let kind = self.rng.random_range(0..13);
+        let kind = self.rng.random_range(0..14);
         let days = self.rng.random_range(1..5);
         let number = 100 + n + self.rng.random_range(0..3);
         let (has_phone, has_email) = (self.rng.random_ratio(2, 3), self.rng.random_ratio(2, 3));
         self.world.note(format!("register {}: {kind}", key.0));
         let bookings = self.bookings;
         self.world.around.register.change(|rows| {
-            if kind == 11 {
+            if kind == 13 {
                 rows.blank = !rows.blank;
                 return;
             }
             if kind == 12 {
                 for n in 1..=bookings {
+                    if let Some(row) = rows.rows.get_mut(&BookingKey(format!("B{n}"))) {
+                        row.appointment.state.standing = Standing::Cancelled;
+                    }
+                }
+                return;
+            }
+            if kind == 10 {
+                // Two at once.
+                for n in [n, n % bookings + 1] {
                     if let Some(row) = rows.rows.get_mut(&BookingKey(format!("B{n}"))) {
                         row.appointment.state.standing = Standing::Cancelled;
                     }

@@ -25,8 +25,12 @@ pub(super) struct Laws {
     taken: usize,
     /// Per booking and person, the newest revision that was handed over.
     newest: BTreeMap<(String, Role), u32>,
-    /// Per message, how often it was taken, and as what.
-    times: BTreeMap<MessageId, (u32, (String, Vec<u8>))>,
+    /// Per message, how often it was taken.
+    times: BTreeMap<MessageId, u32>,
+    /// Per message and the messages it left with, as what.
+    seen: BTreeMap<(MessageId, BTreeSet<MessageId>), (String, Vec<u8>)>,
+    /// Hand-overs that told several notices.
+    pub(super) bundles: usize,
     retries: BTreeMap<MessageId, u32>,
     pub(super) moves: BTreeSet<Move>,
     /// What the last step did, for the trace.
@@ -134,32 +138,40 @@ impl Laws {
             ));
             return;
         };
-        let message = by_id[&claim.message];
-        let id = message.id.0;
-        let known = message.attempts.iter().any(|(a, _)| *a == taken.attempt);
-        self.law(known, || {
+        let of_it = |m: &&&Audited| m.attempts.iter().any(|(a, _)| *a == taken.attempt);
+        let told: Vec<&Audited> = by_id.values().filter(of_it).copied().collect();
+        let ids: BTreeSet<MessageId> = told.iter().map(|message| message.id).collect();
+        self.law(ids.contains(&claim.message), || {
+            let id = claim.message.0;
             format!("written before spoken: message {id} has no attempt {attempt}")
         });
         self.law(taken.at <= claim.until, || {
-            format!("lease: attempt {attempt} of message {id} left after its lease")
+            format!("lease: attempt {attempt} left after its lease")
         });
         if taken.same {
             return;
         }
-        let before = self.times.get(&message.id).cloned();
-        let times = before.as_ref().map_or(0, |(times, _)| *times);
+        self.bundles += usize::from(told.len() > 1);
+        for message in told {
+            self.tells(message, taken, &ids);
+        }
+    }
+
+    /// One of the messages that a hand-over told.
+    fn tells(&mut self, message: &Audited, taken: &HandOver, company: &BTreeSet<MessageId>) {
+        let id = message.id.0;
+        let times = self.times.get(&message.id).copied().unwrap_or(0);
         let allowed = self.retries.get(&message.id).copied().unwrap_or(0).min(1);
         let flagged = message.possible_duplicate && message.on_unknown == OnUnknown::Retry;
         self.law(times <= allowed && (times == 0 || flagged), || {
             format!("never twice by guess: message {id} was handed over {} times, retried {allowed} times, marked {flagged}", times + 1)
         });
-        if let Some((_, seen)) = &before {
-            self.law(*seen == taken.seen, || {
-                format!("message {id} left with other bytes or another key")
-            });
-        }
-        self.times
-            .insert(message.id, (times + 1, taken.seen.clone()));
+        self.times.insert(message.id, times + 1);
+        let seen = self.seen.entry((message.id, company.clone()));
+        let same = *seen.or_insert_with(|| taken.seen.clone()) == taken.seen;
+        self.law(same, || {
+            format!("message {id} left with other bytes or another key")
+        });
         let person = (message.booking.0.clone(), message.role.clone());
         let newest = self.newest.get(&person).copied().unwrap_or(0);
         self.law(newest <= message.revision, || {
@@ -248,6 +260,6 @@ impl Laws {
 
     /// How many messages were handed over twice.
     pub(super) fn twice(&self) -> usize {
-        self.times.values().filter(|(times, _)| *times > 1).count()
+        self.times.values().filter(|times| **times > 1).count()
     }
 }

@@ -111,6 +111,17 @@ pub(super) fn email(n: u32) -> Email {
 }
 
 impl Row {
+    /// A passport appointment of the one family of a world: one telephone, one language, one day.
+    pub(super) fn join_family(&mut self, n: u32, from: DateTime<Utc>) {
+        let appointment = &mut self.appointment;
+        appointment.service = ServiceId("passport".to_owned());
+        appointment.state.office = OfficeId("gronland".to_owned());
+        appointment.state.start = from + TimeDelta::minutes(20 * i64::from(n));
+        let person = &mut appointment.recipients[0];
+        person.contact.phone = Ok(phone(1));
+        person.language = Some(Language::Nb);
+    }
+
     /// The contact loses or regains its number and address.
     pub(super) fn reach(&mut self, has_phone: Option<u32>, has_email: Option<u32>) {
         let contact = &mut self.appointment.recipients[0].contact;

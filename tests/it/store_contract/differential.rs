@@ -12,8 +12,8 @@ use varsel::domain::outcome::Outcome;
 use varsel::store::model::Model;
 use varsel::store::{Access, Database};
 use varsel::store::{
-    ActError, BatchId, Claim, ClaimAsk, Deed, Entry, HoldOn, NewMessage, NewNotice, Record,
-    ReportState, Store, SweepLimits, UnknownRule,
+    ActError, BatchId, Claim, ClaimAsk, Deed, Entry, HoldOn, NewBundle, NewMessage, NewNotice,
+    Record, ReportState, Store, SweepLimits, UnknownRule,
 };
 
 use super::fixtures::*;
@@ -28,6 +28,11 @@ enum Step {
     Change {
         n: u32,
         rungs: Vec<u8>,
+        retry: bool,
+        braked: bool,
+    },
+    /// Bookings 1 and 2 change together, and their first rungs make a bundle.
+    Bundle {
         retry: bool,
         braked: bool,
     },
@@ -82,6 +87,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (n.clone(), rungs(), any::<bool>(), prop::bool::weighted(0.2)).prop_map(
             |(n, rungs, retry, braked)| Step::Change { n, rungs, retry, braked }),
+        3 => (any::<bool>(), prop::bool::weighted(0.2)).prop_map(
+            |(retry, braked)| Step::Bundle { retry, braked }),
         2 => (0u8..4, any::<bool>()).prop_map(|(on, lift)| Step::Hold { on, lift }),
         2 => (n.clone(), any::<bool>()).prop_map(|(n, machine)| Step::Tick { n, machine }),
         2 => (n, rungs(), any::<bool>()).prop_map(
@@ -167,6 +174,27 @@ impl<S: Store> Life<S> {
                 let notices = self.plan(*n, rungs, salt);
                 let entry = change(&known, to, notices);
                 self.record(vec![entry], *braked).await
+            }
+            Step::Bundle { retry, braked } => {
+                let mut entries = Vec::new();
+                for n in [1, 2] {
+                    let known = known(&self.store, n).await;
+                    let to = if known.revision % 2 == 0 {
+                        cancelled(n)
+                    } else {
+                        active(n)
+                    };
+                    self.retries.insert(n, *retry);
+                    let mut notices = self.plan(n, &[0], 2 * salt + n);
+                    notices[0].messages[0].address = person(1).contact.address(Channel::Sms);
+                    notices[0].messages[0].bundle = Some(NewBundle {
+                        lead: format!("gk-1-0-{}", 2 * salt + 1),
+                        others: 1,
+                        text: format!("together {salt}").into_bytes(),
+                    });
+                    entries.push(change(&known, to, notices));
+                }
+                self.record(entries, *braked).await
             }
             Step::Renew { n, rungs, release } => self.renew(*n, rungs, *release, salt).await,
             Step::Claim {
@@ -406,7 +434,7 @@ impl<S: Store> Life<S> {
 async fn side_by_side(store: Database, steps: Vec<Step>) {
     let mut real = Life::new(store).await;
     let mut model = Life::new(Model::default()).await;
-    for (salt, step) in (100..).zip(&steps) {
+    for (salt, step) in (1000..).zip(&steps) {
         let expected = model.live(salt, step).await;
         assert_eq!(real.live(salt, step).await, expected, "answers to {step:?}");
         let (real, model) = (real.all().await, model.all().await);

@@ -99,6 +99,7 @@ pub(crate) fn message(n: u32, rung: u8) -> NewMessage {
         open_until: None,
         give_up_at: now() + hours(6),
         last_try: None,
+        bundle: None,
     }
 }
 
@@ -122,6 +123,7 @@ pub(crate) fn notice(n: u32) -> NewNotice {
         due_by: start(n),
         not_after: start(n),
         promises: false,
+        telling: None,
         messages: vec![message(n, 0)],
     }
 }
