@@ -68,6 +68,10 @@ fn passports(scene: &Scene<'_>) -> Vec<Sample> {
         ));
         found.push(sample("passport-moved-both", stage.moved(true, true)));
     }
+    found.extend(
+        at().moved_in_the_night_of_the_clocks()
+            .map(|telling| sample("passport-moved-clock-change", telling)),
+    );
     if let Some(stage) = scene.longest_names() {
         found.push(sample(
             "longest-names",
@@ -158,6 +162,10 @@ fn particular(scene: &Scene<'_>) -> Vec<Sample> {
     let protected = || closed().with(|say| say.neutral = true);
     vec![
         sample("child-cancelled", closed().for_guardian().cancelled()),
+        sample(
+            "child-cancelled-other-parent",
+            closed().for_other_guardian().cancelled(),
+        ),
         sample("child-cancelled-by-name", child("Áilu Máhtte").cancelled()),
         sample("child-cancelled-name-in-arabic", child("مريم").cancelled()),
         sample("child-moved-time", child("Mari").moved(true, false)),

@@ -1,6 +1,6 @@
 //! The stage of a sample: an office, a service, a closing, and what happens to the appointment.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeDelta, Utc, Weekday};
 
 use crate::domain::appointment::{BookingState, Standing};
 use crate::domain::calendar;
@@ -159,6 +159,30 @@ impl Stage<'_> {
     pub(super) fn for_guardian(mut self) -> Self {
         self.role = Role::Guardian("1".to_owned());
         self
+    }
+
+    /// To the child's other guardian, who gets a notice of their own.
+    pub(super) fn for_other_guardian(mut self) -> Self {
+        self.role = Role::Guardian("2".to_owned());
+        self
+    }
+
+    /// Moved by one or three hours across the next night in which the clocks change; `None` where they
+    /// do not within a year.
+    pub(super) fn moved_in_the_night_of_the_clocks(self) -> Option<Telling> {
+        let zone = self.old.zone;
+        let offset = |day: &NaiveDate| {
+            let noon = calendar::instant(day.and_hms_opt(12, 0, 0)?, zone);
+            Some(noon.with_timezone(&zone).offset().fix())
+        };
+        let days = self.day(self.old, 1).iter_days().take(366);
+        let changes = |day: &NaiveDate| day.pred_opt().and_then(|d| offset(&d)) != offset(day);
+        let night = { days }.find(changes)?;
+        let (before, after) = (night.and_hms_opt(1, 30, 0)?, night.and_hms_opt(3, 30, 0)?);
+        let mut telling = self.moved(true, false);
+        telling.change.old.start = calendar::instant(before, zone);
+        telling.change.new.start = calendar::instant(after, zone);
+        Some(telling)
     }
 
     /// Decided on the Saturday after, when no line answers until Monday.

@@ -42,12 +42,48 @@ fn page(desk: &Desk, telling: &Telling) -> String {
 fn whole_messages_are_as_they_were_read() {
     let desk = Desk::new();
     let samples = desk.samples();
-    assert_eq!(samples.len(), 50);
+    assert_eq!(samples.len(), 52);
     for Sample { name, telling } in samples {
         insta::assert_snapshot!(name, page(&desk, &telling));
         if telling.languages.second.is_some() && name != "english-first" {
             insta::assert_snapshot!(format!("{name}-turned"), page(&desk, &turned(&telling)));
         }
+    }
+}
+
+/// The grid that a communications officer looks through.
+#[test]
+fn the_grid_holds_every_case_that_goes_wrong_elsewhere() {
+    let desk = Desk::new();
+    let told = |name| page(&desk, &desk.sample(name));
+    assert!(told("longest-names").contains("pass og ID-kort"));
+    assert!(told("child-cancelled").contains("Timen til barnet er avlyst."));
+    let parents = [
+        desk.sample("child-cancelled"),
+        desk.sample("child-cancelled-other-parent"),
+    ];
+    assert_ne!(parents[0].role, parents[1].role);
+    let each: Vec<_> = parents.iter().map(|telling| page(&desk, telling)).collect();
+    assert_eq!(each[0], each[1], "both parents read the same");
+    let night = desk.sample("passport-moved-clock-change");
+    let hours = night.change.new.start - night.change.old.start;
+    assert_eq!(
+        hours.num_hours(),
+        1,
+        "from 01.30 to 03.30 the clock skips one"
+    );
+    let night = page(&desk, &night);
+    for time in ["01.30", "03.30", "01:30", "03:30"] {
+        assert!(night.contains(time), "{time}: {night}");
+    }
+    assert!(told("child-cancelled-by-name").contains("Áilu Máhtte"));
+    assert!(told("child-cancelled-name-in-arabic").contains("مريم"));
+    for (case, words) in [
+        ("passport-cancelled", "Avlyst: timen"),
+        ("nynorsk-first", "ikkje"),
+        ("english-first", "Cancelled: "),
+    ] {
+        assert!(told(case).contains(words), "{case}");
     }
 }
 
