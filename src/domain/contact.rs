@@ -112,8 +112,9 @@ impl Email {
     /// Reads an address.
     ///
     /// Only ASCII on both sides: a relay need not offer SMTPUTF8 (RFC 6531), and an address that
-    /// the relay would refuse later is better known as unusable now. The domain is a name with a
-    /// dot, never a bare host or a literal.
+    /// the relay would refuse later is better known as unusable now. No quoted name before the `@`
+    /// (RFC 5321, 4.1.2), in which anything may stand and which servers read differently. The domain
+    /// is a name with a dot, never a bare host or a literal.
     ///
     /// # Errors
     /// As the names of [`Unusable`] say.
@@ -123,7 +124,8 @@ impl Email {
             return Err(Unusable::ControlCharacters);
         }
         let address: MailAddress = trimmed.parse().map_err(|_| Unusable::Invalid)?;
-        let fits = trimmed.is_ascii() && trimmed.len() <= MOST_EMAIL_BYTES;
+        let fits =
+            trimmed.is_ascii() && !trimmed.contains('"') && trimmed.len() <= MOST_EMAIL_BYTES;
         if fits && is_public_name(address.domain()) {
             Ok(Self(address.to_string()))
         } else {

@@ -29,6 +29,7 @@ mod gateway_down_and_back;
 mod gateway_left_alone;
 mod health;
 mod hold;
+mod hostile_rows;
 mod invitation;
 mod kill_nine;
 mod killed_every_second;

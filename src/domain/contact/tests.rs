@@ -127,6 +127,8 @@ fn an_address_is_read_or_refused_with_the_reason() {
         "a@127.0.0.1",
         "a@[127.0.0.1]",
         "Kari <kari@example.com>",
+        "\"kari\"@example.com",
+        "\"a\\\" <x>\"@example.com",
         "a@example.com, b@example.com",
         "a@example.com.",
         long.as_str(),

@@ -259,4 +259,17 @@ proptest! {
         let plain = parsed.part(1).unwrap();
         prop_assert!(plain.content_type().unwrap().subtype() == Some("plain"));
     }
+
+    /// Whatever is typed as an address is refused, or is the one recipient of an ordinary mail.
+    #[test]
+    fn no_address_adds_a_header_or_a_recipient(
+        raw in "[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~ \"<>,;:()\\[\\]\r\n\t\u{0}\u{202e}æ-]{1,20}@(example\\.com|[a-zæ0-9.\\[\\]: -]{1,12}|example\\.com[\r\n, ;>]{1,3}x@example\\.net)",
+    ) {
+        let Ok(to) = Email::read(&raw) else { return Ok(()) };
+        let mail = compose(&letter(&to, "message-1")).unwrap();
+        prop_assert_eq!(header_names(&mail), HEADERS);
+        let parsed = MessageParser::default().parse(&mail).unwrap();
+        let all: Vec<_> = parsed.to().unwrap().iter().filter_map(|to| to.address()).collect();
+        prop_assert_eq!(all, [to.expose()]);
+    }
 }

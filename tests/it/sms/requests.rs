@@ -132,6 +132,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// A sender that stands in a header is refused, or stays one header.
+    #[test]
+    fn no_sender_adds_a_header(sender in "(\\PC|[\r\n\t:]){0,20}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let seen = runtime.block_on(async {
+            let server = HttpFault::start(Fault::Close(answer(200, "", ""))).await;
+            let request = "[request]\nmethod = \"POST\"\nheaders.X-From = \"{from}\"\nheaders.X-To = \"{to}\"\nbody.text = \"{text}\"";
+            let profile = Profile::parse("small", &small(request, ACCEPT)).unwrap();
+            let profile = profile.at_url(&server.url()).unwrap();
+            let message = Outgoing { sender: sender.clone(), ..outgoing("Avlyst") };
+            open(profile).send(&message).await;
+            server.take()
+        });
+        for seen in seen {
+            let mut names: Vec<_> = seen.headers.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            let expected = [
+                "accept", "content-length", "content-type", "host", "user-agent", "x-from", "x-to",
+            ];
+            prop_assert_eq!(names, expected, "{:?}", sender);
+            prop_assert_eq!(seen.body, b"Avlyst");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_secret_in_the_address_is_escaped_and_nothing_prints_secrets_numbers_or_texts() {
     let server = HttpFault::start(Fault::Close(answer(500, "", SECRET))).await;
