@@ -4,6 +4,8 @@
 mod json;
 mod why;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 
@@ -12,7 +14,8 @@ use super::status::fault_line;
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
 use crate::domain::message::MessageBrief;
 use crate::domain::notice::NoticeBrief;
-use crate::domain::verdict::{Word, verdict, word};
+use crate::domain::recipient::Role;
+use crate::domain::verdict::{self, Guardians, Word, word};
 use crate::store::{Access, Course, Database, Desk, Fault, Story, StoryLine};
 use why::why;
 
@@ -38,6 +41,7 @@ pub(super) struct Options {
 pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
     let config = everywhere.load()?;
     let names = Names::of(&config);
+    let guardians = config.file.rules.guardians;
     let now = options.reading.now(names.zone)?;
     let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let asked = options.appointment.trim();
@@ -50,12 +54,13 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
         return Err(Failure::new(Exit::No, problem, help));
     }
     if everywhere.json {
-        out::json(&json::stories(&stories, &faults, now));
+        out::json(&json::stories(&stories, &faults, guardians, now));
         return Ok(Exit::Done);
     }
     let teller = Teller {
         names: &names,
         faults: &faults,
+        guardians,
         now,
     };
     stories.iter().for_each(|story| teller.tell(story));
@@ -78,6 +83,7 @@ fn concerns(fault: &Fault, asked: &str, stories: &[Story]) -> bool {
 struct Teller<'a> {
     names: &'a Names,
     faults: &'a [Fault],
+    guardians: Guardians,
     now: DateTime<Utc>,
 }
 
@@ -98,6 +104,7 @@ impl Teller<'_> {
         for notice in &story.notices {
             self.tell_notice(notice, story);
         }
+        self.tell_whole(story);
         if story.notices.is_empty() {
             out::line("  Nothing had to be told.");
         }
@@ -107,6 +114,24 @@ impl Teller<'_> {
             self.tell_line(line, notice.map_or("", |notice| notice.reference.as_str()));
         }
         out::line("");
+    }
+
+    /// Whether the appointment counts as told, where several people are to know of it.
+    fn tell_whole(&self, story: &Story) {
+        let words = people(story, self.now);
+        if words.len() < 2 {
+            return;
+        }
+        let guardians = self.guardians;
+        let told = match verdict::appointment_is_told(&by_role(&words), guardians) {
+            true => out::styled(out::GOOD, "told"),
+            false => out::styled(out::NOTE, "not told"),
+        };
+        let who = match guardians {
+            Guardians::All => "every guardian is to know",
+            Guardians::Any => "one guardian is enough",
+        };
+        out::line(format_args!("  The appointment counts as {told}: {who}."));
     }
 
     /// Rows that were never understood at all.
@@ -124,7 +149,7 @@ impl Teller<'_> {
 
     fn tell_notice(&self, notice: &NoticeBrief, story: &Story) {
         let word = word(notice, self.now);
-        let ending = verdict(notice)
+        let ending = verdict::verdict(notice)
             .map(|v| format!(" ({v})"))
             .unwrap_or_default();
         let superseded = if notice.superseded {
@@ -189,6 +214,23 @@ impl Teller<'_> {
             line.event.replace('_', " "),
         ));
     }
+}
+
+/// The word of each recipient.
+fn people(story: &Story, now: DateTime<Utc>) -> BTreeMap<Role, Word> {
+    let mut notices: BTreeMap<Role, Vec<NoticeBrief>> = BTreeMap::new();
+    for notice in &story.notices {
+        let own = notices.entry(notice.role.clone()).or_default();
+        own.push(notice.clone());
+    }
+    let words = notices
+        .into_iter()
+        .map(|(role, own)| (role, verdict::person_word(&own, now)));
+    words.collect()
+}
+
+fn by_role(words: &BTreeMap<Role, Word>) -> Vec<(&Role, Word)> {
+    words.iter().map(|(role, word)| (role, *word)).collect()
 }
 
 fn in_words(word: Word) -> &'static str {

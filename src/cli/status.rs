@@ -8,6 +8,7 @@ mod lists;
 
 use super::names::Names;
 use super::{Everywhere, Exit, Failure, Reading, moment, out, recover};
+use crate::domain::verdict::Guardians;
 use crate::store::{
     Access, Batch, Cluster, Database, Desk, Fault, Lock, MustBePhoned, Tally, Unclear,
 };
@@ -36,12 +37,13 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
     let now = reading.now(names.zone)?;
     let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let tally = store.tally(now).await?;
+    let guardians = config.file.rules.guardians;
     let faults = store.faults().await?;
     let locks = store.standing("", None).await?.locks;
     if everywhere.json {
         let all = store.must_be_phoned(now, u32::MAX).await?;
         let unclear = store.unclear(u32::MAX).await?;
-        out::json(&as_json(&tally, &all, &unclear, &faults, &locks));
+        out::json(&as_json(&tally, guardians, &all, &unclear, &faults, &locks));
         return Ok(Exit::Done);
     }
     let batches = store.batches().await?;
@@ -51,6 +53,7 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
         .into_iter()
         .for_each(out::line);
     show(&tally);
+    show_appointments(&tally, guardians);
     batches
         .iter()
         .for_each(|batch| show_batch(batch, now, names.zone));
@@ -65,12 +68,15 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
 /// The tally's keys, for programs, everybody who must be phoned, and what is not known or understood.
 fn as_json(
     tally: &Tally,
+    guardians: Guardians,
     phoned: &MustBePhoned,
     unclear: &[Unclear],
     faults: &[Fault],
     locks: &[Lock],
 ) -> serde_json::Value {
     let mut keys = short_json(tally);
+    keys["appointments"] = json!(tally.appointments);
+    keys["appointments_told"] = json!(tally.appointments_told(guardians));
     keys["held"] = json!(tally.held);
     keys["unknown"] = json!(tally.unknown);
     keys["possible_duplicates"] = json!(tally.possible_duplicates);
@@ -144,6 +150,23 @@ pub(super) fn show(tally: &Tally) {
     out::line(handed_over);
 }
 
+/// Said where it says something else than the people do.
+fn show_appointments(tally: &Tally, guardians: Guardians) {
+    if tally.appointments == tally.people() {
+        return;
+    }
+    let told = out::count(tally.appointments_told(guardians));
+    let who = match guardians {
+        Guardians::All => "every guardian knows",
+        Guardians::Any => "one guardian is enough",
+    };
+    let all = out::count(tally.appointments);
+    out::line(format!(
+        "{:<16}{all:>8}   {told} told ({who})",
+        "Appointments"
+    ));
+}
+
 fn show_batch(batch: &Batch, now: DateTime<Utc>, zone: Tz) {
     let style = if batch.releasing { out::DIM } else { out::NOTE };
     let standing = if batch.releasing {
@@ -176,7 +199,8 @@ mod tests {
 
     #[test]
     fn the_json_has_the_tallys_keys_and_its_lists() {
-        let json = as_json(&Tally::default(), &MustBePhoned::default(), &[], &[], &[]);
+        let nobody = MustBePhoned::default();
+        let json = as_json(&Tally::default(), Guardians::All, &nobody, &[], &[], &[]);
         let keys: Vec<&str> = json
             .as_object()
             .unwrap()
@@ -184,6 +208,8 @@ mod tests {
             .map(String::as_str)
             .collect();
         let mut expected = vec![
+            "appointments",
+            "appointments_told",
             "told",
             "waiting",
             "must_be_phoned",

@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::words::{
-    Length, LmtpPlace, Schedule, Second, Window, Zone, channel_word, on_unknown_word, purpose_word,
-    when_word,
+    Length, LmtpPlace, Schedule, Second, Window, Zone, channel_word, guardians_word,
+    on_unknown_word, purpose_word, when_word,
 };
 use crate::domain::message::Channel;
 use crate::domain::notice::{OnUnknown, Purpose};
 use crate::domain::plan::When;
+use crate::domain::verdict::Guardians;
 
 mod alarm;
 mod gateway;
@@ -207,6 +208,9 @@ pub struct Rules {
     pub short_notice_hours: u32,
     /// An invitation that stands alone reaches the person within this, or somebody calls.
     pub invitation_within: Length,
+    /// How many guardians must know before a minor's appointment counts as told.
+    #[serde(with = "guardians_word")]
+    pub guardians: Guardians,
 }
 
 /// `[[rule]]`

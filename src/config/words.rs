@@ -339,5 +339,6 @@ by_word!(
     purpose_word: crate::domain::notice::Purpose = "a purpose",
     alarm_kind_word: crate::domain::alarm::AlarmKind = "a kind of alarm",
     severity_word: crate::domain::alarm::Severity = "an urgency",
+    guardians_word: crate::domain::verdict::Guardians = "a number of guardians",
     on_unknown_word: crate::domain::notice::OnUnknown = "an answer to an unknown outcome",
 );

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::message::{Channel, MessageBrief, MessageState, words};
 use super::notice::NoticeBrief;
+use super::recipient::Role;
 
 /// How a notice ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,7 +162,85 @@ pub fn standing_notice(notices: &[NoticeBrief]) -> Option<&NoticeBrief> {
         })
 }
 
+/// How many guardians of a minor must know before their appointment counts as told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guardians {
+    /// Every one of them.
+    All,
+    /// Any one of them. The others are written to all the same.
+    Any,
+}
+
+words!(Guardians { All => "all", Any => "any" });
+
+/// Whether an appointment counts as told: everybody is who is not rightly left out, and of the
+/// guardians as many as must be. One of whom everybody is left out does not count.
+#[must_use]
+pub fn appointment_is_told(people: &[(&Role, Word)], guardians: Guardians) -> bool {
+    let concerned = people.iter().filter(|(_, word)| *word != Word::LeftOut);
+    let (parents, others): (Vec<_>, Vec<_>) =
+        concerned.partition(|(role, _)| matches!(role, Role::Guardian(_)));
+    let told = |(_, word): &&(&Role, Word)| *word == Word::Told;
+    let parents_told = match guardians {
+        Guardians::All => parents.iter().all(&told),
+        Guardians::Any => parents.is_empty() || parents.iter().any(&told),
+    };
+    !(parents.is_empty() && others.is_empty()) && parents_told && others.iter().all(told)
+}
+
+/// The word of one recipient of one appointment with these notices.
+#[must_use]
+pub fn person_word(notices: &[NoticeBrief], now: DateTime<Utc>) -> Word {
+    standing_notice(notices).map_or(Word::LeftOut, |notice| word(notice, now))
+}
+
 fn is_left_out(notice: &NoticeBrief) -> bool {
     let quiet = |state| matches!(state, MessageState::Superseded | MessageState::Suppressed);
     notice.superseded || notice.messages.iter().all(|m| quiet(m.state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(people: &[(Role, Word)], guardians: Guardians) -> bool {
+        let people: Vec<(&Role, Word)> = people.iter().map(|(role, word)| (role, *word)).collect();
+        appointment_is_told(&people, guardians)
+    }
+
+    fn guardian(key: &str, word: Word) -> (Role, Word) {
+        (Role::Guardian(key.to_owned()), word)
+    }
+
+    #[test]
+    fn a_minors_appointment_is_told_when_as_many_guardians_are_as_must_be() {
+        use Word::{LeftOut, MustBePhoned, Told, Waiting};
+        let cases: [(&[Word], bool, bool); 6] = [
+            (&[Told, Told], true, true),
+            (&[Told, Waiting], false, true),
+            (&[MustBePhoned, Told], false, true),
+            (&[Waiting, MustBePhoned], false, false),
+            // Who is rightly left out is not waited for, and tells nobody.
+            (&[Told, LeftOut], true, true),
+            (&[LeftOut, LeftOut], false, false),
+        ];
+        for (words, all, any) in cases {
+            let each = words.iter().zip(["1", "2"]);
+            let people: Vec<_> = each.map(|(word, key)| guardian(key, *word)).collect();
+            assert_eq!(told(&people, Guardians::All), all, "{words:?}");
+            assert_eq!(told(&people, Guardians::Any), any, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_else_is_told_by_a_guardian() {
+        let people = [
+            guardian("1", Word::Told),
+            guardian("2", Word::Waiting),
+            (Role::Interpreter, Word::Waiting),
+        ];
+        assert!(!told(&people, Guardians::Any));
+        let alone = [(Role::Applicant, Word::Told)];
+        assert!(told(&alone, Guardians::All) && told(&alone, Guardians::Any));
+    }
 }

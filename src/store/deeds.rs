@@ -15,7 +15,7 @@ use crate::domain::brake::{Canary, canary};
 use crate::domain::message::{Channel, Event, MessageId, MessageState, Reason};
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
-use crate::domain::verdict::{self, Word};
+use crate::domain::verdict::{self, Guardians, Word};
 
 impl Deed {
     /// The batch it concerns, if it concerns one.
@@ -304,8 +304,30 @@ impl Tables {
 }
 
 impl Tally {
+    /// Adds people, sorted by appointment, with all notices each of them has.
+    pub(crate) fn add_people<'a, K: PartialEq + 'a>(
+        &mut self,
+        people: impl IntoIterator<Item = (&'a (K, Role), &'a Vec<NoticeBrief>)>,
+        now: DateTime<Utc>,
+    ) {
+        let people: Vec<_> = people.into_iter().collect();
+        for appointment in people.chunk_by(|(a, _), (b, _)| a.0 == b.0) {
+            for (_, notices) in appointment {
+                self.add_person(notices, now);
+            }
+            let word = |((_, role), notices): &(&'a (K, Role), &'a Vec<NoticeBrief>)| {
+                (role, verdict::person_word(notices, now))
+            };
+            let words: Vec<(&Role, Word)> = appointment.iter().map(word).collect();
+            let told = |guardians| u32::from(verdict::appointment_is_told(&words, guardians));
+            self.appointments += 1;
+            self.told_all += told(Guardians::All);
+            self.told_any += told(Guardians::Any);
+        }
+    }
+
     /// Adds one recipient of one appointment with all notices they have.
-    pub(crate) fn add_person(&mut self, notices: &[NoticeBrief], now: DateTime<Utc>) {
+    fn add_person(&mut self, notices: &[NoticeBrief], now: DateTime<Utc>) {
         let Some(standing) = verdict::standing_notice(notices) else {
             return self.add(Word::LeftOut);
         };

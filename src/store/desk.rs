@@ -21,7 +21,7 @@ use crate::domain::message::{Channel, MessageId, MessageState, words};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
 use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
-use crate::domain::verdict::Word;
+use crate::domain::verdict::{Guardians, Word};
 use crate::domain::why_phoned::WhyPhoned;
 
 /// What people do, and what they read. Every act carries who, why and what they saw.
@@ -282,6 +282,12 @@ pub struct Tally {
     pub late: u32,
     /// Messages suppressed by trial mode.
     pub trial: u32,
+    /// Appointments with a change.
+    pub appointments: u32,
+    /// Of these, those of which everybody is told.
+    pub told_all: u32,
+    /// Of these, those that count as told where one guardian is enough.
+    pub told_any: u32,
 }
 
 impl Tally {
@@ -293,6 +299,15 @@ impl Tally {
             Word::MustBePhoned => self.must_be_phoned += 1,
             Word::LeftOut => self.left_out += 1,
             Word::TooLate => self.too_late += 1,
+        }
+    }
+
+    /// How many appointments count as told.
+    #[must_use]
+    pub fn appointments_told(&self, guardians: Guardians) -> u32 {
+        match guardians {
+            Guardians::All => self.told_all,
+            Guardians::Any => self.told_any,
         }
     }
 

@@ -5,14 +5,20 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::why::why;
+use super::{by_role, people};
 use crate::cli::status::fault_json;
 use crate::domain::appointment::{BookingState, Standing};
 use crate::domain::message::MessageBrief;
 use crate::domain::notice::NoticeBrief;
-use crate::domain::verdict::{verdict, word};
+use crate::domain::verdict::{Guardians, appointment_is_told, verdict, word};
 use crate::store::{Fault, Story, StoryLine};
 
-pub(super) fn stories(stories: &[Story], faults: &[Fault], now: DateTime<Utc>) -> Value {
+pub(super) fn stories(
+    stories: &[Story],
+    faults: &[Fault],
+    guardians: Guardians,
+    now: DateTime<Utc>,
+) -> Value {
     if stories.is_empty() {
         let faults: Vec<Value> = faults.iter().map(fault_json).collect();
         return json!([{ "not_understood": faults }]);
@@ -22,6 +28,8 @@ pub(super) fn stories(stories: &[Story], faults: &[Fault], now: DateTime<Utc>) -
             (&fault.source, fault.key.as_ref()) == (&story.source, Some(&story.key))
         };
         let mut value = of_story(story, now);
+        let words = people(story, now);
+        value["told"] = json!(appointment_is_told(&by_role(&words), guardians));
         let faults = faults.iter().filter(own).map(fault_json);
         value["not_understood"] = Value::Array(faults.collect());
         value

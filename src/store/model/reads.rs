@@ -73,9 +73,7 @@ impl State {
 
     pub(super) fn tally(&self, now: DateTime<Utc>) -> Tally {
         let mut tally = Tally::default();
-        for notices in self.people().values() {
-            tally.add_person(notices, now);
-        }
+        tally.add_people(&self.people(), now);
         for (id, message) in &self.tables.messages {
             tally.add_message(&message.facts(*id));
         }

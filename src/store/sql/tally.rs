@@ -27,9 +27,7 @@ pub(super) struct People {
 pub(super) async fn tally(conn: &mut Conn<'_>, now: DateTime<Utc>) -> StoreResult<Tally> {
     let all = people(conn, None).await?;
     let mut tally = Tally::default();
-    for notices in all.people.values() {
-        tally.add_person(notices, now);
-    }
+    tally.add_people(&all.people, now);
     for message in &all.messages {
         tally.add_message(message);
     }
