@@ -175,27 +175,7 @@ impl<S: Store> Life<S> {
                 let entry = change(&known, to, notices);
                 self.record(vec![entry], *braked).await
             }
-            Step::Bundle { retry, braked } => {
-                let mut entries = Vec::new();
-                for n in [1, 2] {
-                    let known = known(&self.store, n).await;
-                    let to = if known.revision % 2 == 0 {
-                        cancelled(n)
-                    } else {
-                        active(n)
-                    };
-                    self.retries.insert(n, *retry);
-                    let mut notices = self.plan(n, &[0], 2 * salt + n);
-                    notices[0].messages[0].address = person(1).contact.address(Channel::Sms);
-                    notices[0].messages[0].bundle = Some(NewBundle {
-                        lead: format!("gk-1-0-{}", 2 * salt + 1),
-                        others: 1,
-                        text: format!("together {salt}").into_bytes(),
-                    });
-                    entries.push(change(&known, to, notices));
-                }
-                self.record(entries, *braked).await
-            }
+            Step::Bundle { retry, braked } => self.bundle(*retry, *braked, salt).await,
             Step::Renew { n, rungs, release } => self.renew(*n, rungs, *release, salt).await,
             Step::Claim {
                 email,
@@ -232,6 +212,29 @@ impl<S: Store> Life<S> {
                 format!("{:?}", self.store.erase(before, 2).await.unwrap())
             }
         }
+    }
+
+    /// Bookings 1 and 2 change at once, for one telephone.
+    async fn bundle(&mut self, retry: bool, braked: bool, salt: u32) -> String {
+        let mut entries = Vec::new();
+        for n in [1, 2] {
+            let known = known(&self.store, n).await;
+            let to = if known.revision % 2 == 0 {
+                cancelled(n)
+            } else {
+                active(n)
+            };
+            self.retries.insert(n, retry);
+            let mut notices = self.plan(n, &[0], 2 * salt + n);
+            notices[0].messages[0].address = person(1).contact.address(Channel::Sms);
+            notices[0].messages[0].bundle = Some(NewBundle {
+                lead: format!("gk-1-0-{}", 2 * salt + 1),
+                others: 1,
+                text: format!("together {salt}").into_bytes(),
+            });
+            entries.push(change(&known, to, notices));
+        }
+        self.record(entries, braked).await
     }
 
     fn plan(&self, n: u32, rungs: &[u8], salt: u32) -> Vec<NewNotice> {
