@@ -65,7 +65,8 @@ impl Guard {
 
 /// Every point at which a test may end the process, by its word in `VARSEL_CRASH_AT=word:count`, or
 /// pause it, in `VARSEL_STOP_AT=word:count`.
-/// They stand around each durable boundary of the four lines.
+/// They stand around each durable boundary of the four lines; one more, `intake.after_chunk`, is passed only while a
+/// first look is written down.
 pub const POINTS: [&str; 10] = [
     "intake.before_record",
     "intake.after_record",

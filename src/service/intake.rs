@@ -245,6 +245,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
                 ..self.empty(now)
             };
             self.write(record).await?;
+            sabotage::point("intake.after_chunk");
         }
         let record = Record {
             entries: self.unsaid(rows).await?,

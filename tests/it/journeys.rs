@@ -25,6 +25,7 @@ mod dropped_files;
 mod easyappointments;
 mod expired;
 mod family;
+mod first_look;
 mod gateway_down_and_back;
 mod gateway_left_alone;
 mod health;
