@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -22,13 +23,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HOUSE = HERE.parent
 WORK = HOUSE / "target" / "benches"
-VARSEL = HOUSE / "target" / "release" / "varsel"
+VARSEL = Path(os.environ["VARSEL_BINARY"]) if "VARSEL_BINARY" in os.environ else HOUSE / "target" / "release" / "varsel"
 WIRE = WORK / "wire" / "release" / "wire"
 
 # How often a figure that changes is looked at; the error this makes is below every digit printed.
 LOOK_EVERY = 0.005
 PATIENCE = 300
 CONNECTIONS = 64
+SMTP = 18425
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -79,6 +81,12 @@ def peak_mib(pids):
     return total / 1024
 
 
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
 def run(*words, **more):
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **more)
     if done.returncode:
@@ -116,6 +124,10 @@ class Sink:
     def stats(self):
         return self.ask("/stats")
 
+    def wait(self, unique):
+        """What came, as soon as so many different ones did, or a quarter of a second later."""
+        return self.ask(f"/wait?unique={unique}")
+
     def end(self):
         self.process.kill()
 
@@ -127,7 +139,7 @@ dir=$1
 bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
 chown postgres "$dir"
 as() { setpriv --reuid postgres --regid postgres --init-groups "$@" </dev/null >>"$dir/log" 2>&1; }
-as "$bin/initdb" -D "$dir/data" -U varsel -A trust -E UTF8 --locale=C.UTF-8
+as "$bin/initdb" --no-sync -D "$dir/data" -U varsel -A trust -E UTF8 --locale=C.UTF-8
 printf '%s\n' "unix_socket_directories = '$dir'" "listen_addresses = '127.0.0.1'" "port = $2" \
   'shared_buffers = 1GB' 'max_connections = 200' 'jit = off' >>"$dir/data/postgresql.conf"
 exec setpriv --reuid postgres --regid postgres --init-groups "$bin/postgres" -D "$dir/data" >>"$dir/log" 2>&1
@@ -137,14 +149,14 @@ exec setpriv --reuid postgres --regid postgres --init-groups "$bin/postgres" -D 
 class Postgres:
     """One server for all, fsync and synchronous_commit on; each contender has a database of its own."""
 
-    def __init__(self, port=54329):
-        self.port = port
+    def __init__(self):
+        self.port, self.watcher = free_port(), None
         # Sockets need a short path.
         self.folder = Path(f"/tmp/varsel-bench-{os.getpid()}")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         self.folder.chmod(0o755)
-        words = [HOUSE / "tests/servers/in-root", "sh", "-c", CLUSTER, "cluster", self.folder, str(port)]
+        words = [HOUSE / "tests/servers/in-root", "sh", "-c", CLUSTER, "cluster", self.folder, str(self.port)]
         self.process = subprocess.Popen([str(word) for word in words])
         until("PostgreSQL answers", self.answers, every=0.2)
 
@@ -163,15 +175,36 @@ class Postgres:
         words = [psql, "psql", "-qAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "varsel", "-d", database, "-c", text]
         return run(*words).strip()
 
+    def watch(self, database):
+        """A client that stays connected, so that a look costs one statement and no process."""
+        words = [HOUSE / "tests/servers/in-root", "psql", "-qAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "varsel", "-d", database]
+        self.unwatch()
+        self.watcher = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def look(self, text):
+        self.watcher.stdin.write(text + ";\n")
+        self.watcher.stdin.flush()
+        return self.watcher.stdout.readline().strip()
+
+    def unwatch(self):
+        if self.watcher:
+            self.watcher.stdin.close()
+            self.watcher.wait(timeout=60)
+            self.watcher = None
+
     def restore(self, database, template):
+        self.unwatch()
         self.sql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
         self.sql(f"CREATE DATABASE {database} TEMPLATE {template}")
         self.sql("CHECKPOINT")
+        self.watch(database)
+        self.look("SELECT 1")
 
     def pids(self):
         return tree(self.process.pid)
 
     def end(self):
+        self.unwatch()
         for pid in self.pids():
             if Path(f"/proc/{pid}/comm").exists() and "postgres" in Path(f"/proc/{pid}/comm").read_text():
                 os.kill(pid, signal.SIGINT)
@@ -186,7 +219,7 @@ class Postgres:
 class Bare:
     """No queue: what the wire and the client can do."""
 
-    fraction = 1
+    fraction, messages = 1, 0
 
     name = "bare loop"
     durable = "nothing"
@@ -231,17 +264,32 @@ max_share_per_hour = 1.0
 max_shrink = 1.0
 [gateway.sms]
 channel = "sms"
-profile = "sandbox"
+profile = "{house}/benches/gateway.toml"
 url = "{sink}"
 mode = "live"
 reports = false
 secret_files = {{ key = "key" }}
 connections = {connections}
 claim_ahead = {claim_ahead}
+{rate}
+[gateway.mail]
+channel = "email"
+mode = "live"
+host = "127.0.0.1"
+port = {smtp}
+tls = "plain"
+connections = 4
+claim_ahead = 8
+envelope_from = "varsel@agency.example"
+bounce_domain = "bounce.agency.example"
+bounce_localpart = "bounce"
+hello_name = "varsel.agency.example"
+mails_per_connection = 1000000
+{rate}
 [[source]]
 name = "register"
 path = "register.db"
-every = "200ms"
+every = "{every}"
 zone = "Europe/Oslo"
 region = "NO"
 start = "naive"
@@ -256,8 +304,8 @@ cancelled = ["cancelled"]
 class Varsel:
     """The real daemon: booking system, plan, texts and intents are recorded; then the clock starts."""
 
-    fraction = 1
-    claim_ahead = 512
+    fraction, messages = 1, 0
+    every, claim_ahead = "200ms", 512
 
     def __init__(self, sink, postgres=None):
         self.sink, self.postgres = sink, postgres
@@ -272,8 +320,9 @@ class Varsel:
     def store(self, database):
         return f'url = "{self.postgres.url(database)}"' if self.postgres else 'path = "varsel.db"'
 
-    def configure(self, folder, database):
+    def configure(self, folder, database, rate=""):
         text = CONFIG.format(
+            rate=rate, smtp=SMTP, every=self.every,
             port=self.port, house=HOUSE, sink=self.sink.url, connections=CONNECTIONS,
             claim_ahead=self.claim_ahead, store=self.store(database),
         )
@@ -281,8 +330,8 @@ class Varsel:
         (folder / "key").write_text("open sesame")
         (folder / "key").chmod(0o600)
 
-    def verb(self, folder, *words):
-        return run(VARSEL, "-c", folder / "varsel.toml", *words, cwd=folder)
+    def booking(self, n):
+        return (f"b{n}", "booked", "2031-03-24 09:20", "gronland", "passport", str(40700000 + n), None, "nb")
 
     def spawn(self, folder):
         log = open(folder / "log", "w")
@@ -295,32 +344,31 @@ class Varsel:
         if self.postgres:
             self.postgres.sql("DROP DATABASE IF EXISTS varsel_filled WITH (FORCE)")
             self.postgres.sql("CREATE DATABASE varsel_filled")
-        self.configure(folder, "varsel_filled")
+        # So slow a gateway leaves the queue as it was filled, but for a message or two.
+        self.configure(folder, "varsel_filled", "rate_per_second = 1")
         register = sqlite3.connect(folder / "register.db")
         register.execute(
             "CREATE TABLE bookings (id TEXT PRIMARY KEY, status TEXT, start TEXT, office TEXT, service TEXT,"
             " phone TEXT, email TEXT, language TEXT)"
         )
-        rows = (
-            (f"b{n}", "booked", "2031-03-24 09:20", "gronland", "passport", str(40000000 + n), None, "nb")
-            for n in range(messages)
-        )
+        rows = map(self.booking, range(messages))
         register.executemany("INSERT INTO bookings VALUES (?,?,?,?,?,?,?,?)", rows)
         register.commit()
         daemon = self.spawn(folder)
         try:
             until("the baseline is taken", lambda: self.count(folder, "SELECT count(*) FROM appointment") == messages)
-            self.verb(folder, "hold", "add", "--all", "--reason", "everything is filled first")
             began = time.monotonic()
             register.execute("UPDATE bookings SET status = 'cancelled'")
             register.commit()
             until("everything is recorded", lambda: self.count(folder, "SELECT count(*) FROM message") == messages)
             self.recorded_seconds = time.monotonic() - began
-            self.verb(folder, "hold", "release", "h1", "--reason", "all is filled")
         finally:
-            daemon.kill()
-            daemon.wait()
+            daemon.terminate()
+            daemon.wait(timeout=60)
         register.close()
+        if self.postgres:
+            self.postgres.sql("ANALYZE", "varsel_filled")
+        self.messages = self.count(folder, "SELECT count(*) FROM message WHERE state = 'ready'")
 
     def count(self, folder, sql):
         try:
@@ -347,6 +395,8 @@ class Varsel:
 
     def is_done(self):
         left = "SELECT count(*) FROM message WHERE state IN ('ready', 'held', 'sending')"
+        if self.postgres:
+            return self.postgres.look(left) == "0"
         return self.count(self.folder, left) == 0
 
     def store_pids(self):
@@ -357,7 +407,7 @@ class Peer:
     """A queue of somebody else's, with the best settings we know for it."""
 
     durable = "done after"
-    fraction = 1
+    fraction, messages = 1, 0
 
     def __init__(self, sink):
         self.sink = sink
@@ -392,7 +442,7 @@ class OnPostgres(Peer):
         return self.spawn(*self.worker, "work", self.postgres.url(self.word), self.sink.url, CONNECTIONS)
 
     def is_done(self):
-        return self.postgres.sql(self.left, self.word) == "0"
+        return self.postgres.look(self.left) == "0"
 
     def store_pids(self):
         return self.postgres.pids()
@@ -401,8 +451,8 @@ class OnPostgres(Peer):
 class Redis:
     """One server; each run begins with a copy of the filled file. It may lose a second at a crash."""
 
-    def __init__(self, port=6390):
-        self.port = port
+    def __init__(self):
+        self.port = free_port()
         self.folder = Path(f"/tmp/varsel-redis-{os.getpid()}")
         self.process = None
 
@@ -422,8 +472,6 @@ class Redis:
 
     def ask(self, *words):
         """One command, in Redis's own protocol; enough of it for answers of one line."""
-        import socket
-
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
                 text = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
@@ -500,8 +548,6 @@ class Celery(OnRedis):
 
     def is_done(self):
         # Its database is number 1.
-        import socket
-
         with socket.create_connection(("127.0.0.1", self.redis.port), timeout=10) as connection:
             connection.sendall(b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n*2\r\n$4\r\nLLEN\r\n$6\r\ncelery\r\n")
             connection.sendall(b"*2\r\n$4\r\nHLEN\r\n$7\r\nunacked\r\n")
@@ -531,7 +577,7 @@ def peers(sink, postgres, redis):
 
 
 def measure(contender, sink, messages, latency_ms):
-    messages //= contender.fraction
+    messages = contender.messages or messages // contender.fraction
     contender.restore()
     sink.reset(latency_ms)
     store_before = cpu_seconds(contender.store_pids())
@@ -542,12 +588,11 @@ def measure(contender, sink, messages, latency_ms):
         while True:
             pids = tree(process.pid)
             cpu, peak = max(cpu, cpu_seconds(pids)), max(peak, peak_mib(pids))
-            stats = sink.stats()
+            stats = sink.wait(messages)
             if stats["unique"] >= messages:
                 break
             if time.monotonic() - began > PATIENCE:
                 raise Problem(f"{contender.name}: {stats} after {PATIENCE} s")
-            time.sleep(LOOK_EVERY)
         until(f"{contender.name} has nothing left", contender.is_done)
         wall = time.monotonic() - began
         cpu = max(cpu, cpu_seconds(tree(process.pid)))
@@ -613,6 +658,8 @@ def main():
 
 
 if __name__ == "__main__":
+    # Whoever ends it early shall not leave servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         main()
     except Problem as problem:

@@ -1,7 +1,8 @@
 //! The sink: takes a POST, notes its `"key"`, answers 202 after the latency that was asked for, and counts.
 //!
-//! `GET /stats` tells what came, `POST /reset?latency_ms=N` forgets it. Just enough of HTTP/1.1 for clients
-//! that keep their connections; nothing here is fit for a network.
+//! `GET /stats` tells what came, `GET /wait?unique=N` tells it as soon as so many different ones have come (or after
+//! a quarter of a second), `POST /reset?latency_ms=N` forgets it. Just enough of HTTP/1.1 for clients that keep their
+//! connections; nothing here is fit for a network.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,6 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::Problem;
+
+/// How often a wait looks, and how long it lasts at most.
+const TICK: Duration = Duration::from_millis(1);
+const WAIT_TICKS: u32 = 250;
 
 /// What has come.
 struct Counts {
@@ -79,8 +84,12 @@ async fn answer(head: &[u8], body: &[u8], counts: &Shared) -> String {
     if line.starts_with(b"GET /stats") {
         return reply("200 OK", &stats(counts));
     }
+    if line.starts_with(b"GET /wait") {
+        wait(named(line, b"unique="), counts).await;
+        return reply("200 OK", &stats(counts));
+    }
     if line.starts_with(b"POST /reset") {
-        let number = find(line, b"latency_ms=").map_or(0, |at| digits(&line[at + 11..]));
+        let number = named(line, b"latency_ms=");
         let mut counts = lock(counts);
         counts.latency = Duration::from_millis(number);
         (counts.taken, counts.first, counts.last) = (0, None, None);
@@ -93,6 +102,17 @@ async fn answer(head: &[u8], body: &[u8], counts: &Shared) -> String {
     }
     let number = note(body, counts);
     reply("202 Accepted", &format!("{{\"id\":\"{number}\"}}"))
+}
+
+/// Waits until so many different messages have come. Who measures must not ask again and again: that would take
+/// from the processor what is to be measured.
+async fn wait(unique: u64, counts: &Shared) {
+    for _ in 0..WAIT_TICKS {
+        if lock(counts).keys.len() as u64 >= unique {
+            return;
+        }
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 /// Counts one message; the answer is its number.
@@ -137,6 +157,10 @@ fn content_length(head: &[u8]) -> Result<usize, Problem> {
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"));
     Ok(length.map_or(Ok(0), |length| length.trim().parse())?)
+}
+
+fn named(line: &[u8], name: &[u8]) -> u64 {
+    find(line, name).map_or(0, |at| digits(&line[at + name.len()..]))
 }
 
 fn digits(text: &[u8]) -> u64 {
