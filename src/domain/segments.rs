@@ -98,6 +98,24 @@ fn parts(widths: impl Iterator<Item = usize>, limit: usize) -> usize {
 /// What a character costs in the GSM 7-bit default alphabet (TS 23.038, 6.2.1) or its extension
 /// table (6.2.1.1), or `None` if it is in neither.
 fn septets(c: char) -> Option<usize> {
+    match u8::try_from(c) {
+        Ok(low) => LOW[usize::from(low)],
+        Err(_) => looked_up(c),
+    }
+}
+
+/// The answers for the characters that nearly every text is made of: each text is counted anew before it leaves.
+static LOW: [Option<usize>; 256] = {
+    let mut low = [None; 256];
+    let mut code = 0;
+    while code < low.len() {
+        low[code] = looked_up(code as u8 as char);
+        code += 1;
+    }
+    low
+};
+
+const fn looked_up(c: char) -> Option<usize> {
     match c {
         '\n' | '\r' | ' '..='#' | '%'..='?' | 'A'..='Z' | 'a'..='z' | '@' | '$' | '_' => Some(1),
         '£' | '¥' | '¤' | '§' | '¡' | '¿' => Some(1),

@@ -31,7 +31,7 @@ use crate::sabotage::{self, Guard};
 use crate::store::{Claim, ClaimAsk, Outbox, Settled, Settlement, StoreError};
 
 /// Outcomes are written at the latest after so many have come back.
-const SETTLE_BATCH: usize = 200;
+const SETTLE_BATCH: usize = 500;
 
 /// How long dispatch waits before it tries again to write outcomes that the store refused.
 const STORE_PAUSE: Duration = Duration::from_secs(1);

@@ -21,6 +21,7 @@ mod outbox;
 mod rates;
 mod recover;
 mod save;
+mod settling;
 mod tally;
 mod unclear;
 mod verify;
@@ -280,7 +281,7 @@ impl Outbox for Database {
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> StoreResult<Vec<Settled>> {
-        self.write(outbox::Settle(settlements.to_vec())).await
+        self.write(settling::Settle(settlements.to_vec())).await
     }
 
     async fn report(&self, reports: &[Report]) -> StoreResult<Vec<ReportEffect>> {

@@ -25,6 +25,13 @@ use writer::{Held, Writer};
 const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_spine.sql")];
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the writer keeps in memory of the file, in KiB and so with a minus: what a batch touches lies far apart.
+const WRITER_CACHE: &str = "-16384";
+/// The log is taken over into the file when it has so many pages (16 MiB), and not after each few batches.
+const CHECKPOINT_PAGES: &str = "4000";
+/// Rows that the thread of a connection may hand over before somebody takes them: the two would else wake
+/// each other every few rows.
+const ROWS_AHEAD: usize = 1024;
 /// Connections that read.
 const READERS: u32 = 4;
 /// How long a read waits for a free connection.
@@ -53,7 +60,11 @@ impl File {
                 None
             }
         };
-        let options = options(path, access == Access::Daemon);
+        let read = options(path, access == Access::Daemon);
+        let options = read
+            .clone()
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
         let opened = async {
             let mut conn = options.connect().await?;
             durability(&mut conn).await?;
@@ -64,7 +75,7 @@ impl File {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(READER_TIMEOUT)
-            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+            .connect_lazy_with(read.pragma("query_only", "on"));
         let (writer, ended) = match access {
             Access::ReadOnly | Access::Check => {
                 conn.close().await?;
@@ -153,6 +164,7 @@ fn options(path: &Path, create: bool) -> SqliteConnectOptions {
         .synchronous(synchronous())
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(ROWS_AHEAD)
         // What is erased is overwritten, not only forgotten.
         .pragma("secure_delete", "on")
 }

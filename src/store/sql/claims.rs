@@ -55,10 +55,8 @@ ORDER BY m.due_by, m.id LIMIT $3 {lock a or skip}"
 );
 
 /// The intent: `domain::message` allows `claim` in `ready` only, and so does this. A gateway counts
-/// its window from the first hand-over that may have reached it. What was picked is
-/// looked at once more: the lock may have been waited for, and what it guards may have changed.
-const TAKE: &str = concat!(
-    "
+/// its window from the first hand-over that may have reached it.
+const TAKE: &str = "
 UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts = attempts + 1,
   together = 0, node = $2, lease_until = $3, first_attempt_at = coalesce(first_attempt_at, $4), may_be_out = 1,
   gateway = $5, quarantine = $6,
@@ -67,15 +65,19 @@ UPDATE message SET state = 'sending', reason = NULL, fence = fence + 1, attempts
 WHERE id IN (SELECT j.value FROM {ints 1})
   AND state = 'ready' AND not_before <= $4 AND not_after > $4
   AND (open_until IS NULL OR open_until > $4)
-  AND (repeat = 0 OR (gateway = $5 AND dedup_until >= $3))
+  AND (repeat = 0 OR (gateway = $5 AND dedup_until >= $3))";
+
+/// What was picked is looked at once more where a lock may have been waited for, and what it guards may have
+/// changed. SQLite's one writer has seen it in this very transaction.
+const STILL: &str = concat!(
+    "
   AND NOT EXISTS (
     SELECT 1 FROM notice n JOIN notice o ON o.appointment = n.appointment AND o.role = n.role
       JOIN message om ON om.notice = o.id
     WHERE n.id = message.notice AND o.revision < n.revision AND ",
     in_the_air!("$9"),
     ")
-  AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = message.notice AND n.superseded = 1)
-RETURNING id"
+  AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = message.notice AND n.superseded = 1)"
 );
 
 const OPEN_ATTEMPTS: &str = "
@@ -125,15 +127,16 @@ impl Write for ClaimAsk {
             .bind(db_now.0);
         let picked = pick.numbers().await?;
         let mut bundles = Bundles::of(conn, &picked, (at, db_now.0)).await?;
-        let picked = bundles.with_others(&picked);
+        let mut picked = bundles.with_others(&picked);
         if picked.is_empty() || !self.may_claim(conn).await? {
             return Ok(Vec::new());
         }
         if !self.is_ours(conn).await? {
             return Ok(Vec::new());
         }
-        let mut taken = conn
-            .query(TAKE)
+        let still = if conn.is_sqlite() { "" } else { STILL };
+        let take = conn
+            .query(&format!("{TAKE}{still} RETURNING id"))
             .bind(&picked)
             .bind(&self.node)
             .bind(lease_until.0)
@@ -141,12 +144,16 @@ impl Write for ClaimAsk {
             .bind(&self.gateway)
             .bind(Millis::of(self.unknowns.quarantine).0)
             .bind(Millis::of(self.unknowns.lookup).0)
-            .bind(self.unknowns.dedup_until(db_now).map(|until| until.0))
-            .bind(db_now.0)
-            .numbers()
-            .await?;
+            .bind(self.unknowns.dedup_until(db_now).map(|until| until.0));
+        let take = match still {
+            "" => take,
+            _ => take.bind(db_now.0),
+        };
+        let taken = take.numbers().await?;
         // A set comes back in any order; the picked one is that of the deadlines.
-        taken.sort_unstable_by_key(|id| picked.iter().position(|p| p == id));
+        let set: BTreeSet<i64> = taken.into_iter().collect();
+        picked.retain(|id| set.contains(id));
+        let taken = picked;
         bundles.keep_whole(&taken);
         let on_the_wire = bundles.on_the_wire(&taken);
         if let Some(bucket) = bucket {

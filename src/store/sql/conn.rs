@@ -194,8 +194,8 @@ impl Query<'_, '_> {
 
     /// A JSON array of arrays as the next parameter.
     pub(crate) fn bind_rows(mut self, rows: &[serde_json::Value]) -> Self {
-        self.args
-            .push(Arg::Rows(serde_json::json!(rows).to_string()));
+        let texts: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        self.args.push(Arg::Rows(format!("[{}]", texts.join(","))));
         self
     }
 

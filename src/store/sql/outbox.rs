@@ -1,4 +1,4 @@
-//! What moves messages: claims, settlements, reports, sweeps and erasure as writes.
+//! What moves messages beside claims and settlements: reports, sweeps and erasure as writes.
 
 use chrono::{DateTime, Utc};
 
@@ -15,26 +15,7 @@ use crate::domain::notice::NoticeId;
 use crate::store::due::{Due, SweepTimes};
 use crate::store::rows::Hand;
 use crate::store::tables::Tables;
-use crate::store::{
-    BatchId, Report, ReportEffect, Settled, Settlement, StoreResult, SweepLimits, Swept, Unresolved,
-};
-
-/// Settlements as one write.
-pub(super) struct Settle(pub(super) Vec<Settlement>);
-
-impl Write for Settle {
-    type Answer = Vec<Settled>;
-
-    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Settled>> {
-        let attempts: Vec<_> = self.0.iter().map(|s| s.attempt.0).collect();
-        let mut ids = carried_by(conn, &attempts).await?;
-        ids.extend(self.0.iter().map(|s| s.message.0));
-        let mut tables = load::by_messages(conn, &ids).await?;
-        let moved = self.0.iter().map(|s| tables.settle(s)).collect();
-        save(conn, &tables).await?;
-        Ok(moved)
-    }
-}
+use crate::store::{BatchId, Report, ReportEffect, StoreResult, SweepLimits, Swept, Unresolved};
 
 /// Reports as one write.
 pub(super) struct TakeReports(pub(super) Vec<Report>);

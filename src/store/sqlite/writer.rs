@@ -164,6 +164,13 @@ async fn commit_group(
     group: &mut [Box<dyn Request>],
 ) -> StoreResult<()> {
     statement(conn, "BEGIN IMMEDIATE").await?;
+    if let [alone] = group {
+        // It takes no other with it, so it needs no savepoint.
+        if alone.run(conn).await.is_err() {
+            return statement(conn, "ROLLBACK").await;
+        }
+        return commit(conn).await;
+    }
     for request in group.iter_mut() {
         statement(conn, "SAVEPOINT request").await?;
         if request.run(conn).await.is_err() {
@@ -171,6 +178,10 @@ async fn commit_group(
         }
         statement(conn, "RELEASE request").await?;
     }
+    commit(conn).await
+}
+
+async fn commit(conn: &mut SqliteConnection) -> StoreResult<()> {
     sabotage::point("writer.before_commit");
     let committed = statement(conn, "COMMIT").await;
     sabotage::point("writer.after_commit");
