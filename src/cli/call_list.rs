@@ -43,7 +43,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "OFFICE")]
     office: Option<String>,
     /// Only appointments of this day, as people know them
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::moment::day)]
     day: Option<NaiveDate>,
     /// Only those without a number, for the door of the office on that day
     #[arg(long, requires = "office", requires = "day")]

@@ -77,10 +77,10 @@ pub(super) struct Add {
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = words(ServiceKind::ALL.iter().map(|k| k.word())))]
     case: Vec<String>,
     /// The first day
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::moment::day)]
     from: NaiveDate,
     /// The last day, included
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::moment::day)]
     to: NaiveDate,
     /// Nobody is received, or fewer people than usual
     #[arg(long, value_name = "KIND", value_parser = words(ClosingKind::ALL.iter().map(|k| k.word())))]

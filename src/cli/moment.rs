@@ -52,6 +52,15 @@ pub(super) fn minute(at: DateTime<Utc>, zone: Tz) -> String {
         .to_string()
 }
 
+/// A day as it is typed.
+///
+/// # Errors
+/// What to type instead, in words.
+pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
+    day.map_err(|_| "no such day; write it as 2021-03-17".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

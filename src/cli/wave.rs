@@ -64,7 +64,7 @@ struct Size {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     capacity: u32,
     /// The last day to book
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::moment::day)]
     until: NaiveDate,
 }
 

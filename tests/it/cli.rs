@@ -121,6 +121,9 @@ fn a_wrong_command_line_ends_with_2() {
     let output = run(&["check", "--at", "yesterday"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("\"yesterday\" is not a time"));
+    let output = run(&["call-list", "--day", "17.3.2021"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("no such day; write it as 2021-03-17"));
 }
 
 #[tokio::test]

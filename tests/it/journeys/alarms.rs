@@ -216,6 +216,39 @@ kinds = ["gateway_paused"]
     assert!(other.taken().iter().all(duty), "it lets out nobody else");
 }
 
+/// R14: what is not read is not trusted, and somebody hears of it; it changes nobody's state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_not_read_any_more_is_told() {
+    let gateway = Gateway::start().await;
+    let more = told_to("told").replace("[alarms]\n", "[alarms]\nstale_after = \"1s\"\n");
+    let mut daemon = daemon(3, &gateway, &more).await;
+    daemon.start().await;
+    let rename = async |statement: &'static str| {
+        let mut register = daemon.register().await;
+        sqlx::query(statement).execute(&mut register).await.unwrap();
+    };
+    rename("ALTER TABLE bookings RENAME TO elsewhere").await;
+    daemon
+        .until("somebody is told", async || {
+            !of_kind(&daemon, "source_stale").is_empty()
+        })
+        .await;
+    let alarm = of_kind(&daemon, "source_stale").remove(0);
+    assert_eq!(alarm["subject"], "register", "{alarm}");
+    assert!(
+        gateway.taken().is_empty(),
+        "a booking that is not seen is not cancelled"
+    );
+    rename("ALTER TABLE elsewhere RENAME TO bookings").await;
+    daemon
+        .until("it is read again, and the alarm has ended", async || {
+            standing(&daemon).is_empty()
+        })
+        .await;
+    daemon.cancel_everybody().await;
+    gateway.wait_for(3).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_cannot_be_used_is_told_without_it() {
     let gateway = Gateway::start().await;
