@@ -143,7 +143,7 @@ class Mail(Varsel):
         self.template, self.folder, self.port = WORK / "varsel-mail-filled", WORK / "varsel-mail", 18473
 
     def booking(self, n):
-        return (f"b{n}", "booked", "2031-03-24 09:20", "gronland", "residence_permit", None, f"p{n}@example.com", "nb")
+        return (f"b{n}", "booked", "2031-03-24 09:20", "sentrum", "residence_permit", None, f"p{n}@example.com", "nb")
 
     def size(self):
         return self.count(self.template, "SELECT avg(length(body)) FROM message_person").__int__()
