@@ -460,7 +460,7 @@ class Redis:
         self.folder.mkdir(exist_ok=True)
         words = [HOUSE / "tests/servers/in-root", "redis-server", "--port", self.port, "--dir", self.folder,
                  "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--bind", "127.0.0.1"]
-        root = {**os.environ, "VARSEL_SERVERS_ROOT": str(WORK / "root")}
+        root = {**os.environ, "VARSEL_SERVERS_ROOT": str(WORK / "debian")}
         self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, env=root)
         until("Redis answers", lambda: self.ask("PING") == "PONG", every=0.05)
 

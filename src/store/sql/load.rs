@@ -80,14 +80,6 @@ async fn set_aside(conn: &mut Conn<'_>, tables: &mut Tables, aside: &Aside) -> S
     Ok(())
 }
 
-/// Locks the appointments of these messages.
-pub(super) async fn lock_owners(conn: &mut Conn<'_>, messages: &[i64]) -> StoreResult<()> {
-    let sql = "SELECT DISTINCT n.appointment FROM {ints 1} {join} message m ON m.id = j.value
-                 {join} notice n ON n.id = m.notice ORDER BY n.appointment";
-    let owners = conn.query(sql).bind(messages).numbers().await?;
-    conn.lock_appointments(&owners).await
-}
-
 /// Loads what [`by_notices`] loads, for the notices of these messages.
 pub(super) async fn by_messages(conn: &mut Conn<'_>, ids: &[i64]) -> StoreResult<Tables> {
     let sql = "SELECT DISTINCT m.notice FROM {ints 1} {join} message m ON m.id = j.value";

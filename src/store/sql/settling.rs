@@ -90,7 +90,10 @@ impl Settle {
         let attempts: Vec<i64> = self.0.iter().map(|s| s.attempt.0).collect();
         let mut messages = carried_by(conn, &attempts).await?;
         messages.extend(self.0.iter().map(|s| s.message.0));
-        load::lock_owners(conn, &messages).await
+        let sql = "SELECT DISTINCT n.appointment FROM {ints 1} {join} message m ON m.id = j.value
+                     {join} notice n ON n.id = m.notice ORDER BY n.appointment";
+        let owners = conn.query(sql).bind(&messages).numbers().await?;
+        conn.lock_appointments(&owners).await
     }
 
     /// Settles what is plain; the answer is which messages were.
