@@ -240,7 +240,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Run => {
             let config = everywhere.load()?;
             telemetry::start(config.file.log.format, Detail::Work);
-            wait_for(run::perform(config))
+            wait_for(run::perform(everywhere, config))
         }
         Verb::Demo(options) => {
             telemetry::start(LogFormat::Text, Detail::Trouble);

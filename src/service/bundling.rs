@@ -108,7 +108,8 @@ fn family_text(shared: &Shared, family: &[Candidate<'_>]) -> Option<Vec<u8>> {
         .iter()
         .map(|one| (one.place.0, one.telling))
         .collect();
-    tellings.dedup_by_key(|(entry, _)| *entry);
+    // Its guardians may believe different times of one appointment.
+    tellings.dedup_by_key(|(entry, telling)| (*entry, telling.change.old.start));
     let tellings: Vec<&Telling> = tellings.into_iter().map(|(_, telling)| telling).collect();
     let everyone: Vec<&Telling> = family.iter().map(|one| one.telling).collect();
     in_one_text(&everyone, &shared.directory).filter(|_| several)?;

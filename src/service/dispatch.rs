@@ -116,10 +116,16 @@ impl<O: Outbox> Dispatch<O> {
                 self.wire.close();
             }
             let now = self.shared.clock.now();
-            let step = match self.call_back().await {
-                Err(error) => Err(error),
-                Ok(()) if stop.is_cancelled() => self.wind_up(now).await,
-                Ok(()) => self.step(now).await,
+            // Whoever cannot be called back leaves, as the claim allowed; outcomes are written first of all.
+            if let Err(error) = self.call_back().await {
+                tracing::warn!(
+                    gateway = self.gateway.name,
+                    "nothing is called back: {error}"
+                );
+            }
+            let step = match stop.is_cancelled() {
+                true => self.wind_up(now).await,
+                false => self.step(now).await,
             };
             self.shared.sending.note(&self.gateway.name, &step);
             let pause = match step {

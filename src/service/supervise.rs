@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::alarms::{Alarms, Duty, Pace};
-use super::announce;
 use super::beat::Beat;
 use super::beats;
 use super::dispatch::Dispatch;
@@ -74,7 +73,6 @@ pub async fn run<S: Store, R: Source + 'static>(
         }
     };
     stop.cancel();
-    announce::stopping();
     let drained = async { while lines.set.join_next().await.is_some() {} };
     match tokio::time::timeout(drain_limit, drained).await {
         Ok(()) => why,

@@ -76,7 +76,7 @@ impl Tables {
     }
 
     /// The attempts that left with the hand-over of this one.
-    fn carried_by(&self, carrier: AttemptId) -> Vec<AttemptId> {
+    pub(super) fn carried_by(&self, carrier: AttemptId) -> Vec<AttemptId> {
         let attempts = self.attempts.iter();
         let carried = attempts.filter(|(_, attempt)| attempt.carrier == Some(carrier));
         carried.map(|(id, _)| *id).collect()

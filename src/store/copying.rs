@@ -18,7 +18,7 @@ use sqlx::{
 
 use super::postgres::Address;
 use super::sql::hex;
-use super::{Access, Cluster, Database, Lock, Place, StoreError, StoreResult, postgres};
+use super::{Access, Cluster, Database, Lock, Locked, Place, StoreError, StoreResult, postgres};
 
 /// Rows that pass at once.
 const CHUNK_ROWS: usize = 500;
@@ -78,7 +78,7 @@ impl Sum {
 ///
 /// # Errors
 /// [`StoreError::Taken`] while a daemon runs on the file, [`StoreError::Unfit`] when the target is
-/// not empty, [`StoreError::Corrupt`] when what arrived is not what was sent, and whatever fails on
+/// not empty or the file was copied before, [`StoreError::Corrupt`] when what arrived is not what was sent, and whatever fails on
 /// the way; the target is empty then. [`StoreError::InDoubt`] when the last step's answer was lost;
 /// the file stays locked then.
 pub async fn copy(
@@ -93,6 +93,13 @@ pub async fn copy(
     }
     // As the daemon: nobody else may be one meanwhile.
     let held = Database::sqlite(from, Access::Daemon).await?;
+    let locks = held.standing("", None).await?.locks;
+    if locks.iter().any(|lock| lock.why == Locked::Moved) {
+        held.close().await;
+        let why = "a copy has locked this file before; where that copy was broken off and its target is \
+                   empty, `varsel recover` lets it go on";
+        return Err(StoreError::Unfit(why.to_owned()));
+    }
     let made = Database::open(&Place::Postgres(Box::new(to.clone())), Access::Daemon).await?;
     made.close().await;
     let options = SqliteConnectOptions::new().filename(from).read_only(true);

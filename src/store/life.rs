@@ -239,8 +239,10 @@ impl Tables {
         let unclear = |id: &AttemptId| {
             let attempt = self.attempts.get(id)?;
             let open = matches!(attempt.outcome, None | Some(Came::Unknown));
-            // What left within another's hand-over was never there under its own key.
-            let asked = attempt.gateway == gateway && attempt.carrier.is_none();
+            // What left within another's hand-over was never there under its own key; and what carried
+            // others is not what went alone under the same key.
+            let alone = attempt.carrier.is_none() && self.carried_by(*id).is_empty();
+            let asked = attempt.gateway == gateway && alone;
             (open && asked).then_some((*id, attempt.fence))
         };
         let unclear: Vec<_> = row.attempt_ids.iter().filter_map(unclear).collect();

@@ -26,6 +26,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// command `kill`: a fresh Debian has none.
 pub(crate) fn signal(child: &Child, name: &str) -> bool {
     let signal = match name {
+        "HUP" => Signal::HUP,
         "TERM" => Signal::TERM,
         "INT" => Signal::INT,
         "STOP" => Signal::STOP,

@@ -94,7 +94,7 @@ impl State {
         }
     }
 
-    /// Whether the message that speaks for this one is about to leave.
+    /// Whether the message that speaks for this one is about to leave, and this one may still join it.
     fn waits_for_its_bundle(&self, id: MessageId, message: &MessageRow, ask: &ClaimAsk) -> bool {
         let lead = message.bundle.filter(|lead| *lead != id);
         let leaves = |lead: MessageId| {
@@ -102,6 +102,8 @@ impl State {
             let notice = self.tables.notices.get(&row.notice)?;
             let leaves = row.bundle == Some(lead)
                 && row.state == MessageState::Ready
+                && !row.repeat
+                && message.may_join(row)
                 && row.not_before <= ask.now
                 && ask.now < notice.not_after
                 && row.open_until.is_none_or(|end| ask.now < end)
@@ -118,12 +120,18 @@ impl State {
         };
         let messages = self.tables.messages.iter();
         let others = messages.filter(|(id, m)| m.bundle == Some(lead) && **id != lead);
+        let people = &self.tables.message_people;
+        let says_the_same = |id: &MessageId| {
+            let both = (people.get(id), people.get(&lead));
+            matches!(both, (Some(one), Some(other))
+                if one.shared.is_some() && (&one.shared, &one.address) == (&other.shared, &other.address))
+        };
         let may_join = |m: &MessageRow| {
             let notice = self.tables.notices.get(&m.notice);
             m.may_join(row) && notice.is_some_and(|notice| self.may_leave(m, notice, ask))
         };
         let free: Vec<_> = others
-            .filter(|(_, m)| may_join(m))
+            .filter(|(id, m)| may_join(m) && says_the_same(id))
             .map(|(id, _)| *id)
             .collect();
         let whole = row.bundle == Some(lead) && free.len() == most(row.others);

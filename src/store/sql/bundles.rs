@@ -9,13 +9,15 @@ use super::conn::Conn;
 use super::holds::covered;
 use crate::store::StoreResult;
 
-/// What belongs to picked messages and may leave now; each must be as free to leave as if it went alone.
+/// What belongs to picked messages and may leave now; each must be as free to leave as if it went alone, and be
+/// told by the very text that its lead carries: a lead that was written anew speaks for others.
 const OTHERS: &str = concat!(
     "
 SELECT m.id, m.bundle, l.others FROM {ints 1} {join} message l ON l.id = j.value
   {join} message m ON m.bundle = l.id {join} notice n ON n.id = m.notice
   {join} appointment a ON a.id = n.appointment
-WHERE l.others > 0 AND l.bundle = l.id AND m.id <> l.id AND m.channel = l.channel
+  {join} message_person q ON q.message = l.id {join} message_person p ON p.message = m.id
+WHERE p.shared = q.shared AND p.address = q.address AND l.others > 0 AND l.bundle = l.id AND m.id <> l.id AND m.channel = l.channel
   AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
   AND (m.open_until IS NULL OR m.open_until > $2) AND n.superseded = 0 AND m.repeat = 0
   AND ((m.attempts = 0 AND l.attempts = 0) OR (m.together = 1 AND l.together = 1))

@@ -40,7 +40,9 @@ WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_afte
   AND n.superseded = 0 AND (m.repeat = 0 OR (m.gateway = $4 AND m.dedup_until >= $5))
   AND (m.bundle IS NULL OR m.bundle = m.id OR NOT EXISTS (
     SELECT 1 FROM message l JOIN notice ln ON ln.id = l.notice
-    WHERE l.id = m.bundle AND l.bundle = l.id AND l.state = 'ready' AND l.not_before <= $2
+    WHERE l.id = m.bundle AND l.bundle = l.id AND l.state = 'ready' AND l.repeat = 0 AND m.repeat = 0
+      AND ((m.attempts = 0 AND l.attempts = 0) OR (m.together = 1 AND l.together = 1))
+      AND l.not_before <= $2
       AND l.not_after > $2 AND (l.open_until IS NULL OR l.open_until > $2) AND ln.superseded = 0))
   AND NOT EXISTS (
     SELECT 1 FROM notice o JOIN message om ON om.notice = o.id
@@ -97,9 +99,11 @@ ORDER BY j.key";
 const READ_CLAIMS: &str = "
 SELECT m.id, a.id AS attempt, a.nonce, m.fence, m.attempts, p.address, p.address_kind,
   CASE WHEN m.together = 1 THEN p.shared ELSE p.body END AS body, m.sender, m.gateway_key,
-  CASE WHEN m.together = 1 THEN (SELECT min(o.not_after) FROM message o WHERE o.bundle = m.id)
+  CASE WHEN m.together = 1 THEN (SELECT min(o.not_after) FROM message o
+      WHERE o.bundle = m.id AND o.together = 1 AND o.state = 'sending')
     ELSE m.not_after END AS not_after,
-  CASE WHEN m.together = 1 THEN (SELECT min(o.give_up_at) FROM message o WHERE o.bundle = m.id)
+  CASE WHEN m.together = 1 THEN (SELECT min(o.give_up_at) FROM message o
+      WHERE o.bundle = m.id AND o.together = 1 AND o.state = 'sending')
     ELSE m.give_up_at END AS give_up_at
 FROM {ints 1} {join} message m ON m.id = j.value
   JOIN attempt a ON a.message = m.id AND a.no = m.attempts
@@ -151,8 +155,8 @@ impl Write for ClaimAsk {
         };
         let taken = take.numbers().await?;
         // A set comes back in any order; the picked one is that of the deadlines.
-        let set: BTreeSet<i64> = taken.into_iter().collect();
-        picked.retain(|id| set.contains(id));
+        let mut set: BTreeSet<i64> = taken.into_iter().collect();
+        picked.retain(|id| set.remove(id));
         let taken = picked;
         bundles.keep_whole(&taken);
         let on_the_wire = bundles.on_the_wire(&taken);

@@ -277,11 +277,16 @@ pub(super) async fn to_ask(
     let sql = "SELECT m.id FROM message m
                WHERE m.state = 'unknown' AND m.lookup > 0 AND m.lease_until + m.quarantine <= $2
                  AND EXISTS (SELECT 1 FROM attempt a WHERE a.message = m.id AND a.gateway = $1
-                   AND a.carrier IS NULL AND (a.outcome IS NULL OR a.outcome = 'unknown'))
+                   AND a.carrier IS NULL AND (a.outcome IS NULL OR a.outcome = 'unknown')
+                   AND NOT EXISTS (SELECT 1 FROM attempt c WHERE c.carrier = a.id))
                ORDER BY m.lease_until + m.quarantine, m.id LIMIT $3";
     let ids = conn.query(sql).bind(gateway).bind(db_now.0).bind(limit);
     let ids = ids.numbers().await?;
-    let tables = load::by_messages(conn, &ids).await?;
+    let sql = "SELECT DISTINCT t.message FROM {ints 1} {join} attempt a ON a.message = j.value
+                 {join} attempt t ON t.carrier = a.id";
+    let mut all = conn.query(sql).bind(&ids).numbers().await?;
+    all.extend(&ids);
+    let tables = load::by_messages(conn, &all).await?;
     let ids = ids.into_iter().map(MessageId);
     Ok(ids
         .filter_map(|id| tables.unresolved(id, gateway, db_now))

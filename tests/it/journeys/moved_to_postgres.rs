@@ -43,7 +43,10 @@ async fn a_store_moves_and_its_file_is_the_past() {
     let copied = said(&daemon, &copy, 0);
     assert!(copied.contains("counts and contents agree"), "{copied}");
     let again = said(&daemon, &copy, 78);
-    assert!(again.contains("the target is not empty"), "{again}");
+    assert!(
+        again.contains("a copy has locked this file before"),
+        "{again}"
+    );
 
     // The file: it is read, and nothing leaves.
     let mut register = daemon.register().await;
@@ -103,6 +106,8 @@ async fn a_copy_that_is_killed_at_its_last_word_leaves_no_two_that_send() {
         copying.kill().unwrap();
         copying.wait().unwrap();
         drop(link);
+        let again = said(&daemon, &["db", "copy", "--to", &to], 78);
+        assert!(again.contains("`varsel recover` lets it go on"), "{again}");
         let why = said(&daemon, &["recover"], 75);
         assert!(why.contains("copied into another database"), "{why}");
         let mut target = db.raw().await;

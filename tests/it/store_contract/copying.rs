@@ -111,6 +111,13 @@ async fn what_is_in_use_or_not_empty_is_refused() {
     store.close().await;
     copied(&path, &db).await.unwrap();
     let refused = copied(&path, &db).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("locked this file before"),
+        "{refused}"
+    );
+    let other = folder.path().join("other.db");
+    lived(&other).await.close().await;
+    let refused = copied(&other, &db).await.unwrap_err();
     assert!(refused.to_string().contains("not empty"), "{refused}");
     let nowhere = copied(&folder.path().join("none.db"), &database().await).await;
     assert!(matches!(nowhere, Err(StoreError::Unavailable(_))));
