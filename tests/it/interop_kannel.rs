@@ -399,6 +399,9 @@ async fn five_hundred_cancelled_rows_are_told_through_kannel() {
         told: all / 10 * 9,
         must_be_phoned: all / 10,
         sms: all,
+        appointments: all,
+        told_all: all / 10 * 9,
+        told_any: all / 10 * 9,
         ..Tally::default()
     };
     assert_eq!(tally, expected);

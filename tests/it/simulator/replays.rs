@@ -141,7 +141,13 @@ async fn books<S: Store>(store: &S, now: DateTime<Utc>) -> Vec<String> {
     ];
     books.extend(known.iter().map(|known| format!("{known:?}")));
     for key in keys {
-        let stories = store.explain(&key.0).await.unwrap();
+        let mut stories = store.explain(&key.0).await.unwrap();
+        // What one write did at one instant to several messages stands in no order that means anything.
+        for story in &mut stories {
+            story
+                .lines
+                .sort_by_key(|line| (line.at, line.notice, line.channel));
+        }
         books.extend(stories.iter().map(|story| format!("{story:?}")));
     }
     books

@@ -1,10 +1,13 @@
 //! Bundles: several notices that one hand-over tells, each with a verdict and a life of its own.
 
+use std::time::Duration;
+
+use varsel::domain::directory::OfficeId;
 use varsel::domain::message::{Channel, MessageState};
 use varsel::domain::recipient::Role;
 use varsel::store::{
-    Claim, NewBundle, NewMessage, NewNotice, Recorded, ReportEffect, ReportState, Store,
-    SweepLimits, UnknownRule,
+    Claim, ClaimAsk, Deed, HoldOn, NewBundle, NewMessage, NewNotice, Recorded, ReportEffect,
+    ReportState, Store, SweepLimits, UnknownRule,
 };
 
 use super::fixtures::*;
@@ -18,6 +21,8 @@ laws! {
     a_bundle_of_which_one_was_not_written_is_none,
     what_was_not_sent_together_goes_again_together,
     an_unknown_bundle_is_not_asked_for_nor_repeated,
+    a_lead_written_anew_speaks_for_no_other,
+    what_went_alone_says_nothing_of_what_it_carried,
     what_left_alone_never_joins_a_bundle,
     a_bundle_costs_one_token_and_one_place,
     a_disowned_bundle_was_sent_to_nobody,
@@ -203,6 +208,66 @@ async fn an_unknown_bundle_is_not_asked_for_nor_repeated<S: Store>(store: S) {
     store.settle(&[settle(&claim, accepted())]).await.unwrap();
     let all = states(&store).await;
     assert_eq!(all[1..], [all[0], all[0]], "the same of each: {all:?}");
+}
+
+/// Two are told together; then the first is read anew with a third, which stands again before anything has left.
+async fn a_lead_written_anew_speaks_for_no_other<S: Store>(store: S) {
+    baseline(&store, 3).await;
+    let first = (1..=2).map(|n| (n, bundled(n, 1, 1))).collect();
+    cancel_with(&store, first, None).await;
+    let anew = |n| {
+        let mut notice = bundled(n, 1, 1);
+        let bundle = notice.messages[0].bundle.as_mut().unwrap();
+        bundle.text = b"2 andre timer er avlyst.".to_vec();
+        notice
+    };
+    let lead = again(&known(&store, 1).await, vec![anew(1)]);
+    let third = change(&known(&store, 3).await, cancelled(3), vec![anew(3)]);
+    store.record(record(vec![lead, third])).await.unwrap();
+    let stands = change(&known(&store, 3).await, active(3), Vec::new());
+    store.record(record(vec![stands])).await.unwrap();
+    let own = |n| format!("Timen din er avlyst. Ref {n}.");
+    assert_eq!(
+        texts(&store).await,
+        [own(1)],
+        "as many as it wants, but not those"
+    );
+    assert_eq!(texts(&store).await, [own(2)]);
+}
+
+/// Two left together and nobody knows whether they arrived; then the first leaves alone under the same key.
+async fn what_went_alone_says_nothing_of_what_it_carried<S: Store>(store: S) {
+    baseline(&store, 2).await;
+    let elsewhere = OfficeId("elsewhere".to_owned());
+    let other = NewNotice {
+        office: elsewhere.clone(),
+        ..bundled(2, 1, 1)
+    };
+    cancel_with(&store, vec![(1, bundled(1, 1, 1)), (2, other)], None).await;
+    let knows = ClaimAsk {
+        unknowns: UnknownRule {
+            lookup: Duration::from_secs(3600),
+            ..UnknownRule::default()
+        },
+        ..ask_briefly()
+    };
+    let together = claim_one(&store, &knows).await;
+    assert_eq!(together.body, TEXT);
+    settle_one(&store, &together, unclear()).await;
+    store.sweep(now(), limits()).await.unwrap();
+    let hold = act("hold", Deed::AddHold(HoldOn::Office(elsewhere)));
+    store.act(&hold).await.unwrap();
+    let alone = claim_one(&store, &knows).await;
+    assert_eq!(alone.message, together.message);
+    assert_ne!(alone.body, TEXT);
+    settle_one(&store, &alone, unclear()).await;
+    let asked = store.to_ask("sandbox", 10).await.unwrap();
+    let unclear: Vec<_> = asked.iter().map(|u| u.unclear.clone()).collect();
+    assert_eq!(
+        unclear,
+        [[(alone.attempt, alone.fence)]],
+        "of the lone one only"
+    );
 }
 
 async fn what_left_alone_never_joins_a_bundle<S: Store>(store: S) {
