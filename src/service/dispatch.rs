@@ -116,36 +116,30 @@ impl<O: Outbox> Dispatch<O> {
                 self.wire.close();
             }
             let now = self.shared.clock.now();
-            // Whoever cannot be called back leaves, as the claim allowed; outcomes are written first of all.
-            if let Err(error) = self.call_back().await {
-                tracing::warn!(
-                    gateway = self.gateway.name,
-                    "nothing is called back: {error}"
-                );
-            }
             let step = match stop.is_cancelled() {
                 true => self.wind_up(now).await,
                 false => self.step(now).await,
             };
             self.shared.sending.note(&self.gateway.name, &step);
-            let pause = match step {
+            let (pause, most) = match step {
                 Ok(step) => {
                     self.shared.pulse.round(line(&self.gateway.name));
-                    self.pause_after(step).await
+                    self.call_back().await;
+                    (self.pause_after(step).await, self.longest_wait())
                 }
                 Err(error) => {
                     tracing::error!(
                         gateway = self.gateway.name,
                         "nothing new is claimed: {error}"
                     );
-                    Some(STORE_PAUSE)
+                    (Some(STORE_PAUSE), STORE_PAUSE)
                 }
             };
             if stop.is_cancelled() && self.has_nothing_open() {
                 self.shared.pulse.rest(&self.gateway.name);
                 return;
             }
-            self.wait(pause, &stop).await;
+            self.wait(pause, most, &stop).await;
         }
     }
 
@@ -239,17 +233,28 @@ impl<O: Outbox> Dispatch<O> {
         Ok(step)
     }
 
-    /// Takes back what waits for the wire and was stopped since it was claimed.
-    async fn call_back(&mut self) -> Result<(), StoreError> {
-        if !self.waits_for_the_wire() {
-            return Ok(());
+    /// Takes back what waits for the wire and was stopped since it was claimed. Outcomes are written before, and
+    /// whoever cannot be called back leaves, as its claim allowed.
+    async fn call_back(&mut self) {
+        if !self.wire_is_full() {
+            return;
         }
         let (node, gateway) = (&self.shared.node, &self.gateway.name);
-        self.recall.look(&self.outbox, node, gateway).await
+        if let Err(error) = self.recall.look(&self.outbox, node, gateway).await {
+            tracing::warn!(gateway, "nothing is called back: {error}");
+        }
     }
 
-    fn waits_for_the_wire(&self) -> bool {
+    fn wire_is_full(&self) -> bool {
         self.wire.available_permits() == 0
+    }
+
+    /// Somebody may wait for the wire, and be stopped meanwhile.
+    fn longest_wait(&self) -> Duration {
+        match self.wire_is_full() {
+            true => recall::LOOK_EVERY,
+            false => self.shared.look_again,
+        }
     }
 
     fn has_nothing_open(&self) -> bool {
@@ -456,14 +461,10 @@ impl<O: Outbox> Dispatch<O> {
         (again || !wait.is_zero()).then_some(wait.min(self.shared.look_again))
     }
 
-    async fn wait(&mut self, pause: Option<Duration>, stop: &CancellationToken) {
+    async fn wait(&mut self, pause: Option<Duration>, most: Duration, stop: &CancellationToken) {
         let full = self.room(self.resting.passage()) == 0;
-        let Some(pause) = pause.or(full.then_some(self.shared.look_again)) else {
+        let Some(pause) = pause.or(full.then_some(most)) else {
             return;
-        };
-        let pause = match self.waits_for_the_wire() {
-            true => pause.min(recall::LOOK_EVERY),
-            false => pause,
         };
         let stopped = stop.is_cancelled();
         tokio::select! {
@@ -471,7 +472,7 @@ impl<O: Outbox> Dispatch<O> {
             () = stop.cancelled(), if !stopped => {}
             Some(flight) = self.flights.join_next() => self.keep(flight),
             _ = self.woken.changed() => {}
-            () = self.shared.clock.pause(pause) => {}
+            () = self.shared.clock.pause(pause.min(most)) => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::Cells;
-use super::claims::in_the_air;
+use super::claims::{in_the_air, nothing_older};
 use super::conn::Conn;
 use super::holds::covered;
 use crate::store::StoreResult;
@@ -21,12 +21,9 @@ WHERE p.shared = q.shared AND p.address = q.address AND l.others > 0 AND l.bundl
   AND m.state = 'ready' AND m.not_before <= $2 AND m.not_after > $2
   AND (m.open_until IS NULL OR m.open_until > $2) AND n.superseded = 0 AND m.repeat = 0
   AND ((m.attempts = 0 AND l.attempts = 0) OR (m.together = 1 AND l.together = 1))
-  AND NOT EXISTS (
-    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id
-    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision
-      AND ",
-    in_the_air!("$3"),
-    ")
+  AND ",
+    nothing_older!("$3"),
+    "
   AND NOT ",
     covered!(),
     "

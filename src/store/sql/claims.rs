@@ -27,10 +27,23 @@ macro_rules! in_the_air {
         )
     };
 }
-pub(super) use in_the_air;
 
-/// Picks what may leave, each bundle by the message that speaks for it, earliest deadline first. The index is named because it is in that order:
-/// the work is that of the limit, however many messages wait.
+/// Whether nothing older of the person of notice `n` is still in the air.
+macro_rules! nothing_older {
+    ($db_now:literal) => {
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM notice o JOIN message om ON om.notice = o.id
+    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision
+      AND ",
+            in_the_air!($db_now),
+            ")"
+        )
+    };
+}
+pub(super) use {in_the_air, nothing_older};
+
+/// Picks what may leave, each bundle by the message that speaks for it, earliest deadline first. The index is
+/// named because it is in that order: the work is that of the limit, however many messages wait.
 const PICK: &str = concat!(
     "
 SELECT m.id FROM message m {index message_claim} {join} notice n ON n.id = m.notice
@@ -44,12 +57,9 @@ WHERE m.channel = $1 AND m.state = 'ready' AND m.not_before <= $2 AND m.not_afte
       AND ((m.attempts = 0 AND l.attempts = 0) OR (m.together = 1 AND l.together = 1))
       AND l.not_before <= $2
       AND l.not_after > $2 AND (l.open_until IS NULL OR l.open_until > $2) AND ln.superseded = 0))
-  AND NOT EXISTS (
-    SELECT 1 FROM notice o JOIN message om ON om.notice = o.id
-    WHERE o.appointment = n.appointment AND o.role = n.role AND o.revision < n.revision
-      AND ",
-    in_the_air!("$6"),
-    ")
+  AND ",
+    nothing_older!("$6"),
+    "
   AND NOT ",
     covered!(),
     "

@@ -13,7 +13,5 @@ ORDER BY due_by, id LIMIT $1";
 pub(super) async fn unclear(conn: &mut Conn<'_>, limit: u32) -> StoreResult<Vec<Unclear>> {
     let ids = conn.query(UNCLEAR).bind(limit).numbers().await?;
     let tables = load::by_messages(conn, &ids).await?;
-    let mut found = tables.unclear(ids.len());
-    found.truncate(ids.len());
-    Ok(found)
+    Ok(tables.unclear(ids.len()))
 }
