@@ -1,7 +1,7 @@
 //! What one complete snapshot says against what we know: which rows to look at, and which are gone.
 //!
 //! A row is gone only after two complete snapshots without it and a look-up by its key. A row that
-//! is there but cannot be understood is there.
+//! is there but cannot be understood is there, also where it was taken for gone before.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,8 @@ pub struct Diff {
     pub missing: Vec<BookingKey>,
     /// Keys that were missing and are there again, unchanged or not understood.
     pub back: Vec<BookingKey>,
+    /// Keys that were taken for gone, of which there is a row again that is not understood.
+    pub not_gone: Vec<BookingKey>,
 }
 
 /// Compares a complete snapshot with the marks of the same source's future bookings. The rows that
@@ -51,7 +53,13 @@ pub fn diff(marks: &Marks, rows: Vec<Appointment>, unreadable: &BTreeSet<Booking
         let Some(at) = marks.find(&key.0) else {
             continue;
         };
-        if !std::mem::replace(&mut present[at.number()], true) && marks.mark(at).absent > 0 {
+        let mark = marks.mark(at);
+        if std::mem::replace(&mut present[at.number()], true) || mark.absent == 0 {
+            continue;
+        }
+        if mark.cancelled {
+            diff.not_gone.push(key.clone());
+        } else {
             diff.back.push(key.clone());
         }
     }

@@ -19,7 +19,8 @@ use super::appointment::{BookingKey, Fingerprint};
 pub struct Mark {
     /// The content when it was last seen.
     pub fingerprint: Fingerprint,
-    /// In how many complete snapshots in a row it has been missing.
+    /// In how many complete snapshots in a row it has been missing; what was believed gone stays so
+    /// until a row of it is seen.
     pub absent: u8,
     /// Whether we already hold it as cancelled, so that its absence says nothing new.
     pub cancelled: bool,
@@ -173,9 +174,9 @@ impl Marks {
         }
     }
 
-    /// Takes every booking for one that was missing at least so often.
+    /// Takes every booking that stands for one that was missing at least so often.
     pub fn take_for_missing(&mut self, times: u8) {
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().filter(|slot| !slot.is(CANCELLED)) {
             slot.absent = slot.absent.max(times);
         }
     }

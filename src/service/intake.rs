@@ -24,7 +24,7 @@ use crate::store::{
 };
 
 use self::counting::Poll;
-use self::decide::{DECISION, Decide, quiet_entry};
+use self::decide::{DECISION, Decide, not_gone, quiet_entry};
 use self::reading::Read;
 use self::turn::Turn;
 
@@ -288,9 +288,17 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         let remapped = self.is_remapped(watched);
         let mut lost = self.look_up(&mut diff, &mut read).await?;
         let missing = diff.newly_absent.iter().chain(&lost).cloned().collect();
+        // A list goes on cancelling what it names.
+        diff.not_gone.retain(|key| !self.listed.contains(key));
         let keys = diff.touched.iter().map(|row| row.key.clone());
-        let keys: Vec<_> = keys.chain(lost.iter().cloned()).collect();
+        let keys: Vec<_> = keys
+            .chain(lost.iter().cloned())
+            .chain(diff.not_gone.iter().cloned())
+            .collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
+        let again = |known: &&Known| diff.not_gone.contains(&known.appointment.key);
+        diff.touched
+            .extend(known.iter().filter(again).filter_map(not_gone));
         if remapped.is_none() {
             self.settle(now, &known, &read, &mut diff.touched, &mut lost);
         }

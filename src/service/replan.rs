@@ -346,6 +346,7 @@ fn entry(known: &Known, notices: Vec<NewNotice>, release: bool) -> Entry {
     Entry {
         appointment: known.appointment.clone(),
         seen: None,
+        gone: false,
         believed: Some(known.believed()),
         revision: known.revision,
         supersede: false,

@@ -253,6 +253,8 @@ pub struct Entry {
     /// The row's fingerprint as the source showed it, which may differ from the copy's own where a
     /// contact was kept; `None` keeps the one that is stored.
     pub seen: Option<Fingerprint>,
+    /// No row of it is there any more: it goes on counting as missing.
+    pub gone: bool,
     /// What the decision rested on; `None` means that the booking must be new.
     pub believed: Option<Believed>,
     /// The revision to write: 0 for a new booking, one more for a recorded change, the same for a

@@ -9,6 +9,7 @@ use super::rows::{
 };
 use super::tables::Tables;
 use super::{BatchId, Entry, NewBundle, NewMessage, NewNotice, Record, Recorded};
+use crate::domain::diff::ABSENT_BEFORE_GONE;
 use crate::domain::message::{Event, MessageId};
 use crate::domain::notice::NoticeId;
 use crate::sabotage::{self, Guard};
@@ -143,8 +144,6 @@ impl Tables {
         // person believes; and what they did themself they know.
         let believes_old = writing.baseline && !entry.rebase;
         let base = old.as_ref().filter(|_| believes_old).map(|o| &o.base);
-        // Only who looked at the source can say that a row is there again.
-        let looked = entry.seen.is_some();
         let absent = old.as_ref().map_or(0, |o| o.absent);
         let row = AppointmentRow {
             source: appointment.source.clone(),
@@ -158,7 +157,12 @@ impl Tables {
                 .seen
                 .or_else(|| old.as_ref().and_then(|o| o.fingerprint))
                 .or_else(|| Some(appointment.fingerprint())),
-            absent: if looked { 0 } else { absent },
+            // Only who looked at the source can say that a row is there again.
+            absent: match entry.seen {
+                _ if entry.gone => absent.max(ABSENT_BEFORE_GONE),
+                Some(_) => 0,
+                None => absent,
+            },
             seen_at: old.as_ref().map_or(writing.hand.at, |o| o.seen_at),
             occasions: old
                 .iter()

@@ -10,7 +10,7 @@ use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::change::change;
 use crate::domain::closing::Closing;
 use crate::domain::contact::Unusable;
-use crate::domain::notice::beliefs;
+use crate::domain::notice::{NoticeBrief, beliefs};
 use crate::domain::plan::NoPlan;
 use crate::service::Shared;
 use crate::service::replan::{Replan, Undecided, correction};
@@ -49,7 +49,10 @@ impl Decide<'_> {
             let decided = match (rows.remove(key), known) {
                 (Some(row), Some(known)) => self.seen(row, known),
                 (Some(row), None) => Ok(quiet_entry(row, None, 0)),
-                (None, Some(known)) => self.row(gone(known), known),
+                (None, Some(known)) => self.row(gone(known), known).map(|entry| Entry {
+                    gone: true,
+                    ..entry
+                }),
                 (None, None) => continue,
             };
             match decided {
@@ -137,6 +140,17 @@ pub(super) fn gone(known: &Known) -> Appointment {
     copy
 }
 
+/// A booking that was taken for gone, and of which there is a row that nobody understands: it is as
+/// we last saw it. Nothing, where somebody may have been told: what to say now, only a row can tell.
+pub(super) fn not_gone(known: &Known) -> Option<Appointment> {
+    let told = |notice: &NoticeBrief| {
+        notice.may_have_told() && notice.change.new.standing == Standing::Cancelled
+    };
+    let mut copy = known.appointment.clone();
+    copy.state.standing = Standing::Active;
+    (!known.notices.iter().any(told)).then_some(copy)
+}
+
 /// Whether a row says another thing of the appointment than our copy. A cancelled booking has no time
 /// or place that anybody could be told.
 pub(super) fn differs(row: &Appointment, known: &Known) -> bool {
@@ -182,6 +196,7 @@ fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
 pub(super) fn quiet_entry(row: Appointment, known: Option<&Known>, revision: u32) -> Entry {
     Entry {
         seen: Some(row.fingerprint()),
+        gone: false,
         appointment: row,
         believed: known.map(Known::believed),
         revision: known.map_or(revision, |known| revision.max(known.revision)),

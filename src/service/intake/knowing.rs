@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::Intake;
 use crate::domain::appointment::{BookingKey, Standing};
+use crate::domain::diff::ABSENT_BEFORE_GONE;
 use crate::domain::marks::{Mark, Marks};
 use crate::service::bundling::bundle;
 use crate::source::Source;
@@ -28,7 +29,7 @@ impl Noted {
             let appointment = &entry.appointment;
             let mark = Mark {
                 fingerprint: entry.seen.unwrap_or_else(|| appointment.fingerprint()),
-                absent: 0,
+                absent: if entry.gone { ABSENT_BEFORE_GONE } else { 0 },
                 cancelled: appointment.state.standing == Standing::Cancelled,
                 start: appointment.state.start,
             };

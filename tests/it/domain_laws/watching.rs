@@ -83,6 +83,7 @@ proptest! {
         let found = diff(&known(&marks), rows.clone(), &unreadable);
         let touched: BTreeSet<_> = found.touched.iter().map(|row| row.key.clone()).collect();
         let back: BTreeSet<_> = found.back.iter().cloned().collect();
+        let not_gone: BTreeSet<_> = found.not_gone.iter().cloned().collect();
         let absent: BTreeSet<_> = found.newly_absent.iter().cloned().collect();
         let missing: BTreeSet<_> = found.missing.iter().cloned().collect();
         for row in &rows {
@@ -103,9 +104,12 @@ proptest! {
         // Nothing is concluded of a row that is there but cannot be understood.
         for key in &unreadable {
             prop_assert!(!touched.contains(key) && !absent.contains(key) && !missing.contains(key));
-            let returned = marks.get(key).is_some_and(|mark| mark.absent > 0);
-            prop_assert_eq!(back.contains(key), returned);
+            let missed = marks.get(key).filter(|mark| mark.absent > 0);
+            // Not even that it is gone, if it was taken for that.
+            prop_assert_eq!(back.contains(key), missed.is_some_and(|mark| !mark.cancelled));
+            prop_assert_eq!(not_gone.contains(key), missed.is_some_and(|mark| mark.cancelled));
         }
+        prop_assert!(not_gone.is_subset(&unreadable));
         prop_assert!(absent.is_subset(&marks.keys().cloned().collect()));
     }
 

@@ -114,6 +114,7 @@ impl Watched {
         let known = self.known();
         let entry = Entry {
             seen: None,
+            gone: false,
             believed: Some(known.believed()),
             revision: known.revision,
             appointment: known.appointment,

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use varsel::domain::appointment::{BookingKey, Fingerprint, Standing};
 use varsel::domain::contact::Unusable;
-use varsel::domain::diff::{Diff, diff};
+use varsel::domain::diff::{ABSENT_BEFORE_GONE, Diff, diff};
 use varsel::domain::links::Rows;
 use varsel::domain::marks::{Mark, Marks};
 use varsel::source::sql::{Settings, SqlSource};
@@ -136,10 +136,19 @@ impl Known {
             self.ledger.get_mut(key).unwrap().absent = 0;
             self.kept.found(key);
         }
+        // As intake does where nobody may have been told.
+        for key in &diff.not_gone {
+            let mark = Mark {
+                absent: 0,
+                cancelled: false,
+                ..self.ledger[key]
+            };
+            self.set(key, mark);
+        }
         for (number, key) in diff.missing.iter().enumerate() {
             let mark = Mark {
                 fingerprint: Fingerprint(number as u128),
-                absent: 0,
+                absent: ABSENT_BEFORE_GONE,
                 cancelled: true,
                 ..self.ledger[key]
             };

@@ -158,6 +158,7 @@ pub(crate) fn record(entries: Vec<Entry>) -> Record {
 pub(crate) fn new_booking(n: u32) -> Entry {
     Entry {
         seen: Some(active(n).fingerprint()),
+        gone: false,
         appointment: active(n),
         believed: None,
         revision: 0,
@@ -174,6 +175,7 @@ pub(crate) fn new_booking(n: u32) -> Entry {
 pub(crate) fn change(known: &Known, to: Appointment, notices: Vec<NewNotice>) -> Entry {
     Entry {
         seen: Some(to.fingerprint()),
+        gone: false,
         appointment: to,
         believed: Some(known.believed()),
         revision: known.revision + 1,
@@ -191,6 +193,7 @@ pub(crate) fn again(known: &Known, notices: Vec<NewNotice>) -> Entry {
     Entry {
         appointment: known.appointment.clone(),
         seen: None,
+        gone: false,
         believed: Some(known.believed()),
         revision: known.revision,
         supersede: false,
