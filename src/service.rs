@@ -36,6 +36,7 @@ pub mod beat;
 pub mod beats;
 pub mod bundling;
 pub mod chance;
+pub mod cores;
 pub mod dispatch;
 pub mod intake;
 pub mod journal;

@@ -383,7 +383,7 @@ impl From<RenderError> for Failed {
 impl Facts {
     /// The text of a variable that does not stand in a template.
     fn printed(&self, name: &str) -> Result<String, RenderError> {
-        match self.0.get(name) {
+        match self.get(name) {
             Some(Fact::Text(text)) => Ok(text.clone()),
             Some(Fact::Missing(why)) => Err(RenderError(why.clone())),
             Some(Fact::Holds(_)) | None => Err(RenderError(format!("{name} is not a text"))),

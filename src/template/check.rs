@@ -79,10 +79,16 @@ impl Templates {
                 }
             }
         }
-        let faults: BTreeSet<TemplateFault> = pairs
-            .into_iter()
-            .flat_map(|pair| self.check(directory, pair))
-            .collect();
+        // They do not know each other, and each start waits for all of them.
+        let faults: BTreeSet<TemplateFault> = std::thread::scope(|scope| {
+            let check = |pair| scope.spawn(move || self.check(directory, pair));
+            let checks: Vec<_> = pairs.into_iter().map(check).collect();
+            let done = checks.into_iter().map(|check| {
+                let ended = check.join();
+                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            done.flatten().collect()
+        });
         faults.into_iter().collect()
     }
 
@@ -243,5 +249,5 @@ fn known_variables() -> BTreeSet<&'static str> {
         )
         .ok()
     });
-    facts.map_or_else(BTreeSet::new, |facts| facts.0.into_keys().collect())
+    facts.map_or_else(BTreeSet::new, |facts| facts.names().collect())
 }

@@ -3,7 +3,6 @@
 //! A variable always has a name here. One that has no value counts as false in a condition, and
 //! printing it is an error that says what is missing and where; nothing is ever invented.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -36,7 +35,7 @@ pub(super) fn facts(
     all: &[Language],
 ) -> Result<Facts, RenderError> {
     let case = Case::new(telling, directory, language, all)?;
-    let mut facts = Facts(BTreeMap::new());
+    let mut facts = Facts::none();
     facts.put("ref", Fact::Text(reference.to_string()));
     case.times(&mut facts);
     case.places(&mut facts);

@@ -61,7 +61,7 @@ impl Longest {
         ];
         for (names, longest) in groups {
             for name in names {
-                if let Some(Fact::Text(text)) = facts.0.get_mut(name) {
+                if let Some(Fact::Text(text)) = facts.get_mut(name) {
                     text.clone_from(longest);
                 }
             }

@@ -12,8 +12,8 @@ use crate::domain::closing::Closing;
 use crate::domain::contact::Unusable;
 use crate::domain::notice::{NoticeBrief, beliefs};
 use crate::domain::plan::NoPlan;
-use crate::service::Shared;
 use crate::service::replan::{Replan, Undecided, correction};
+use crate::service::{Shared, cores};
 use crate::source::RowFault;
 use crate::store::{Entry, Known};
 
@@ -27,6 +27,14 @@ pub(super) struct Decide<'a> {
     pub(super) now: DateTime<Utc>,
     /// What people did themselves and are not told.
     pub(super) by_person: BTreeSet<BookingKey>,
+}
+
+/// What is decided on by itself.
+struct Case<'a> {
+    key: &'a BookingKey,
+    /// What the source shows of it now.
+    row: Option<Appointment>,
+    known: Option<&'a Known>,
 }
 
 impl Decide<'_> {
@@ -43,28 +51,39 @@ impl Decide<'_> {
             .collect();
         let mut rows: BTreeMap<BookingKey, Appointment> =
             rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let cases: Vec<Case<'_>> = keys
+            .iter()
+            .map(|key| Case {
+                key,
+                row: rows.remove(key),
+                known: known.get(key).copied(),
+            })
+            .collect();
         let mut entries = Vec::new();
-        for key in keys {
-            let known = known.get(key).copied();
-            let decided = match (rows.remove(key), known) {
-                (Some(row), Some(known)) => self.seen(row, known),
-                (Some(row), None) => Ok(quiet_entry(row, None, 0)),
-                (None, Some(known)) => self.row(gone(known), known).map(|entry| Entry {
-                    gone: true,
-                    ..entry
-                }),
-                (None, None) => continue,
-            };
+        for (case, decided) in cases.iter().zip(cores::all(&cases, |case| self.one(case))) {
             match decided {
-                Ok(entry) => entries.push(entry),
+                Ok(entry) => entries.extend(entry),
                 Err(problem) => faults.push(RowFault {
-                    key: Some(key.clone()),
+                    key: Some(case.key.clone()),
                     column: DECISION.to_owned(),
                     problem: format!("{problem}; nobody was told, and it will be tried again"),
                 }),
             }
         }
         entries
+    }
+
+    fn one(&self, case: &Case<'_>) -> Result<Option<Entry>, Undecided> {
+        let decided = match (case.row.clone(), case.known) {
+            (Some(row), Some(known)) => self.seen(row, known),
+            (Some(row), None) => Ok(quiet_entry(row, None, 0)),
+            (None, Some(known)) => self.row(gone(known), known).map(|entry| Entry {
+                gone: true,
+                ..entry
+            }),
+            (None, None) => return Ok(None),
+        };
+        decided.map(Some)
     }
 
     /// A row that is there: what is recorded of it may keep a contact that the row has lost, but

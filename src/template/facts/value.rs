@@ -8,9 +8,20 @@ use minijinja::value::{Object, Value};
 
 use crate::domain::language::{Language, Texts};
 
-/// The variables of one text in one language.
+/// The variables of one text in one language. The engine takes them as they are, and only what a text
+/// asks for becomes a value of its own: most texts say a tenth of what there is to say.
 #[derive(Clone, Debug)]
-pub(in crate::template) struct Facts(pub(in crate::template) BTreeMap<&'static str, Fact>);
+pub(in crate::template) struct Facts(Arc<BTreeMap<&'static str, Fact>>);
+
+/// The variables as the template engine asks for them.
+#[derive(Debug)]
+struct Asked(Arc<BTreeMap<&'static str, Fact>>);
+
+impl Object for Asked {
+    fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
+        self.0.get(name.as_str()?).map(Fact::value)
+    }
+}
 
 /// One variable.
 #[derive(Clone, Debug)]
@@ -40,9 +51,22 @@ impl Object for Missing {
 impl Facts {
     /// The facts as the template engine takes them.
     pub(in crate::template) fn value(&self) -> Value {
-        let entry = |(name, fact): (&&'static str, &Fact)| (*name, fact.value());
-        let entries: BTreeMap<&'static str, Value> = self.0.iter().map(entry).collect();
-        Value::from(entries)
+        Value::from_object(Asked(Arc::clone(&self.0)))
+    }
+
+    /// What all variables are called.
+    pub(in crate::template) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+
+    /// One variable.
+    pub(in crate::template) fn get(&self, name: &str) -> Option<&Fact> {
+        self.0.get(name)
+    }
+
+    /// One variable, to be replaced.
+    pub(in crate::template) fn get_mut(&mut self, name: &str) -> Option<&mut Fact> {
+        Arc::make_mut(&mut self.0).get_mut(name)
     }
 
     /// Whether a variable has a value to print.
@@ -59,7 +83,7 @@ impl Facts {
             };
             (*name, fact)
         };
-        Self(self.0.iter().map(name).collect())
+        Self(Arc::new(self.0.iter().map(name).collect()))
     }
 }
 
@@ -74,8 +98,13 @@ impl Fact {
 }
 
 impl Facts {
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Self(Arc::default())
+    }
+
     pub(super) fn put(&mut self, name: &'static str, fact: Fact) {
-        self.0.insert(name, fact);
+        Arc::make_mut(&mut self.0).insert(name, fact);
     }
 
     pub(super) fn holds(&mut self, name: &'static str, holds: bool) {
@@ -124,6 +153,9 @@ pub(super) fn clean(text: &str) -> String {
     // Marks of direction could turn the rest of a sentence; line and paragraph separators end it.
     let turns = |c: &char| matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.chars().any(|c| turns(&c) || breaks(c)) {
+        return text.trim().to_owned();
+    }
     let kept = text.chars().filter(|c| !turns(c));
     let kept: String = kept.map(|c| if breaks(c) { ' ' } else { c }).collect();
     kept.trim().to_owned()
