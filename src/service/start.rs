@@ -3,6 +3,7 @@
 
 mod gateways;
 mod sending_test;
+mod sources;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::gateways::{bounces, gateway, profiles, told_on, ways};
 pub use self::sending_test::{TestText, send_test};
+use self::sources::open_sources;
+pub use self::sources::{Rehearsed, rehearse_source};
 use super::alarms::Duty;
 use super::beat::Beat;
 use super::chance::Chance;
@@ -31,10 +34,9 @@ use crate::domain::plan::Rules;
 use crate::inbound::http::{self, Limits};
 use crate::inbound::lmtp;
 use crate::inbound::routes;
-use crate::service::intake::Watch;
 use crate::service::reports::Reports;
 use crate::source::sql::Bell;
-use crate::source::{self, AnySource, Source, SourceError};
+use crate::source::{AnySource, Source, SourceError};
 use crate::store::{Store, StoreError, SweepLimits};
 use crate::telemetry::Metrics;
 use crate::template::Templates;
@@ -121,7 +123,7 @@ pub async fn start<S: Store>(
     directory: Arc<Directory>,
     templates: Arc<Templates>,
 ) -> Result<Service<S>, StartError> {
-    let sources = open_sources(&settings, &directory).await?;
+    let sources = open_sources(&settings, &store, &directory).await?;
     let told_on = told_on(&settings.gateways);
     let sending = join(&settings, &store).await?;
     let secrets = (store.secret("mail").await?, store.secret("reports").await?);
@@ -191,19 +193,6 @@ pub async fn start<S: Store>(
     })
 }
 
-/// Whether this source could be started: it is opened as [`start`] does, and closed again. The answer
-/// is what its account may write to, though it should not be able to.
-///
-/// # Errors
-/// As [`start`].
-pub async fn rehearse_source(
-    settings: source::Settings,
-    directory: Arc<Directory>,
-) -> Result<Option<String>, StartError> {
-    let mut source = AnySource::open(settings, directory).await?;
-    Ok(source.may_write().await?)
-}
-
 /// Whether this gateway could be started; nothing is connected.
 ///
 /// # Errors
@@ -257,30 +246,6 @@ async fn join<S: Store>(settings: &Settings, store: &S) -> Result<Arc<Sending>, 
     sending.look(store, &settings.node, now).await?;
     store.join(&settings.node).await?;
     Ok(sending)
-}
-
-/// Opens every booking system, each with how often it is looked at.
-async fn open_sources(
-    settings: &Settings,
-    directory: &Arc<Directory>,
-) -> Result<Vec<(AnySource, Duration, Watch)>, StartError> {
-    let mut sources = Vec::new();
-    for source in &settings.sources {
-        let mut open = AnySource::open(source.clone(), Arc::clone(directory)).await?;
-        if let Some(what) = open.may_write().await? {
-            tracing::warn!(
-                source = %source.name(),
-                "the account that reads this booking system may write to {what}. Varsel's session \
-                 cannot write; give it an account that may only read"
-            );
-        }
-        let watch = Watch {
-            waits: source.waits,
-            tell_own: source.tell_own,
-        };
-        sources.push((open, source.every, watch));
-    }
-    Ok(sources)
 }
 
 fn sweep_limits(rules: &Rules, canary_wait: Duration) -> SweepLimits {

@@ -29,16 +29,32 @@ impl AnySource {
     /// # Errors
     /// [`SourceError`] says what does not fit, or is not there.
     pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
-        match settings.reads {
-            Reads::Sql(sql) => Ok(Self::Sql(Box::new(SqlSource::open(sql, directory).await?))),
-            Reads::Csv(csv) => {
-                let source = FolderSource::open(csv, directory).await?;
-                Ok(Self::Csv(Box::new(source)))
-            }
-            Reads::Json(json) => {
-                let source = HttpSource::open(json, directory).await?;
-                Ok(Self::Json(Box::new(source)))
-            }
+        let mut source = Self::closed(settings, directory)?;
+        source.try_out().await?;
+        Ok(source)
+    }
+
+    /// A booking system that nobody has looked at yet: each read opens what is not open.
+    ///
+    /// # Errors
+    /// [`SourceError::Mapping`] says what the directory does not know.
+    pub fn closed(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
+        Ok(match settings.reads {
+            Reads::Sql(sql) => Self::Sql(Box::new(SqlSource::closed(sql, directory)?)),
+            Reads::Csv(csv) => Self::Csv(Box::new(FolderSource::closed(csv, directory)?)),
+            Reads::Json(json) => Self::Json(Box::new(HttpSource::closed(json, directory)?)),
+        })
+    }
+
+    /// Looks whether the booking system is there and the mapping fits it.
+    ///
+    /// # Errors
+    /// [`SourceError`] says what does not fit, or is not there.
+    pub async fn try_out(&mut self) -> Result<(), SourceError> {
+        match self {
+            Self::Sql(source) => source.try_out().await,
+            Self::Csv(source) => source.try_out().await,
+            Self::Json(source) => source.try_out().await,
         }
     }
 

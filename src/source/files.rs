@@ -91,22 +91,25 @@ pub struct FolderSource {
 }
 
 impl FolderSource {
-    /// Checks the mapping against the directory, and that the folder can be listed.
-    ///
-    /// # Errors
-    /// [`SourceError::Mapping`] names an unknown office or service; [`SourceError::Unavailable`] says
-    /// why the folder cannot be read.
-    pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
+    /// Checks the mapping against the directory.
+    pub(super) fn closed(
+        settings: Settings,
+        directory: Arc<Directory>,
+    ) -> Result<Self, SourceError> {
         let mapping = Mapping::new(settings.name.clone(), settings.words.clone(), directory)?;
-        let source = Self {
+        Ok(Self {
             settings: Arc::new(settings),
             mapping: Arc::new(mapping),
             taken: Vec::new(),
             calm: false,
-        };
-        let settings = Arc::clone(&source.settings);
-        source.apart(move || Folder(&settings).waiting()).await?;
-        Ok(source)
+        })
+    }
+
+    /// Checks that the folder can be listed.
+    pub(super) async fn try_out(&mut self) -> Result<(), SourceError> {
+        let settings = Arc::clone(&self.settings);
+        self.apart(move || Folder(&settings).waiting()).await?;
+        Ok(())
     }
 
     /// Files are read on a thread of their own: the lines go on meanwhile.

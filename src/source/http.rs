@@ -100,12 +100,11 @@ pub struct HttpSource {
 }
 
 impl HttpSource {
-    /// Checks the mapping, and that the source answers.
-    ///
-    /// # Errors
-    /// [`SourceError::Mapping`] names what does not fit; [`SourceError::Unavailable`] says why there is
-    /// no answer.
-    pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
+    /// Checks the mapping.
+    pub(super) fn closed(
+        settings: Settings,
+        directory: Arc<Directory>,
+    ) -> Result<Self, SourceError> {
         let mapping = Mapping::new(settings.name.clone(), settings.words.clone(), directory)?;
         let misfit = |problem: String| SourceError::Mapping {
             source_name: settings.name.clone(),
@@ -129,17 +128,20 @@ impl HttpSource {
                 .unwrap_or_default()
         };
         let client = Client::new(&settings)?;
-        let mut source = Self {
+        Ok(Self {
             columns: among.iter().map(|(column, _)| *column).collect(),
             pointers: among.iter().map(|(_, name)| pointer(name)).collect(),
             settings,
             mapping,
             client,
             tag: None,
-        };
-        // The first page alone tells whether the address, the token and the pointers fit.
-        source.first(Clock::system().now(), None).await?;
-        Ok(source)
+        })
+    }
+
+    /// Asks for the first page: it alone tells whether the address, the token and the pointers fit.
+    pub(super) async fn try_out(&mut self) -> Result<(), SourceError> {
+        self.first(Clock::system().now(), None).await?;
+        Ok(())
     }
 
     /// The first page; `None` when the source says that nothing changed since `tag`.

@@ -79,13 +79,28 @@ impl SqlSource {
     /// [`SourceError::Mapping`] names a missing column or an unknown office or service;
     /// [`SourceError::Unavailable`] says why the database cannot be read.
     pub async fn open(settings: Settings, directory: Arc<Directory>) -> Result<Self, SourceError> {
+        let mut source = Self::closed(settings, directory)?;
+        source.try_out().await?;
+        Ok(source)
+    }
+
+    /// The same, not opened yet.
+    pub(super) fn closed(
+        settings: Settings,
+        directory: Arc<Directory>,
+    ) -> Result<Self, SourceError> {
         let mapping = Mapping::new(settings.name.clone(), settings.words.clone(), directory)?;
-        let reader = Some(Reader::open(&settings).await?);
         Ok(Self {
             settings,
             mapping,
-            reader,
+            reader: None,
         })
+    }
+
+    /// Opens the database and checks the mapping against its columns.
+    pub(super) async fn try_out(&mut self) -> Result<(), SourceError> {
+        self.reader = Some(self.reader().await?);
+        Ok(())
     }
 
     /// The reader of this database, or a new one after a failure and where the file was replaced:

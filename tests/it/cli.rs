@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::support::house::{HOUSE, House, code, run, stderr, stdout, varsel};
 use crate::support::signal;
@@ -253,6 +255,37 @@ async fn check_opens_the_sources_as_run_does() {
         let told = unwrapped(&stderr(&refused));
         assert!(told.contains(says), "{told}");
     }
+}
+
+/// What was read before may be away, and may have changed by itself; a mistake in the file is a mistake.
+#[tokio::test]
+async fn a_source_that_was_read_before_keeps_nothing_from_starting() {
+    let house = House::build().await;
+    house.take_the_baseline();
+    let warned = |says: &str, key: &str| {
+        let output = house.run(&["check", "--json"]);
+        assert_eq!(code(&output), 0, "{}", stdout(&output));
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let mut warnings = json["warnings"].as_array().unwrap().iter();
+        let of_it = format!("source.0.{key}");
+        let warning = warnings.find(|warning| warning["key"] == *of_it);
+        let warning = warning.unwrap_or_else(|| panic!("no warning of {of_it}: {json}"));
+        assert!(
+            warning["message"].as_str().unwrap().contains(says),
+            "{warning}"
+        );
+    };
+    std::fs::rename(house.path("register.db"), house.path("away")).unwrap();
+    warned("No such file", "path");
+    std::fs::rename(house.path("away"), house.path("register.db")).unwrap();
+    let register = SqliteConnectOptions::new().filename(house.path("register.db"));
+    let mut register = register.connect().await.unwrap();
+    let renamed = "ALTER TABLE bookings RENAME COLUMN status TO state";
+    sqlx::query(renamed).execute(&mut register).await.unwrap();
+    warned("no column status", "query");
+    let other = HOUSE.replace("FROM bookings", "FROM bokings");
+    house.write("varsel.toml", &other);
+    assert_eq!(code(&house.run(&["check"])), 78, "the query is another one");
 }
 
 #[tokio::test]

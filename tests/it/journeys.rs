@@ -7,6 +7,7 @@ mod bounce;
 mod bounces;
 mod brake;
 mod brake_limits;
+mod broken_sources;
 mod calcom;
 mod call_list;
 mod cancelled_immigration_email;

@@ -1,6 +1,7 @@
 //! Whether what a configuration names is there: sources are opened and closed, secrets are read, the
 //! store and the address are looked at. Nothing is connected, sent or kept.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,14 +9,16 @@ use std::sync::Arc;
 
 use super::Finding;
 use crate::cli::exit::{plainly, store_remedy};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::domain::appointment::SourceName;
 use crate::domain::directory::Directory;
 use crate::service::start::{
-    StartError, rehearse_gateway, rehearse_listening, rehearse_mails, rehearse_source,
+    Rehearsed, StartError, rehearse_gateway, rehearse_listening, rehearse_mails, rehearse_source,
 };
 use crate::source::sql::Place;
 use crate::source::{Reads, SourceError};
-use crate::store::{Access, Database, Place as StorePlace, StoreError};
+use crate::store::{Access, Database, Ledger, Place as StorePlace, StoreError, Watched};
 
 /// What `run` would refuse although the file reads well. What is `known` to be wrong is not tried.
 pub(super) async fn of(
@@ -24,16 +27,21 @@ pub(super) async fn of(
     known: &[&Finding],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // A booking system is never opened as a store: that alone would change its file.
+    let path = &config.file.store.path;
+    let mut all = config.file.source.iter();
+    let own = all.all(|source| source.path.as_ref() != Some(path));
+    let own = config.is_sound(&["store", "path"]) && own;
     if let Some(directory) = directory {
-        findings.extend(sources(config, directory, known).await);
+        let watched = match own {
+            true => watched(config).await,
+            false => BTreeMap::new(),
+        };
+        findings.extend(sources(config, directory, known, &watched).await);
     }
     findings.extend(secrets(config));
     findings.extend(gateways(config, known));
-    // A booking system is never opened as a store: that alone would change its file.
-    let path = &config.file.store.path;
-    let mut sources = config.file.source.iter();
-    let own = sources.all(|source| source.path.as_ref() != Some(path));
-    if config.is_sound(&["store", "path"]) && own {
+    if own {
         findings.extend(store(config).await);
     }
     if config.is_sound(&["http", "listen"]) {
@@ -54,7 +62,32 @@ fn is_untouched(known: &[&Finding], table: &str) -> bool {
     })
 }
 
-async fn sources(config: &Config, directory: &Arc<Directory>, known: &[&Finding]) -> Vec<Finding> {
+/// What the store remembers of the sources, if there is one.
+async fn watched(config: &Config) -> BTreeMap<SourceName, Watched> {
+    let mut watched = BTreeMap::new();
+    let Ok(place) = config.store() else {
+        return watched;
+    };
+    // What is wrong with the store is said elsewhere.
+    let Ok(store) = Database::open(&place, Access::Check).await else {
+        return watched;
+    };
+    let now = Clock::system().now();
+    for settings in config.source_settings().flatten() {
+        if let Ok(known) = store.watched(settings.name(), now).await {
+            watched.insert(settings.name().clone(), known);
+        }
+    }
+    store.close().await;
+    watched
+}
+
+async fn sources(
+    config: &Config,
+    directory: &Arc<Directory>,
+    known: &[&Finding],
+    watched: &BTreeMap<SourceName, Watched>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, settings) in config.source_settings().enumerate() {
         let number = number.to_string();
@@ -77,11 +110,22 @@ async fn sources(config: &Config, directory: &Arc<Directory>, known: &[&Finding]
             Reads::Csv(_) => "path",
             Reads::Json(_) => "url",
         };
-        let (key, problem, help, not_there) = match rehearse_source(settings, Arc::clone(directory))
-            .await
-        {
-            Ok(None) => continue,
-            Ok(Some(what)) => {
+        let watched = watched.get(settings.name());
+        let rehearsed = rehearse_source(settings, Arc::clone(directory), watched).await;
+        let (key, problem, help, not_there) = match rehearsed {
+            Ok(Rehearsed::Fits) => continue,
+            Ok(Rehearsed::Later(problem)) => {
+                let help = "the daemon runs without it, and reads it as soon as it is there again";
+                let key = match problem {
+                    SourceError::Mapping { .. } => "query",
+                    SourceError::Unavailable { .. } => place,
+                };
+                let problem = plainly(&problem.to_string());
+                let error = config.error(&["source", &number, key], problem, help);
+                findings.push(Finding::warning(error));
+                continue;
+            }
+            Ok(Rehearsed::MayWrite(what)) => {
                 let problem = format!("this account may write to {what}");
                 let help = "Varsel never writes to it; give it an account that may only read";
                 let error = config.error(&["source", &number, place], problem, help);
