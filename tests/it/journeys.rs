@@ -25,6 +25,7 @@ mod disk_full;
 mod district_closes;
 mod dropped_files;
 mod easyappointments;
+mod engines;
 mod expired;
 mod family;
 mod first_look;
