@@ -12,8 +12,10 @@ use varsel::domain::directory::OfficeId;
 use varsel::sandbox::gateway::GatewayMode;
 use varsel::sandbox::register::BookingQuery;
 use varsel::sandbox::{BOOKINGS, Sandbox};
+use varsel::store::{Batch, Desk};
 
 use crate::sandbox::{Running, client, running, show};
+use crate::support::world::{World, passport};
 
 async fn get(sandbox: &Sandbox, path: &str) -> String {
     let answer = client()
@@ -138,6 +140,59 @@ async fn a_button_that_cannot_work_says_why() {
         assert!(page.contains(says), "{action}: {page}");
     }
     assert_eq!(cancelled(&running).await, 0);
+}
+
+/// Version and count stand in the form; what is not as it was seen is not released.
+#[tokio::test]
+async fn a_batch_is_released_as_it_was_seen_or_not_at_all() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+    let mut world = World::with(&names.map(passport)).await;
+    for id in names {
+        world.set(id, "status", "cancelled").await;
+    }
+    world.look().await;
+    let running = running().await;
+    let sandbox = &running.sandbox;
+    sandbox.attach_desk(world.store.clone());
+    let fields = |batch: &Batch| {
+        let seen = [i64::from(batch.version), i64::from(batch.people)];
+        [batch.id.0, seen[0], seen[1]].map(|number| number.to_string())
+    };
+    let release = async |[batch, version, people]: [&str; 3]| {
+        let fields = [("batch", batch), ("version", version), ("people", people)];
+        press(sandbox, "/acts/release", &fields).await
+    };
+    let only = async || world.store.batches().await.unwrap().remove(0);
+    let [batch, version, people] = fields(&only().await);
+    let page = get(sandbox, "/").await;
+    for (name, value) in [
+        ("batch", &batch),
+        ("version", &version),
+        ("people", &people),
+    ] {
+        let field = format!("name=\"{name}\" value=\"{value}\"");
+        assert!(page.contains(&field), "{field}: {page}");
+    }
+    for stale in [[&*batch, "99", &*people], [&*batch, &*version, "11"]] {
+        let page = release(stale).await;
+        assert!(
+            page.contains("Bunken har endret seg: nå er det 12 personer"),
+            "{page}"
+        );
+    }
+    assert_eq!(world.tally().await.held, 12);
+    // One comes back while the page lies open.
+    world.set("a", "status", "booked").await;
+    world.look().await;
+    let page = release([&batch, &version, &people]).await;
+    assert!(page.contains("nå er det 11 personer"), "{page}");
+    assert_eq!(world.tally().await.held, 11);
+    let [batch, version, people] = fields(&world.store.batches().await.unwrap().remove(0));
+    let page = release([&batch, &version, &people]).await;
+    assert!(
+        page.contains("Varslene til 11 personer er sluppet."),
+        "{page}"
+    );
 }
 
 #[tokio::test]
