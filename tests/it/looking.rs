@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
+use crate::sandbox::model_case;
 use crate::support::house::{House, code, stderr, stdout};
 
 /// A moment of working hours, long before the bookings of these tests.
@@ -149,6 +150,38 @@ async fn a_check_names_what_is_not_understood_and_what_is_strange() {
     let unknown = house.run(&["source", "check", "bergen"]);
     assert_eq!(code(&unknown), 1);
     assert!(stderr(&unknown).contains("there is no source \"bergen\""));
+}
+
+/// Addresses that are not one person's own are named and counted, and masked.
+#[tokio::test]
+async fn a_check_names_the_agencys_own_numbers_shared_ones_and_those_typed_to_fill_a_field() {
+    let house = House::build().await;
+    let rows = "INSERT INTO bookings VALUES
+        ('C1', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', NULL, 'OWN', 'nb'),
+        ('C2', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 40 00 00 67', NULL, 'nb'),
+        ('C3', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 40 00 00 67', NULL, 'nb'),
+        ('C4', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 99 99 99 99', NULL, 'nb')";
+    let directory = model_case();
+    let own = directory
+        .offices
+        .values()
+        .find_map(|office| office.email.clone());
+    write(&house, &rows.replace("OWN", &own.unwrap())).await;
+    let said = json(&house, &["source", "check", "oslo"]);
+    let suspicious = said["sources"][0]["suspicious"].as_array().unwrap();
+    let named: Vec<_> = suspicious
+        .iter()
+        .map(|one| {
+            (
+                one["why"].as_str().unwrap(),
+                one["bookings"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    for expected in [("own", 1), ("shared", 2), ("dummy", 1)] {
+        assert!(named.contains(&expected), "{expected:?}: {said}");
+    }
+    assert!(!said.to_string().contains("400000"), "{said}");
 }
 
 #[tokio::test]

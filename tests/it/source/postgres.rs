@@ -1,11 +1,14 @@
 //! The same source on a real PostgreSQL: what its session may do, and what it says of a value.
 
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use varsel::source::Source;
 use varsel::source::sql::{Address, Place, Settings};
+use varsel::source::{Source, SourceError};
 
 use super::register::{ONE, Register, floor, key, open, read};
+use crate::support::link::Fault;
 use crate::support::postgres;
 
 /// A booking system on a server, with its own writer.
@@ -104,6 +107,41 @@ async fn an_account_that_may_write_is_named_and_its_session_cannot_write() {
     assert_eq!(read(&mut open(honest).await.unwrap()).await.rows.len(), 1);
     town.run(&format!("DROP OWNED BY {reader}; DROP ROLE {reader}"))
         .await;
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_survey_knows_the_servers_clock_and_what_the_read_costs() {
+    let town = Town::new().await;
+    let mut source = open(town.settings("varsel").await).await.unwrap();
+    let survey = source.survey(floor()).await.unwrap();
+    assert_eq!((survey.rows, survey.active), (1, 1));
+    let ahead = survey.clock_ahead_seconds.expect("a server has a clock");
+    assert!(ahead.abs() < 60, "it is our own machine: {ahead} s");
+    assert!(!survey.cost.is_empty(), "{survey:?}");
+}
+
+/// The server's own limit does not help where its answer is lost on the way: ours does.
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_link_that_swallows_everything_is_given_up_and_entered_anew() {
+    let town = Town::new().await;
+    let link = town.db.link().await;
+    let address = Address::postgres(&town.db.url_over(&link)).unwrap();
+    let settings = Settings {
+        place: Place::Postgres(address),
+        statement_timeout: Duration::from_secs(2),
+        ..town.settings("varsel").await
+    };
+    let mut source = open(settings).await.unwrap();
+    assert_eq!(read(&mut source).await.rows.len(), 1);
+    for fault in [Fault::Silence, Fault::NoReplies] {
+        link.set(fault);
+        let late = source.snapshot(floor()).await.unwrap_err();
+        assert!(matches!(late, SourceError::Unavailable { .. }), "{late}");
+        link.set(Fault::None);
+        assert_eq!(read(&mut source).await.rows.len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteJournalMode;
 use varsel::domain::appointment::Standing;
-use varsel::source::sql::{Place, Settings};
+use varsel::source::sql::{Address, Place, Settings};
 use varsel::source::{Look, Source, SourceError};
 
 use super::register::{ONE, QUERY, Register, floor, key, only, open, read, refusal, utc};
@@ -213,6 +213,27 @@ async fn a_query_that_hangs_is_given_up_and_lets_go_of_the_file() {
     // The writer needs the file for itself, which it gets only when the reader has let go.
     register.run("DELETE FROM stuck").await;
     assert_eq!(read(&mut source).await.rows.len(), 1);
+}
+
+/// Whoever accepts a connection and says nothing is not waited for longer than for a query.
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_is_given_up() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let register = Register::with(&[ONE]).await;
+    for place in [
+        Place::Postgres(Address::postgres(&format!("postgres://varsel_ro@{at}/town")).unwrap()),
+        Place::Mysql(Address::mysql(&format!("mysql://varsel_ro@{at}/town")).unwrap()),
+    ] {
+        let settings = Settings {
+            place,
+            statement_timeout: Duration::from_millis(300),
+            ..register.settings()
+        };
+        let said = refusal(settings).await;
+        assert!(matches!(said, SourceError::Unavailable { .. }), "{said}");
+        assert!(said.to_string().contains("does not answer"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -94,6 +94,18 @@ async fn every_type_is_read_as_text_and_means_what_it_means_in_a_file() {
 
 #[tokio::test]
 #[ignore = "needs tests/servers/fetch"]
+async fn a_survey_knows_the_servers_clock_and_what_the_read_costs() {
+    let town = Town::new().await;
+    let mut source = open(town.settings().await).await.unwrap();
+    let survey = source.survey(floor()).await.unwrap();
+    assert_eq!((survey.rows, survey.active), (1, 1));
+    let ahead = survey.clock_ahead_seconds.expect("a server has a clock");
+    assert!(ahead.abs() < 60, "it is our own machine: {ahead} s");
+    assert!(!survey.cost.is_empty(), "{survey:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
 async fn a_look_up_finds_exactly_the_keys_asked_for() {
     let mut town = Town::new().await;
     town.run(
