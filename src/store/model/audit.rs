@@ -50,6 +50,10 @@ pub struct Audited {
     pub possible_duplicate: bool,
     /// Its batch waits for a person.
     pub braked: bool,
+    /// A person's hold covers it.
+    pub stopped: bool,
+    /// Somebody ticked its notice off the call list.
+    pub phoned: bool,
     /// Its attempts as they were on the wire, oldest first, each with the word of its outcome: of a
     /// bundle that is the attempt which carried them all.
     pub attempts: Vec<(AttemptId, Option<&'static str>)>,
@@ -152,6 +156,8 @@ fn audited(tables: &Tables, id: MessageId, message: &MessageRow) -> Option<Audit
         not_after: notice.not_after,
         possible_duplicate: message.possible_duplicate,
         braked: batch.is_some_and(|b| b.state == BatchState::Held),
+        stopped: tables.hold_on(message, notice).is_some(),
+        phoned: tables.is_told_by_phone(notice),
         attempts: message.attempt_ids.iter().map(came).collect(),
     })
 }

@@ -12,9 +12,10 @@ use varsel::channel::report_token::{Named, token};
 use varsel::domain::appointment::{BookingKey, Standing};
 use varsel::domain::directory::OfficeId;
 use varsel::domain::message::Channel;
+use varsel::domain::reference::Reference;
 use varsel::service::Mode;
 use varsel::store::model::Model;
-use varsel::store::{Act, Deed, Desk, SeenBatch};
+use varsel::store::{Act, Deed, Desk, HoldOn, SeenBatch};
 
 use super::calls::Call;
 use super::gates::{Fate, Point, Word};
@@ -67,7 +68,7 @@ impl Weights {
             register: 40 + of(80),
             crash: of(30),
             pause: of(40),
-            report: 30 + of(100),
+            report: 50 + of(120),
             person: of(60),
             store: of(150),
             gateway: of(600),
@@ -83,6 +84,8 @@ struct Chaos {
     weights: Weights,
     bookings: u32,
     acts: u32,
+    /// Whom the call list has named, each time that somebody looked at it.
+    printed: Vec<Reference>,
 }
 
 /// Lives the life of one seed.
@@ -105,6 +108,10 @@ pub(super) fn live_on(seed: u64, keeps_calls: bool) -> (Life, Vec<(Call, String)
     for n in 1..=bookings {
         let hours = [3, 30, 60, 200][rng.random_range(0..4)] + i64::from(n);
         let mut row = booking(n, rng.random_ratio(1, 3), beginning(), hours);
+        if rng.random_ratio(1, 12) {
+            // There is only the telephone, and whoever finds a number.
+            row.reach(None, None);
+        }
         if family {
             row.join_family(n, beginning() + TimeDelta::hours(40));
         }
@@ -120,6 +127,7 @@ pub(super) fn live_on(seed: u64, keeps_calls: bool) -> (Life, Vec<(Call, String)
         weights,
         bookings,
         acts: 0,
+        printed: Vec::new(),
     };
     chaos.begin();
     for _ in 0..STEPS {
@@ -303,19 +311,59 @@ impl Chaos {
     }
 
     fn person(&mut self) {
-        let batches = ready(self.world.around.model.batches()).unwrap();
-        let Some(batch) = batches.iter().find(|batch| !batch.releasing) else {
-            return;
+        let deed = match self.rng.random_range(0..8) {
+            0 => Some(Deed::AddHold(self.hold())),
+            1 => self.lift(),
+            2..=4 => self.call(),
+            _ => self.decide(),
         };
+        if let Some(deed) = deed {
+            self.acts += 1;
+            quiet::act(&mut self.world, self.acts, deed);
+        }
+    }
+
+    fn decide(&mut self) -> Option<Deed> {
+        let batches = ready(self.world.around.model.batches()).unwrap();
+        let batch = batches.iter().find(|batch| !batch.releasing)?;
         let stale = u32::from(self.rng.random_ratio(1, 4));
         let seen = SeenBatch {
             batch: batch.id,
             version: batch.version + stale,
             people: batch.people,
         };
-        let release = self.rng.random_ratio(2, 3);
-        self.acts += 1;
-        quiet::act(&mut self.world, self.acts, seen, release);
+        Some(match self.rng.random_ratio(2, 3) {
+            true => Deed::Release(seen),
+            false => Deed::Discard(seen),
+        })
+    }
+
+    fn hold(&mut self) -> HoldOn {
+        match self.rng.random_range(0..4) {
+            0 => HoldOn::All,
+            1 => HoldOn::Office(OfficeId("gronland".to_owned())),
+            2 => HoldOn::Channel(Channel::Sms),
+            _ => HoldOn::Channel(Channel::Email),
+        }
+    }
+
+    fn lift(&mut self) -> Option<Deed> {
+        let holds = ready(self.world.around.model.holds()).unwrap();
+        let hold = holds.get(self.rng.random_range(0..2))?;
+        Some(Deed::LiftHold(hold.id))
+    }
+
+    /// Somebody of the call list is phoned, as it stands or as it stood when it was printed.
+    fn call(&mut self) -> Option<Deed> {
+        let calls = ready(self.world.around.model.calls()).unwrap();
+        self.printed
+            .extend(calls.iter().map(|call| call.person.reference));
+        let last = self.printed.len().checked_sub(1)?;
+        let reference = self.printed[self.rng.random_range(0..=last)];
+        Some(match self.rng.random_ratio(3, 4) {
+            true => Deed::Tick(reference),
+            false => Deed::AnsweringMachine(reference),
+        })
     }
 
     fn change_register(&mut self) {
@@ -383,23 +431,27 @@ pub(super) fn ready<T>(call: impl Future<Output = T>) -> T {
 }
 
 /// A person's act, done at once.
-pub(super) fn deed(world: &World, number: u32, seen: SeenBatch, release: bool) -> String {
+pub(super) fn act(world: &World, number: u32, deed: Deed) -> String {
     let act = Act {
         actor: "kari".to_owned(),
         reason: "looked at the register".to_owned(),
         idempotency_key: format!("act {number}"),
         at: world.now(0),
-        deed: if release {
-            Deed::Release(seen)
-        } else {
-            Deed::Discard(seen)
-        },
+        deed,
     };
     let acted = ready(world.around.model.act(&act));
     let said = match &acted {
         Ok(acted) => format!("{acted:?}"),
         Err(refused) => refused.to_string(),
     };
+    let word = match &act.deed {
+        Deed::AddHold(_) => "hold",
+        Deed::LiftHold(_) => "lifted",
+        Deed::Tick(_) => "tick",
+        Deed::AnsweringMachine(_) => "answering machine",
+        _ => "decision",
+    };
+    world.around.truth.lock().words.insert(word.to_owned());
     world.around.truth.keep(|| (Call::Act(act), said));
     match acted {
         Ok(acted) => format!("{} people", acted.count),

@@ -87,6 +87,12 @@ impl Laws {
             self.law(!message.braked, || {
                 format!("brake: message {id} was claimed although its batch is held")
             });
+            self.law(!message.stopped, || {
+                format!("hold: message {id} was claimed although a person stopped it")
+            });
+            self.law(!message.phoned, || {
+                format!("tick: message {id} was claimed although its person was phoned")
+            });
             let older = &message.attempts[..message.attempts.len() - 1];
             for (attempt, _) in older {
                 let claim = &happened.claims[attempt];
@@ -223,7 +229,8 @@ impl Laws {
         let reported = |state| move |a: AttemptId| happened.reported.contains(&(a, state));
         let said = match message.state {
             MessageState::Delivered => {
-                message.channel == Channel::Phone || any(&reported(ReportState::Delivered))
+                let ticked = message.channel == Channel::Phone && happened.words.contains("tick");
+                ticked || any(&reported(ReportState::Delivered))
             }
             MessageState::Undelivered => any(&reported(ReportState::Undelivered)),
             MessageState::Accepted | MessageState::Unconfirmed => any(&|a| happened.was_taken(a)),

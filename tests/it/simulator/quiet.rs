@@ -11,9 +11,9 @@ use varsel::domain::message::{Channel, MessageState};
 use varsel::domain::notice::beliefs;
 use varsel::domain::verdict::verdict;
 use varsel::service::Mode;
-use varsel::store::{Desk, Known, Ledger, SeenBatch};
+use varsel::store::{Deed, Desk, Known, Ledger, SeenBatch};
 
-use super::chaos::{deed, ready};
+use super::chaos::{self, ready};
 use super::gates::{Fate, Point, Word};
 use super::house::source_name;
 use super::world::World;
@@ -27,10 +27,11 @@ const MOST_ROUNDS: usize = 20;
 /// A line that has not come round within so many points hangs.
 const MOST_POINTS: usize = 200;
 
-/// A person decides about a batch.
-pub(super) fn act(world: &mut World, number: u32, seen: SeenBatch, release: bool) {
-    let said = deed(world, number, seen, release);
-    world.note(format!("kari, release {release}: {said}"));
+/// A person does something.
+pub(super) fn act(world: &mut World, number: u32, deed: Deed) {
+    let what = format!("{deed:?}");
+    let said = chaos::act(world, number, deed);
+    world.note(format!("kari, {what}: {said}"));
     world.settle_acts();
 }
 
@@ -83,6 +84,10 @@ pub(super) fn end(world: &mut World, rng: &mut StdRng) {
     } else {
         world.start(0, Mode::Live);
     }
+    let holds = ready(world.around.model.holds()).unwrap();
+    for (number, hold) in (900..).zip(holds) {
+        act(world, number, Deed::LiftHold(hold.id));
+    }
     let (reports, decides) = (rng.random_ratio(2, 3), rng.random_ratio(3, 4));
     // Absences are confirmed, batches decided, retries and unknowns come due.
     for round in 0..4 {
@@ -113,7 +118,11 @@ fn decide(world: &mut World, number: u32, release: bool) {
             version: batch.version,
             people: batch.people,
         };
-        act(world, number * 10 + n, seen, release);
+        let deed = match release {
+            true => Deed::Release(seen),
+            false => Deed::Discard(seen),
+        };
+        act(world, number * 10 + n, deed);
     }
 }
 
