@@ -337,6 +337,24 @@ class Varsel:
         log = open(folder / "log", "w")
         return subprocess.Popen([VARSEL, "-c", folder / "varsel.toml", "run"], cwd=folder, stdout=log, stderr=log)
 
+    def register(self, folder, bookings):
+        register = sqlite3.connect(folder / "register.db")
+        register.execute(
+            "CREATE TABLE bookings (id TEXT PRIMARY KEY, status TEXT, start TEXT, office TEXT, service TEXT,"
+            " phone TEXT, email TEXT, language TEXT)"
+        )
+        rows = map(self.booking, range(bookings))
+        register.executemany("INSERT INTO bookings VALUES (?,?,?,?,?,?,?,?)", rows)
+        register.commit()
+        return register
+
+    def fill_nothing(self, bookings):
+        """A register with bookings of which nobody has to be told, and no store yet."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.configure(self.folder, "varsel")
+        self.register(self.folder, bookings).close()
+
     def fill(self, messages):
         folder = self.template
         shutil.rmtree(folder, ignore_errors=True)
@@ -346,14 +364,7 @@ class Varsel:
             self.postgres.sql("CREATE DATABASE varsel_filled")
         # So slow a gateway leaves the queue as it was filled, but for a message or two.
         self.configure(folder, "varsel_filled", "rate_per_second = 1")
-        register = sqlite3.connect(folder / "register.db")
-        register.execute(
-            "CREATE TABLE bookings (id TEXT PRIMARY KEY, status TEXT, start TEXT, office TEXT, service TEXT,"
-            " phone TEXT, email TEXT, language TEXT)"
-        )
-        rows = map(self.booking, range(messages))
-        register.executemany("INSERT INTO bookings VALUES (?,?,?,?,?,?,?,?)", rows)
-        register.commit()
+        register = self.register(folder, messages)
         daemon = self.spawn(folder)
         try:
             until("the baseline is taken", lambda: self.count(folder, "SELECT count(*) FROM appointment") == messages)

@@ -44,8 +44,9 @@ const FAULTS_LOGGED: usize = 20;
 /// No more links of rows that are past are kept; where there are more, they are looked up anew.
 const MOST_EARLIER: usize = 100_000;
 
-/// After a wake-up so long is waited before the source is looked at.
-const AFTER_A_WAKE_UP: Duration = Duration::from_millis(300);
+/// Wake-ups make the source looked at this long after the last look at the earliest: whoever writes there
+/// often writes more than once.
+const BETWEEN_WAKE_UPS: Duration = Duration::from_millis(300);
 
 /// How a source is watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,11 +146,14 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
                 }
                 Err(error) => self.note_failure(&error),
             }
+            let looked = Mono::now();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                // Whoever writes there often writes more than once.
-                () = bell.notified() => self.shared.clock.pause(AFTER_A_WAKE_UP).await,
+                () = bell.notified() => {
+                    let early = BETWEEN_WAKE_UPS.saturating_sub(looked.elapsed());
+                    self.shared.clock.pause(early).await;
+                }
                 () = self.shared.clock.pause(self.every) => {}
             }
         }
