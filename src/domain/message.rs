@@ -225,10 +225,18 @@ pub fn next(state: MessageState, event: Event) -> Next {
     match event {
         Event::Claim => only(state, &[S::Ready], S::Sending),
         // A late "accepted" also stops a repetition that was already allowed: what is known to be
-        // handed over is never handed over again.
+        // handed over is never handed over again. And it takes back that nothing was handed over:
+        // of several attempts the last may have failed, or time passed while one was not known.
         Event::Accepted => evidence(
             state,
-            &[S::Sending, S::Unknown, S::Ready, S::Held],
+            &[
+                S::Sending,
+                S::Unknown,
+                S::Ready,
+                S::Held,
+                S::Failed,
+                S::Expired,
+            ],
             S::Accepted,
         ),
         Event::NotSent => evidence(state, &[S::Sending, S::Unknown], S::Ready),

@@ -95,8 +95,15 @@ pub fn verdict(notice: &NoticeBrief) -> Option<Verdict> {
     if notice.messages.iter().any(|m| in_motion.contains(&m.state)) {
         return None;
     }
+    if any(S::Unconfirmed) {
+        return Some(Verdict::Unconfirmed);
+    }
+    // What may have left is neither expired nor failed, whatever became of its last attempt.
+    let unsure = |m: &MessageBrief| m.may_be_out && matches!(m.state, S::Expired | S::Failed);
+    if notice.messages.iter().any(unsure) {
+        return Some(Verdict::Unknown);
+    }
     let ranked = [
-        (S::Unconfirmed, Verdict::Unconfirmed),
         (S::Unknown, Verdict::Unknown),
         (S::Expired, Verdict::Expired),
         (S::Undelivered, Verdict::Undelivered),

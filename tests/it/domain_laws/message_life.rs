@@ -27,7 +27,7 @@ const EVIDENCE: [Event; 8] = [
 ];
 
 #[test]
-fn evidence_is_never_refused_and_reports_and_ticks_alone_move_what_has_ended() {
+fn evidence_is_never_refused_and_moves_what_has_ended_only_towards_the_person() {
     for state in MessageState::ALL {
         for event in Event::ALL {
             let answer = next(*state, *event);
@@ -38,7 +38,10 @@ fn evidence_is_never_refused_and_reports_and_ticks_alone_move_what_has_ended() {
                 event,
                 Event::ReportedDelivered | Event::ReportedUndelivered | Event::TickOff
             );
-            if state.has_ended() && !is_word_of_the_end {
+            // What had ended without a hand-over that is known of.
+            let unsure = matches!(state, MessageState::Failed | MessageState::Expired);
+            let was_taken = unsure && *event == Event::Accepted;
+            if state.has_ended() && !is_word_of_the_end && !was_taken {
                 assert!(!matches!(answer, Next::To(_)), "{event} in {state}");
             }
         }
@@ -197,6 +200,16 @@ proptest! {
         ];
         let in_motion = notice.messages.iter().any(|m| moving.contains(&m.state));
         prop_assert_eq!(ended.is_none(), in_motion && !notice.has_told());
+    }
+
+    #[test]
+    fn what_may_have_left_is_called_neither_expired_nor_failed(notice in notices()) {
+        if matches!(verdict(&notice), Some(Verdict::Expired | Verdict::Failed)) {
+            let unsure = |m: &MessageBrief| {
+                m.may_be_out && matches!(m.state, MessageState::Expired | MessageState::Failed)
+            };
+            prop_assert!(!notice.messages.iter().any(unsure));
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ laws! {
     an_unknown_past_its_time_is_not_repeated,
     a_late_acceptance_resolves_an_unknown,
     a_late_acceptance_resolves_what_was_held_or_waits_again,
+    a_late_acceptance_takes_back_that_it_failed_or_expired,
     a_failure_cannot_undo_an_older_acceptance,
     a_lease_that_ends_cannot_undo_an_older_acceptance,
     certainly_not_sent_is_no_longer_out,
@@ -260,6 +261,37 @@ async fn a_late_acceptance_resolves_what_was_held_or_waits_again<S: Store>(store
     assert_eq!(state(&store, 1).await, MessageState::Accepted);
     assert_eq!(state(&store, 2).await, MessageState::Accepted);
     assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
+}
+
+async fn a_late_acceptance_takes_back_that_it_failed_or_expired<S: Store>(store: S) {
+    baseline(&store, 2).await;
+    let mut held = notice(2);
+    held.on_unknown = OnUnknown::Hold;
+    cancel_with(&store, vec![(1, notice(1)), (2, held)], None).await;
+    let claims = store.claim(&ask_briefly()).await.unwrap();
+    sweep(&store).await;
+    sweep(&store).await;
+    // The first is handed over once more, and refused; the second is held until its time has passed.
+    let second = claim_one(&store, &ask(Channel::Sms)).await;
+    assert!(settle_one(&store, &second, refused()).await);
+    let passed = start(2) + TimeDelta::minutes(1);
+    assert_eq!(store.sweep(passed, limits()).await.unwrap().expired, 1);
+    let ended = [MessageState::Failed, MessageState::Expired];
+    for (n, ended) in [1, 2].into_iter().zip(ended) {
+        assert_eq!(state(&store, n).await, ended);
+        let notices = known(&store, n).await.notices;
+        assert_eq!(verdict::verdict(&notices[0]), Some(Verdict::Unknown));
+    }
+    let late: Vec<_> = claims.iter().map(|c| settle(c, accepted())).collect();
+    let settled = store.settle(&late).await.unwrap();
+    assert_eq!(settled, [Settled::Moved, Settled::Moved]);
+    for n in [1, 2] {
+        assert_eq!(state(&store, n).await, MessageState::Accepted);
+    }
+    assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
+    // It is not handed over again, and ends as what is accepted ends.
+    assert!(store.claim(&ask(Channel::Sms)).await.unwrap().is_empty());
+    assert_eq!(store.sweep(passed, limits()).await.unwrap().unconfirmed, 2);
 }
 
 async fn a_failure_cannot_undo_an_older_acceptance<S: Store>(store: S) {
