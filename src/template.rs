@@ -59,6 +59,10 @@ pub struct EmailText {
     pub html: String,
     /// The languages, in order.
     pub languages: Vec<Language>,
+    /// What the appointment is called in a calendar, in the first language.
+    pub entry_name: String,
+    /// Where it is, in a calendar; empty in neutral wording.
+    pub entry_place: String,
 }
 
 /// What is wrong with a template, with its place.
@@ -232,7 +236,9 @@ impl Templates {
         }
         let subjects: Vec<&str> = letters.iter().map(|l| l.subject.as_str()).collect();
         let subject = subjects.join(" / ");
-        let (_, first) = &written[0];
+        let (language, first) = &written[0];
+        let entry = self.block("calendar", *language, first)?;
+        let (name, place) = entry.trim().split_once('\n').unwrap_or((entry.trim(), ""));
         Ok(EmailText {
             from_name: first.printed("agency_full")?,
             from_address: first.printed("email_from")?,
@@ -240,6 +246,8 @@ impl Templates {
             html: letter::html(&letters, &subject),
             subject,
             languages: written.iter().map(|(language, _)| *language).collect(),
+            entry_name: name.trim().to_owned(),
+            entry_place: one_line(place),
         })
     }
 

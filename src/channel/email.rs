@@ -5,11 +5,12 @@
 //! is dropped, fails unclearly or runs out of time takes its connection with it. This channel never
 //! retries a mail whose final dot was begun.
 //!
-//! Reading order: `settings`, `letter` (what a mail is), `envelope` and `wire` (how it is written), `reply`
+//! Reading order: `settings`, `letter` and `calendar` (what a mail is), `envelope` and `wire` (how it is written), `reply`
 //! and `link` (what comes back), `session` (the steps), `outcome` (what they mean); `bounce` reads mails
 //! that come back later.
 
 mod bounce;
+mod calendar;
 mod envelope;
 mod letter;
 mod link;
@@ -26,6 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use self::bounce::{Returned, read_returned};
+pub use self::calendar::{CalendarEntry, Method};
 pub use self::letter::{ComposeError, Letter, compose};
 pub use self::settings::{BounceAddress, Login, Settings, SetupError, Timeouts, TlsMode};
 pub use self::wire::Unfit;

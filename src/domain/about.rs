@@ -4,6 +4,7 @@
 
 use chrono::NaiveDate;
 
+use super::contact::Email;
 use super::message::Reason;
 
 /// What a source, or a list, says of an appointment beside whether, when and where it is.
@@ -21,7 +22,21 @@ pub struct About {
     pub listed: bool,
     /// The birthday of the person it is for.
     pub born: Option<NaiveDate>,
+    /// The invitation to it that stands in the person's calendar.
+    pub invited: Option<Invited>,
 }
+
+/// The invitation that the booking system sent when the appointment was booked (RFC 5545).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// What the entry is known by for life: visible ASCII, at most [`MOST_UID_BYTES`] of it.
+    pub uid: String,
+    /// Who invited, and so may move and cancel it.
+    pub organizer: Email,
+}
+
+/// The longest UID that calendars must be able to keep (RFC 7986, 5.3).
+pub const MOST_UID_BYTES: usize = 255;
 
 impl About {
     /// Why nothing is written to anybody about this appointment, so that somebody must call.
@@ -53,6 +68,10 @@ impl About {
         let set = about.flags().into_iter().filter(|(_, set)| **set);
         let mut words: Vec<String> = set.map(|(word, _)| word.to_owned()).collect();
         words.extend(self.born.map(|day| format!("born={day}")));
+        if let Some(Invited { uid, organizer }) = &self.invited {
+            words.push(format!("organizer={}", organizer.expose()));
+            words.push(format!("uid={uid}"));
+        }
         words.join(" ")
     }
 
@@ -60,7 +79,18 @@ impl About {
     #[must_use]
     pub fn from_words(words: &str) -> Option<Self> {
         let mut about = Self::default();
+        let mut organizer = None;
         for word in words.split_whitespace() {
+            if let Some(address) = word.strip_prefix("organizer=") {
+                organizer = Some(Email::from_stored(address));
+                continue;
+            }
+            if let Some(uid) = word.strip_prefix("uid=") {
+                let uid = uid.to_owned();
+                let organizer = organizer.take()?;
+                about.invited = Some(Invited { uid, organizer });
+                continue;
+            }
             if let Some(day) = word.strip_prefix("born=") {
                 about.born = Some(day.parse().ok()?);
                 continue;
@@ -81,6 +111,10 @@ mod tests {
     fn what_is_said_is_read_back_from_its_words() {
         let mut all = About {
             born: NaiveDate::from_ymd_opt(2014, 5, 1),
+            invited: Some(Invited {
+                uid: "uid=7;protected,@agency.example".to_owned(),
+                organizer: Email::from_stored("time@agency.example"),
+            }),
             ..About::default()
         };
         for (_, flag) in all.flags() {

@@ -340,6 +340,8 @@ pub struct MessageBrief {
     pub first_attempt_at: Option<DateTime<Utc>>,
     /// When it told its recipient, in domain time.
     pub told_at: Option<DateTime<Utc>>,
+    /// What gateways de-duplicate it by, and what an e-mail's Message-ID is derived from.
+    pub gateway_key: String,
 }
 
 impl MessageBrief {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::appointment::{BookingState, Standing};
 use super::change::Change;
 use super::ladder::Ladder;
-use super::message::{MessageBrief, MessageState, words};
+use super::message::{Channel, MessageBrief, MessageState, words};
 use super::recipient::Role;
 use super::reference::Reference;
 
@@ -35,6 +35,16 @@ impl Purpose {
         match self {
             Self::Cancellation | Self::Change | Self::Reinstatement | Self::Correction => true,
             Self::DigitalInvitation | Self::Rebooking => false,
+        }
+    }
+
+    /// Whether it speaks of the appointment that was, and not of the one that is: of that one's office
+    /// and in its district's name.
+    #[must_use]
+    pub fn speaks_of_old(self) -> bool {
+        match self {
+            Self::Cancellation | Self::DigitalInvitation | Self::Rebooking => true,
+            Self::Change | Self::Reinstatement | Self::Correction => false,
         }
     }
 }
@@ -106,6 +116,20 @@ impl NoticeBrief {
     pub fn may_have_told(&self) -> bool {
         self.has_told() || self.messages.iter().any(|message| message.may_be_out)
     }
+}
+
+/// The keys of the e-mails that `role` has got, or may have got, the oldest first.
+pub fn earlier_mails<'a>(
+    notices: &'a [NoticeBrief],
+    role: &Role,
+) -> impl Iterator<Item = (&'a NoticeBrief, &'a str)> {
+    let told = notices.iter().filter(move |notice| notice.role == *role);
+    told.flat_map(|notice| {
+        let left =
+            |m: &&MessageBrief| m.channel == Channel::Email && (m.may_be_out || m.has_told());
+        let mails = notice.messages.iter().filter(left);
+        mails.map(move |mail| (notice, mail.gateway_key.as_str()))
+    })
 }
 
 /// Everything `role` may believe, oldest first: the last state they were surely told (at first the

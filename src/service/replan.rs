@@ -87,12 +87,17 @@ impl<'a> Replan<'a> {
         }
     }
 
-    /// What writes at this moment.
+    /// What writes at this moment of an appointment as it is known.
     #[must_use]
-    pub fn writing(&self) -> Writing<'a> {
+    pub fn writing<'k>(&self, known: &'k Known) -> Writing<'k>
+    where
+        'a: 'k,
+    {
         Writing {
             shared: self.shared,
             at: self.now,
+            notices: &known.notices,
+            revision: known.revision,
         }
     }
 
@@ -103,7 +108,7 @@ impl<'a> Replan<'a> {
             match self.next_rung(known, notice) {
                 Ok(next) => notices.extend(next),
                 Err(problem) => {
-                    notices.push(self.to_phone(notice));
+                    notices.push(self.to_phone(known, notice));
                     problems.push(problem);
                 }
             }
@@ -150,7 +155,7 @@ impl<'a> Replan<'a> {
             match anew {
                 Ok(anew) => notices.extend(anew),
                 Err(problem) => {
-                    notices.push(self.to_phone(notice));
+                    notices.push(self.to_phone(known, notice));
                     problems.push(problem);
                 }
             }
@@ -163,10 +168,10 @@ impl<'a> Replan<'a> {
     }
 
     /// The notice with the call list as its only rung: nothing else can be written for it.
-    fn to_phone(&self, notice: &NoticeBrief) -> NewNotice {
+    fn to_phone(&self, known: &Known, notice: &NoticeBrief) -> NewNotice {
         let rung = notice.ladder.phone(Reason::NotWritable);
         NewNotice {
-            messages: vec![self.writing().call(rung, notice.due_by)],
+            messages: vec![self.writing(known).call(rung, notice.due_by)],
             ..self.without_rungs(notice)
         }
     }
@@ -215,7 +220,7 @@ impl<'a> Replan<'a> {
             let own = planned.telling.purpose == notice.purpose;
             if own || !is_recorded(known, notice, planned.telling.purpose) {
                 let reference = own.then_some(notice.reference);
-                written.push(self.writing().notice(copy, planned, reference)?);
+                written.push(self.writing(known).notice(copy, planned, reference)?);
             }
         }
         if written.iter().all(|new| new.purpose != notice.purpose) {
@@ -281,9 +286,8 @@ impl<'a> Replan<'a> {
         )?;
         let (telling, message) = planned;
         let promises = telling.promises_invitation();
-        let message = self
-            .writing()
-            .message(&telling, message, notice.reference)?;
+        let writing = self.writing(known);
+        let message = writing.message(appointment, &telling, message, notice.reference)?;
         Ok(NewNotice {
             promises,
             messages: vec![message],

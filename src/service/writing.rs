@@ -4,15 +4,19 @@
 use chrono::{DateTime, Utc};
 
 use super::Shared;
-use crate::channel::email::{Letter, compose};
+use crate::channel::email::{CalendarEntry, Letter, Method, compose};
 use crate::domain::appointment::Appointment;
+use crate::domain::change::Change;
 use crate::domain::contact::Address;
 use crate::domain::directory::DistrictId;
 use crate::domain::ladder::Rung;
 use crate::domain::message::Channel;
-use crate::domain::plan::{PlannedMessage, PlannedNotice, Telling};
+use crate::domain::notice::{NoticeBrief, Purpose, earlier_mails};
+use crate::domain::plan::{Correction, PlannedMessage, PlannedNotice, Telling};
+use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::store::{NewMessage, NewNotice};
+use crate::template::EmailText;
 
 /// Renders and freezes.
 pub struct Writing<'a> {
@@ -20,6 +24,10 @@ pub struct Writing<'a> {
     pub shared: &'a Shared,
     /// The date the e-mails carry: when the message was first written.
     pub at: DateTime<Utc>,
+    /// What the people of this appointment were told before.
+    pub notices: &'a [NoticeBrief],
+    /// The appointment's revision that is told.
+    pub revision: u32,
 }
 
 /// Why a text could not be written; it never holds personal data.
@@ -33,7 +41,7 @@ impl WritingError {
     }
 }
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
     /// Writes a whole notice; `reference` is kept if the notice had one already.
     ///
     /// # Errors
@@ -47,7 +55,7 @@ impl Writing<'_> {
         let promises = planned.telling.promises_invitation();
         let reference = reference.unwrap_or_else(|| self.shared.chance.reference());
         let telling = planned.telling;
-        let write = |message| self.message(&telling, message, reference);
+        let write = |message| self.message(appointment, &telling, message, reference);
         let messages = planned
             .messages
             .into_iter()
@@ -77,6 +85,7 @@ impl Writing<'_> {
     /// As [`Writing::notice`].
     pub fn message(
         &self,
+        appointment: &Appointment,
         telling: &Telling,
         planned: PlannedMessage,
         reference: Reference,
@@ -100,7 +109,7 @@ impl Writing<'_> {
         };
         match planned.channel {
             Channel::Sms => self.sms(telling, reference, &mut message)?,
-            Channel::Email => self.email(telling, reference, &mut message)?,
+            Channel::Email => self.email(appointment, telling, reference, &mut message)?,
             // The call list speaks the caller's words; nothing is frozen for it.
             Channel::Phone => {}
         }
@@ -153,6 +162,7 @@ impl Writing<'_> {
 
     fn email(
         &self,
+        appointment: &Appointment,
         telling: &Telling,
         reference: Reference,
         message: &mut NewMessage,
@@ -176,8 +186,56 @@ impl Writing<'_> {
             identity: &message.gateway_key,
             secret: &shared.mail_secret,
             date: self.at,
+            thread: &self.thread(telling),
+            calendar: self.entry(appointment, telling, &text),
         };
         message.body = compose(&letter).map_err(WritingError::of)?;
         Ok(())
+    }
+
+    /// The earlier mails to the same person about this appointment. Those of another district were sent
+    /// from another domain, and their names cannot be derived here.
+    fn thread(&self, telling: &Telling) -> Vec<&'a str> {
+        let district = |purpose: Purpose, change: &Change| {
+            let state = match purpose.speaks_of_old() {
+                true => &change.old,
+                false => &change.new,
+            };
+            let district = self.shared.directory.district_of(&state.office);
+            district.map(|district| &district.id)
+        };
+        let ours = district(telling.purpose, &telling.change);
+        let mails = earlier_mails(self.notices, &telling.role);
+        let same = mails.filter(|(notice, _)| district(notice.purpose, &notice.change) == ours);
+        same.map(|(_, key)| key).collect()
+    }
+
+    /// What becomes of the entry in the person's calendar, where the source says what it is known by.
+    /// The booking system invited the person whom the row names, not guardians and interpreters.
+    fn entry<'t>(
+        &self,
+        appointment: &'t Appointment,
+        telling: &Telling,
+        text: &'t EmailText,
+    ) -> Option<CalendarEntry<'t>> {
+        let was_invited = matches!(telling.role, Role::Applicant | Role::Representative);
+        let wrong_person = telling.particulars.correction == Some(Correction::WrongPerson);
+        let invited = appointment.about.invited.as_ref();
+        let invited = invited.filter(|_| was_invited && !wrong_person)?;
+        let (method, start) = match telling.purpose {
+            Purpose::Cancellation => (Method::Cancel, telling.change.old.start),
+            Purpose::Change | Purpose::Reinstatement | Purpose::Correction => {
+                (Method::Request, telling.change.new.start)
+            }
+            Purpose::DigitalInvitation | Purpose::Rebooking => return None,
+        };
+        Some(CalendarEntry {
+            method,
+            invited,
+            sequence: self.revision,
+            start,
+            summary: &text.entry_name,
+            place: &text.entry_place,
+        })
     }
 }

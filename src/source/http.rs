@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::mapping::Mapping;
-use super::row::{Column, Raw};
+use super::row::{Column, Misfit, Raw};
 use super::survey::{Survey, Surveyor};
 use super::{Look, Snapshot, Source, SourceError, Words};
 use crate::clock::{Clock, Mono};
@@ -115,11 +115,15 @@ impl HttpSource {
             .iter()
             .map(|(ours, _)| ours.clone())
             .collect();
-        let among = Column::among(&names).map_err(|_| {
-            misfit(
-                "[source.json.columns] must say where id, status, start, office and service stand"
-                    .to_owned(),
-            )
+        let among = Column::among(&names).map_err(|wrong| {
+            misfit(match wrong {
+                Misfit::Missing(_) => {
+                    "[source.json.columns] must say where id, status, start, office \
+                                       and service stand"
+                        .to_owned()
+                }
+                Misfit::Alone(..) => wrong.to_string(),
+            })
         })?;
         let pointer = |name: &String| {
             let found = settings.columns.iter().find(|(ours, _)| ours == name);

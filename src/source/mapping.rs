@@ -22,7 +22,7 @@ use crate::domain::language::Language;
 use crate::domain::links::{Linked, Who};
 
 pub(super) use self::filling::Filling;
-use self::optional::truth;
+use self::optional::{invited, truth};
 
 mod filling;
 mod optional;
@@ -114,6 +114,7 @@ impl Mapping {
         faults.extend(Self::linked(raw, &key).err().map(told));
         let meaning = self.meaning(raw).map_err(|fault| faults.push(told(fault)));
         let language = self.language(raw).map_err(|fault| faults.push(told(fault)));
+        faults.extend(invited(raw).err().map(told));
         let standing = match meaning {
             Ok(Meaning::Cancelled) => Standing::Cancelled,
             Ok(Meaning::Ignore) => return Ok((Meaning::Ignore, None)),

@@ -31,10 +31,12 @@ pub(super) enum Column {
     Guardian2Email,
     InterpreterPhone,
     InterpreterEmail,
+    CalendarUid,
+    CalendarOrganizer,
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Id,
         Self::Status,
         Self::Start,
@@ -58,6 +60,8 @@ impl Column {
         Self::Guardian2Email,
         Self::InterpreterPhone,
         Self::InterpreterEmail,
+        Self::CalendarUid,
+        Self::CalendarOrganizer,
     ];
 
     /// How many of them, from the first, every query must name.
@@ -88,12 +92,14 @@ impl Column {
             Self::Guardian2Email => "guardian2_email",
             Self::InterpreterPhone => "interpreter_phone",
             Self::InterpreterEmail => "interpreter_email",
+            Self::CalendarUid => "calendar_uid",
+            Self::CalendarOrganizer => "calendar_organizer",
         }
     }
 
     /// The columns of a query that mean something, each with the name the query gives it, the key
     /// first; or what is missing.
-    pub(super) fn among(found: &[String]) -> Result<Vec<(Self, String)>, String> {
+    pub(super) fn among(found: &[String]) -> Result<Vec<(Self, String)>, Misfit> {
         let of = |column: &Self| {
             let mut found = found.iter();
             found.find(|found| found.eq_ignore_ascii_case(column.name()))
@@ -103,16 +109,36 @@ impl Column {
             .filter(|column| of(column).is_none())
             .map(|column| column.name())
             .collect();
-        if missing.is_empty() {
-            let named = |column: Self| of(&column).map(|name| (column, name.clone()));
-            return Ok(Self::ALL.into_iter().filter_map(named).collect());
+        if !missing.is_empty() {
+            return Err(Misfit::Missing(format!(
+                "the query has no column {}; it has {}. Name it with AS in the query",
+                missing.join(", "),
+                found.join(", ")
+            )));
         }
-        Err(format!(
-            "the query has no column {}; it has {}. Name it with AS in the query",
-            missing.join(", "),
-            found.join(", ")
-        ))
+        let (uid, organizer) = (Self::CalendarUid, Self::CalendarOrganizer);
+        match (of(&uid), of(&organizer)) {
+            (Some(_), None) => return Err(Misfit::Alone(uid, organizer)),
+            (None, Some(_)) => return Err(Misfit::Alone(organizer, uid)),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        let named = |column: Self| of(&column).map(|name| (column, name.clone()));
+        Ok(Self::ALL.into_iter().filter_map(named).collect())
     }
+}
+
+/// Why the columns of a source cannot be meant so.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Misfit {
+    /// One that every source must have is not there; in the words of a query.
+    #[error("{0}")]
+    Missing(String),
+    /// One means nothing without another.
+    #[error(
+        "the column {} is there without {}, and a calendar entry is known by both: name both, or none",
+        .0.name(), .1.name()
+    )]
+    Alone(Column, Column),
 }
 
 /// One row as it was read: texts, and personal data among them. It has no Debug on purpose.

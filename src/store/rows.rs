@@ -371,6 +371,7 @@ impl MessageRow {
             may_be_out: self.may_be_out || out,
             first_attempt_at: self.first_attempt_at,
             told_at: self.told_at,
+            gateway_key: self.gateway_key.clone(),
         }
     }
 

@@ -21,7 +21,7 @@ mod inspection;
 mod length;
 
 /// Blocks that messages use of themselves.
-const OWN_BLOCKS: [&str; 2] = ["tail", "pointer"];
+const OWN_BLOCKS: [&str; 3] = ["tail", "pointer", "calendar"];
 
 /// Names that the template language gives every text.
 const LANGUAGE_NAMES: [&str; 5] = ["loop", "range", "dict", "namespace", "debug"];

@@ -97,10 +97,7 @@ impl<'a> Case<'a> {
 
     /// Whether the text speaks of the appointment that was, and not of the one that is.
     fn speaks_of_old(&self) -> bool {
-        match self.telling.purpose {
-            Purpose::Cancellation | Purpose::DigitalInvitation | Purpose::Rebooking => true,
-            Purpose::Change | Purpose::Reinstatement | Purpose::Correction => false,
-        }
+        self.telling.purpose.speaks_of_old()
     }
 
     /// The office the text speaks of.

@@ -8,6 +8,7 @@ pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod house;
 pub(crate) mod http_fault;
+pub(crate) mod ics;
 pub(crate) mod link;
 pub(crate) mod mailbox;
 pub(crate) mod mariadb;

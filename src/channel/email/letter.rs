@@ -1,8 +1,9 @@
 //! Composes one e-mail: a pure function from texts to the complete bytes of RFC 5322.
 //!
 //! The same letter gives the same bytes, for ever: Date, Message-ID and MIME boundary follow from
-//! the letter, so that a retry is the same mail and receiving systems can fold duplicates. It sets
-//! no Reply-To (the text says that answers are not read), no link and no List-* header.
+//! the letter, so that a retry is the same mail and receiving systems can fold duplicates. A follow-up
+//! names the earlier mails, whose Message-IDs follow from their identities in the same way. It sets no
+//! Reply-To (the text says that answers are not read), no link and no List-* header.
 
 use std::time::SystemTime;
 
@@ -13,6 +14,7 @@ use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::{Address, address::AddressError};
 use sha2::Sha256;
 
+use super::calendar::CalendarEntry;
 use super::wire;
 use crate::domain::contact::Email;
 use crate::domain::language::Language;
@@ -40,7 +42,15 @@ pub struct Letter<'a> {
     pub secret: &'a [u8; 32],
     /// When the message was first written; constant over retries.
     pub date: DateTime<Utc>,
+    /// The identities of the earlier mails about the same to the same person, oldest first: those that
+    /// were sent, or may have been, from the same domain.
+    pub thread: &'a [&'a str],
+    /// What becomes of the entry in the person's calendar, where one is known.
+    pub calendar: Option<CalendarEntry<'a>>,
 }
+
+/// Of a longer thread only the newest mails are named.
+const MOST_REFERENCES: usize = 12;
 
 /// Why a letter cannot become a mail. No value of the letter is part of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,9 +85,18 @@ pub fn compose(letter: &Letter<'_>) -> Result<Vec<u8>, ComposeError> {
     if !DATES.contains(&letter.date.timestamp()) {
         return Err(ComposeError::Date);
     }
-    let message_id = format!("<v1.{}@{}>", derived(letter, "message-id"), from.domain());
+    let id_of = |identity| {
+        let derived = derived(letter.secret, "message-id", identity);
+        format!("<v1.{derived}@{}>", from.domain())
+    };
+    let message_id = id_of(letter.identity);
+    let skipped = letter.thread.len().saturating_sub(MOST_REFERENCES);
+    let thread: Vec<String> = letter.thread[skipped..]
+        .iter()
+        .map(|id| id_of(id))
+        .collect();
     let from_name = one_line(letter.from_name);
-    let mail = Message::builder()
+    let mut mail = Message::builder()
         .from(Mailbox::new(
             Some(from_name).filter(|name| !name.is_empty()),
             from,
@@ -85,7 +104,12 @@ pub fn compose(letter: &Letter<'_>) -> Result<Vec<u8>, ComposeError> {
         .to(Mailbox::new(None, to))
         .subject(one_line(letter.subject))
         .date(SystemTime::from(letter.date))
-        .message_id(Some(message_id))
+        .message_id(Some(message_id));
+    if let Some(last) = thread.last() {
+        let references = thread.join(" ");
+        mail = mail.in_reply_to(last.clone()).references(references);
+    }
+    let mail = mail
         // RFC 3834: written by a machine, so no machine answers.
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
         // The same for Microsoft's clients. Not "All": that also suppresses delivery reports.
@@ -98,25 +122,38 @@ pub fn compose(letter: &Letter<'_>) -> Result<Vec<u8>, ComposeError> {
     Ok(mail)
 }
 
-/// Text first, HTML second: a reader shows the last part it understands (RFC 2046, 5.1.4).
+/// Text first, HTML second: a reader shows the last part it understands (RFC 2046, 5.1.4). A calendar
+/// comes last, as programs that keep one expect it; those that keep none show the HTML.
 fn parts(letter: &Letter<'_>) -> MultiPart {
-    MultiPart::alternative()
-        .boundary(format!("varsel-{}", derived(letter, "boundary")))
+    let boundary = derived(letter.secret, "boundary", letter.identity);
+    let parts = MultiPart::alternative()
+        .boundary(format!("varsel-{boundary}"))
         .singlepart(part(ContentType::TEXT_PLAIN, letter.text))
-        .singlepart(part(ContentType::TEXT_HTML, letter.html))
+        .singlepart(part(ContentType::TEXT_HTML, letter.html));
+    match &letter.calendar {
+        None => parts,
+        Some(entry) => {
+            let kind = format!(
+                "text/calendar; method={}; charset=utf-8",
+                entry.method.word()
+            );
+            let kind = ContentType::parse(&kind).expect("a method's word is a token");
+            parts.singlepart(part(kind, &entry.written(letter.to, letter.date)))
+        }
+    }
 }
 
 fn part(kind: ContentType, text: &str) -> SinglePart {
     SinglePart::builder().header(kind).body(lines(text))
 }
 
-/// The first 16 bytes of an HMAC over the message's identity, in hexadecimal.
-fn derived(letter: &Letter<'_>, purpose: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(letter.secret)
-        .expect("HMAC-SHA256 takes keys of every length");
+/// The first 16 bytes of an HMAC over a message's identity, in hexadecimal.
+fn derived(secret: &[u8; 32], purpose: &str, identity: &str) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret).expect("HMAC-SHA256 takes keys of every length");
     mac.update(purpose.as_bytes());
     mac.update(&[0]);
-    mac.update(letter.identity.as_bytes());
+    mac.update(identity.as_bytes());
     let bytes = mac.finalize().into_bytes();
     bytes.iter().take(16).map(|b| format!("{b:02x}")).collect()
 }

@@ -203,6 +203,8 @@ impl Way {
             identity: key,
             secret: &shared.mail_secret,
             date: shared.clock.now(),
+            thread: &[],
+            calendar: None,
         };
         compose(&letter)
             .inspect_err(|error| tracing::error!("an alarm cannot be mailed: {error}"))

@@ -13,6 +13,7 @@ use crate::domain::contact::Unusable;
 use crate::domain::notice::{NoticeBrief, beliefs};
 use crate::domain::plan::NoPlan;
 use crate::service::replan::{Replan, Undecided, correction};
+use crate::service::writing::Writing;
 use crate::service::{Shared, cores};
 use crate::source::RowFault;
 use crate::store::{Entry, Known};
@@ -120,6 +121,10 @@ impl Decide<'_> {
                 ..quiet_entry(row, Some(known), known.revision + 1)
             });
         }
+        let writing = Writing {
+            revision: known.revision + 1,
+            ..replan.writing(known)
+        };
         let mut notices = Vec::new();
         for recipient in &row.recipients {
             let believed = beliefs(&known.base, &known.notices, &recipient.role);
@@ -130,7 +135,7 @@ impl Decide<'_> {
             match replan.told(known, &row, recipient, &change, correction) {
                 Ok(planned) => {
                     for planned in planned {
-                        notices.push(replan.writing().notice(&row, planned, None)?);
+                        notices.push(writing.notice(&row, planned, None)?);
                     }
                 }
                 // Nobody is told of the past; but a start set into the past while the person still
@@ -188,6 +193,8 @@ fn keep_contact(mut row: Appointment, known: &Known) -> Appointment {
     // Whoever was not to be written to still is not, whatever was erased.
     row.about.protected |= old.about.protected;
     row.about.do_not_contact |= old.about.do_not_contact;
+    let invited = row.about.invited.take();
+    row.about.invited = invited.or_else(|| old.about.invited.clone());
     if row
         .recipients
         .iter()

@@ -92,7 +92,7 @@ impl Replan<'_> {
         };
         let mut written = Vec::new();
         for planned in planned {
-            written.push(self.writing().notice(copy, planned, None)?);
+            written.push(self.writing(known).notice(copy, planned, None)?);
         }
         written.extend(
             replaced
@@ -116,7 +116,7 @@ impl Replan<'_> {
             Err(NoPlan::Past) => return Ok(Vec::new()),
             planned => planned?,
         };
-        Ok(vec![self.writing().notice(copy, planned, None)?])
+        Ok(vec![self.writing(known).notice(copy, planned, None)?])
     }
 
     /// An invitation planned again, as of now and until the same day.
@@ -145,7 +145,7 @@ impl Replan<'_> {
             purpose: occasion.purpose,
             occasion: occasion.number,
             reference: self.shared.chance.reference(),
-            messages: vec![self.writing().call(rung, told.due_by)],
+            messages: vec![self.writing(known).call(rung, told.due_by)],
             ..self.without_rungs(told)
         })
     }

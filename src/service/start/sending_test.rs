@@ -89,6 +89,8 @@ fn frozen(text: TestText, to: &Address, identity: &str) -> Result<(Vec<u8>, Stri
         identity,
         secret: &NO_SECRET,
         date: Clock::system().now(),
+        thread: &[],
+        calendar: None,
     };
     let body = compose(&letter).map_err(|error| error.to_string())?;
     Ok((body, String::new()))

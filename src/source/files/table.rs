@@ -15,7 +15,7 @@ use super::{Encoding, Scope, Settings, Snapshot, SourceError};
 use crate::domain::appointment::BookingKey;
 use crate::source::RowFault;
 use crate::source::mapping::Mapping;
-use crate::source::row::{Cell, Column, Raw};
+use crate::source::row::{Cell, Column, Misfit, Raw};
 
 /// The byte order mark of UTF-8.
 const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -88,13 +88,7 @@ impl<'a> Table<'a> {
             })
             .collect();
         let ours: Vec<String> = names.iter().map(|name| ours(settings, name)).collect();
-        let columns = Column::among(&ours).map_err(|_| {
-            misfit(format!(
-                "its header has {}; [source.csv.columns] says which is id, status, start, office and \
-                 service. Is the separator right?",
-                names.join(", ")
-            ))
-        })?;
+        let columns = Column::among(&ours).map_err(|wrong| misfit(misnamed(&wrong, &names)))?;
         let place = |name: &String| {
             ours.iter()
                 .position(|ours| ours == name)
@@ -280,5 +274,17 @@ mod tests {
         assert_eq!(decode(Encoding::Windows1252, b"5 \x80").unwrap(), "5 €");
         assert_eq!(decode(Encoding::Windows1252, b"\x81"), None);
         assert_eq!(decode(Encoding::Utf8, b"Troms\xf8"), None);
+    }
+}
+
+/// Why a header cannot be meant so.
+fn misnamed(wrong: &Misfit, names: &[String]) -> String {
+    match wrong {
+        Misfit::Missing(_) => format!(
+            "its header has {}; [source.csv.columns] says which is id, status, start, office and \
+             service. Is the separator right?",
+            names.join(", ")
+        ),
+        Misfit::Alone(..) => wrong.to_string(),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use super::Mapping;
+use super::optional::invited;
 use super::sieve::Sieve;
 use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::links::Linked;
@@ -138,13 +139,15 @@ impl Filling<'_> {
     }
 
     fn read(&mut self, key: BookingKey, raw: &Raw, standing: Standing, speaks_of_others: bool) {
-        let (language, fault) = match self.mapping.language(raw) {
-            Ok(language) => (language, None),
-            Err(fault) => (None, Some(fault.of(&key))),
-        };
+        // What the row can be used without is told beside it.
+        let mut faults = Vec::new();
+        let told = |fault: Fault| faults.push(fault.of(&key));
+        let language = self.mapping.language(raw).map_err(told);
+        let language = language.unwrap_or_default();
+        faults.extend(invited(raw).err().map(|fault| fault.of(&key)));
         match self.mapping.appointment(&key, raw, standing, language) {
             Ok(row) if self.floor.is_some_and(|floor| row.state.start < floor) => {}
-            Ok(row) if !speaks_of_others && fault.is_none() && self.recognises(&row) => {
+            Ok(row) if !speaks_of_others && faults.is_empty() && self.recognises(&row) => {
                 self.snapshot.left_out += 1;
             }
             Ok(row) => {
@@ -155,7 +158,7 @@ impl Filling<'_> {
                     contacts.for_each(|contact| crowd.count(contact));
                 }
                 self.snapshot.rows.push(row);
-                self.snapshot.faults.extend(fault);
+                self.snapshot.faults.extend(faults);
             }
             Err(fault) => self.refuse(key, fault),
         }

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::Mapping;
-use crate::domain::about::About;
+use crate::domain::about::{About, Invited, MOST_UID_BYTES};
 use crate::domain::appointment::Standing;
-use crate::domain::contact::{Contact, Regions};
+use crate::domain::contact::{Contact, Email, Regions};
 use crate::domain::directory::Office;
 use crate::domain::language::Language;
 use crate::domain::recipient::{Recipient, Role};
@@ -37,6 +37,8 @@ impl Mapping {
             canceller_unknown: cancelled && raw.text(Column::ChangedBy)? == "unknown",
             listed: false,
             born: born(raw)?,
+            // What is wrong with it is told beside the row, which does not depend on it.
+            invited: invited(raw).unwrap_or_default(),
         })
     }
 
@@ -115,6 +117,33 @@ fn born(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
             Err(Fault::new(Column::Born, problem.to_owned()))
         }
     }
+}
+
+/// The invitation that stands in the person's calendar, where both of what names it are there.
+pub(super) fn invited(raw: &Raw) -> Result<Option<Invited>, Fault> {
+    let remedy = "until it is, mails have no calendar part";
+    let uid = raw.given(Column::CalendarUid)?;
+    let fits = |uid: &str| uid.len() <= MOST_UID_BYTES && uid.bytes().all(|b| b.is_ascii_graphic());
+    if uid.is_some_and(|uid| !fits(uid)) {
+        let problem = format!(
+            "the value is no UID of 1 to {MOST_UID_BYTES} visible ASCII characters; {remedy}"
+        );
+        return Err(Fault::new(Column::CalendarUid, problem));
+    }
+    let organizer = raw.given(Column::CalendarOrganizer)?.map(|address| {
+        // As calendars write it (RFC 5545, 3.8.4.3).
+        let scheme = address
+            .get(..7)
+            .filter(|s| s.eq_ignore_ascii_case("mailto:"));
+        Email::read(scheme.map_or(address, |scheme| &address[scheme.len()..]))
+    });
+    let organizer = organizer.transpose().map_err(|_| {
+        let problem = format!("the value is no e-mail address; {remedy}");
+        Fault::new(Column::CalendarOrganizer, problem)
+    })?;
+    let uid = uid.map(str::to_owned);
+    let both = uid.zip(organizer);
+    Ok(both.map(|(uid, organizer)| Invited { uid, organizer }))
 }
 
 /// Whether a column that says yes or no says yes; nothing means no.

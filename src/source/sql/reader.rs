@@ -55,7 +55,7 @@ impl Reader {
         // The line break keeps a comment at the query's end from swallowing the bracket.
         let from = format!("FROM (\n{query}\n) AS q");
         let found = link.columns(format!("SELECT * {from} LIMIT 0")).await?;
-        let columns = Column::among(&found).map_err(|problem| named.misfit(problem))?;
+        let columns = Column::among(&found).map_err(|wrong| named.misfit(wrong.to_string()))?;
         let text = |name: &str| link.as_text(&link.quoted(name));
         let list: Vec<String> = columns.iter().map(|(_, name)| text(name)).collect();
         let id = list[0].clone();

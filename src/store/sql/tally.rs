@@ -122,5 +122,6 @@ fn message_outline(id: MessageId, cells: Cells<'_>) -> StoreResult<MessageBrief>
         may_be_out: false,
         first_attempt_at: None,
         told_at: cells.maybe_time("told_at")?,
+        gateway_key: String::new(),
     })
 }

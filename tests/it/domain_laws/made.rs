@@ -52,6 +52,7 @@ pub(super) fn message(
         ),
         first_attempt_at: None,
         told_at: None,
+        gateway_key: format!("key-{rung}"),
     }
 }
 

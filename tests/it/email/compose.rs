@@ -3,9 +3,12 @@
 use chrono::{DateTime, TimeZone, Utc};
 use mail_parser::{MessageParser, MimeHeaders};
 use proptest::prelude::*;
-use varsel::channel::email::{Letter, compose};
+use varsel::channel::email::{CalendarEntry, Letter, Method, compose};
+use varsel::domain::about::Invited;
 use varsel::domain::contact::Email;
 use varsel::domain::language::Language;
+
+use crate::support::ics;
 
 pub(crate) const SUBJECT: &str =
     "Avlyst: timen din 24. mars / Cancelled: your appointment 24 March";
@@ -39,7 +42,74 @@ pub(crate) fn letter<'a>(to: &'a Email, identity: &'a str) -> Letter<'a> {
         identity,
         secret: &SECRET,
         date: created(),
+        thread: &[],
+        calendar: None,
     }
+}
+
+fn invited(uid: &str) -> Invited {
+    Invited {
+        uid: uid.to_owned(),
+        organizer: Email::read("time@varsel.example").unwrap(),
+    }
+}
+
+fn entry(invited: &Invited) -> CalendarEntry<'_> {
+    CalendarEntry {
+        method: Method::Cancel,
+        invited,
+        sequence: 1,
+        start: Utc.with_ymd_and_hms(2021, 3, 24, 8, 20, 0).unwrap(),
+        summary: "Avtale: Oslo politidistrikt",
+        place: "Grønland politistasjon, Eksempelgata 12 B; 2. etasje \\ bak, i gården",
+    }
+}
+
+/// A correction as it looks on the wire: in the thread of the mail it corrects, with a calendar part.
+#[test]
+fn a_follow_up_with_a_calendar_part() {
+    let to = person();
+    let invited = invited("0a8f-1@booking.example");
+    let follow_up = Letter {
+        thread: &["message-1"],
+        calendar: Some(entry(&invited)),
+        ..letter(&to, "message-2")
+    };
+    let mail = compose(&follow_up).unwrap();
+    let parsed = MessageParser::default().parse(&mail).unwrap();
+    let first = compose(&letter(&to, "message-1")).unwrap();
+    let first = MessageParser::default().parse(&first).unwrap();
+    assert_eq!(parsed.in_reply_to().as_text(), first.message_id());
+    assert_eq!(parsed.references().as_text(), first.message_id());
+    let part = ics::of_mail(&mail).unwrap();
+    assert_eq!(
+        (
+            part.method_of_type.as_str(),
+            part.calendar["METHOD"].as_str()
+        ),
+        ("CANCEL", "CANCEL")
+    );
+    assert_eq!(part.event["LOCATION"], entry(&invited).place);
+    insta::assert_snapshot!(String::from_utf8(mail).unwrap().replace("\r\n", "\n"));
+}
+
+#[test]
+fn of_a_long_thread_the_newest_mails_are_named() {
+    let to = person();
+    let names: Vec<String> = (0..40).map(|n| format!("message-{n}")).collect();
+    let thread: Vec<&str> = names.iter().map(String::as_str).collect();
+    let long = Letter {
+        thread: &thread,
+        ..letter(&to, "message-40")
+    };
+    let mail = compose(&long).unwrap();
+    let parsed = MessageParser::default().parse(&mail).unwrap();
+    let references = parsed.references().as_text_list().unwrap();
+    assert_eq!(references.len(), 12);
+    assert_eq!(
+        parsed.in_reply_to().as_text(),
+        references.last().map(|last| &**last)
+    );
 }
 
 fn person() -> Email {
@@ -258,6 +328,44 @@ proptest! {
         prop_assert_eq!(parsed.parts.len(), 3);
         let plain = parsed.part(1).unwrap();
         prop_assert!(plain.content_type().unwrap().subtype() == Some("plain"));
+    }
+
+    /// Whatever stands in a calendar part: another reader finds one entry with these values, and no line
+    /// is longer than calendars read.
+    #[test]
+    fn nothing_a_calendar_holds_adds_a_line_to_it(
+        uid in "[!-~]{1,255}",
+        organizer in "[a-z!#$%&'*+/=?^_`{|}~-]{1,20}",
+        summary in pieces(20),
+        place in any::<String>(),
+    ) {
+        let to = person();
+        let mut invited = invited(&uid);
+        let Ok(address) = Email::read(&format!("{organizer}@example.com")) else { return Ok(()) };
+        invited.organizer = address;
+        let letter = Letter {
+            calendar: Some(CalendarEntry {
+                summary: &summary,
+                place: &place,
+                ..entry(&invited)
+            }),
+            ..letter(&to, "message-1")
+        };
+        let mail = compose(&letter).unwrap();
+        prop_assert_eq!(header_names(&mail), HEADERS);
+        let part = ics::of_mail(&mail).unwrap();
+        for line in part.text.split("\r\n") {
+            prop_assert!(line.len() <= 75, "{line}");
+            prop_assert!(!line.chars().any(char::is_control), "{line}");
+        }
+        prop_assert_eq!(&part.event["UID"], &uid);
+        prop_assert_eq!(&part.event["STATUS"], "CANCELLED");
+        let said = |text: &str| {
+            let breaks = text.replace(['\u{2028}', '\u{2029}'], "\n");
+            breaks.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>()
+        };
+        prop_assert_eq!(&part.event["SUMMARY"], &said(&summary));
+        prop_assert_eq!(part.event.get("LOCATION").cloned().unwrap_or_default(), said(&place));
     }
 
     /// Whatever is typed as an address is refused, or is the one recipient of an ordinary mail.

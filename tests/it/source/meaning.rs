@@ -257,6 +257,39 @@ async fn an_unknown_language_is_reported_and_the_person_is_still_told() {
 }
 
 #[tokio::test]
+async fn an_invitation_that_cannot_be_one_is_reported_and_the_person_is_still_told() {
+    for (uid, organizer, problem) in [
+        (
+            "'a b'",
+            "'time@agency.example'",
+            "column calendar_uid: the value is no UID",
+        ),
+        (
+            "'u'",
+            "'Kari Canary'",
+            "column calendar_organizer: the value is no e-mail address",
+        ),
+    ] {
+        let register = Register::with(&[ONE]).await;
+        let query = format!(
+            "SELECT q.*, {uid} AS calendar_uid, {organizer} AS calendar_organizer FROM ({QUERY}) AS q"
+        );
+        let settings = Settings {
+            query,
+            ..register.settings()
+        };
+        let snapshot = read(&mut open(settings).await.unwrap()).await;
+        assert_eq!(snapshot.rows[0].about.invited, None);
+        assert_eq!(snapshot.unreadable, BTreeSet::new());
+        let said = faults(&snapshot);
+        assert!(
+            said[0].contains(problem) && !said[0].contains("Canary"),
+            "{said:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn words_mean_what_the_mapping_says_and_an_ignored_row_is_there() {
     let mut register = Register::with(&[ONE]).await;
     let mut source = register.open().await;

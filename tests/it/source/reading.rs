@@ -50,6 +50,12 @@ async fn a_query_that_does_not_fit_is_refused_at_the_start() {
         "source \"ea\": the query has no column start, office, service; it has id, status, place. \
          Name it with AS in the query"
     );
+    let alone = format!("SELECT q.*, 1 AS calendar_uid FROM ({QUERY}) AS q");
+    assert_eq!(
+        refusal(with(&alone)).await.to_string(),
+        "source \"ea\": the column calendar_uid is there without calendar_organizer, and a calendar entry \
+         is known by both: name both, or none"
+    );
     for query in [
         "SELECT id FROM bookings",
         "SELEC id",

@@ -221,6 +221,7 @@ fn every_reason_has_its_words_in_both_languages() {
         may_be_out: false,
         first_attempt_at: Some(now()),
         told_at: None,
+        gateway_key: String::new(),
     };
     let of = |channels: &[Channel], messages| {
         let new = notice(1);

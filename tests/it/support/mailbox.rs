@@ -30,6 +30,12 @@ impl Mail {
         self.parsed().body_text(0).unwrap().into_owned()
     }
 
+    /// A header field's value, unfolded.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let raw = self.parsed().header_raw(name)?.to_owned();
+        Some(raw.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     pub fn html(&self) -> String {
         self.parsed().body_html(0).unwrap().into_owned()
     }
