@@ -23,6 +23,8 @@ mod file;
 mod practice;
 
 const NEVER_ONLINE: &str = "this kind of case can never be submitted online; remove the table";
+const NAMES_THE_CASE: &str = "instructions to submit online name the case, and the service is neutral; \
+                              remove the table or neutral = true";
 
 /// The model case: the directory that is taken when the configuration names no other.
 pub const MODEL_CASE: &str = include_str!("../../config/offices.toml");
@@ -123,6 +125,7 @@ impl Reader<'_> {
             let route = self.digital(route);
             let id = ServiceId(service.get_ref().clone());
             let problem = match services.get(&id) {
+                Some(service) if service.neutral => NAMES_THE_CASE.to_owned(),
                 Some(service) if service.kind.may_be_digital() => return Some((id, route)),
                 Some(_) => NEVER_ONLINE.to_owned(),
                 None => unknown("service", &id.0, services.keys().map(|id| id.0.as_str())),
@@ -144,10 +147,15 @@ impl Reader<'_> {
     fn service(&mut self, id: String, toml: ServiceToml) -> Service {
         let kind = ServiceKind::from(*toml.kind.get_ref());
         let digital = toml.digital.and_then(|route| {
-            if kind.may_be_digital() {
+            if kind.may_be_digital() && !toml.neutral {
                 return Some(self.digital(route.into_inner()));
             }
-            self.fault(&route.span(), NEVER_ONLINE);
+            let why = if toml.neutral {
+                NAMES_THE_CASE
+            } else {
+                NEVER_ONLINE
+            };
+            self.fault(&route.span(), why);
             None
         });
         Service {
@@ -157,6 +165,7 @@ impl Reader<'_> {
             digital,
             stay_note: toml.stay_note.map(|note| self.words(&note)),
             application: self.application(kind, toml.application),
+            neutral: toml.neutral,
         }
     }
 

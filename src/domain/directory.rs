@@ -113,6 +113,9 @@ pub struct Service {
     pub stay_note: Option<Texts>,
     /// What a passport is applied for as; `None` where one service serves all.
     pub application: Option<Application>,
+    /// Told in neutral wording: what people come for is sensitive by itself, so that no message names
+    /// service, office, section or reason.
+    pub neutral: bool,
 }
 
 /// What a passport is applied for as; it decides what people must bring.

@@ -174,6 +174,7 @@ fn service(id: &str, kind: ServiceKind, norwegian: &str, english: &str) -> Servi
         digital: Some(route).filter(|_| kind.may_be_digital()),
         stay_note: Some(stay).filter(|_| kind.is_immigration()),
         application: None,
+        neutral: false,
     }
 }
 

@@ -197,7 +197,12 @@ fn particular(scene: &Scene<'_>) -> Vec<Sample> {
         sample("protected-moved-time", protected().moved(true, false)),
         sample("protected-moved-office", protected().moved(false, true)),
         sample("protected-reinstated", protected().reinstated()),
+        sample("protected-rebooking", protected().reopened()),
         sample("rebooking", stage.clone().reopened()),
+        sample(
+            "protected-correction",
+            protected().corrected(Correction::Stands),
+        ),
         sample(
             "correction-stands",
             stage.clone().corrected(Correction::Stands),
@@ -289,6 +294,7 @@ fn rare_visits(stage: &Stage<'_>) -> Vec<Telling> {
         cases.push(stage.clone().moved(true, false));
         cases.push(stage.clone().moved(false, true));
         cases.push(stage.clone().reinstated());
+        cases.push(stage.clone().reopened());
         cases.push(stage.corrected(Correction::Stands));
     }
     let saturday = stage.clone().on_saturday();

@@ -50,6 +50,8 @@ pub(super) struct ServiceToml {
     pub(super) digital: Option<Spanned<DigitalToml>>,
     pub(super) stay_note: Option<Spanned<Words>>,
     pub(super) application: Option<Spanned<ApplicationToml>>,
+    #[serde(default)]
+    pub(super) neutral: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -152,7 +152,7 @@ impl<'a> Case<'a> {
         let about = &self.appointment.about;
         let cancelled = self.change.kind == ChangeKind::Cancelled;
         Particulars {
-            neutral: about.protected,
+            neutral: about.protected || self.service.neutral,
             canceller_unknown: cancelled && about.canceller_unknown,
             obstacle: about.obstacle,
             still_visible: cancelled && about.listed,

@@ -314,6 +314,18 @@ fn short_notice_begins_below_its_limit_and_opens_both_channels() {
 }
 
 #[test]
+fn a_sensitive_service_is_told_in_neutral_words() {
+    let of = |service| {
+        scene(service, now()).plan().unwrap()[0]
+            .telling
+            .particulars
+            .neutral
+    };
+    assert!(of("counsel"));
+    assert!(!of("passport"));
+}
+
+#[test]
 fn what_the_directory_or_the_rules_do_not_know_is_said() {
     let mut lost = scene("passport", now());
     lost.change.new.office = "nowhere".into();

@@ -73,6 +73,7 @@ pub(super) fn directory() -> Arc<Directory> {
         digital: None,
         stay_note: None,
         application: None,
+        neutral: false,
     };
     Arc::new(Directory {
         districts: BTreeMap::new(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use varsel::domain::appointment::BookingState;
 use varsel::domain::calendar;
+use varsel::domain::language::{Language, LanguagePair};
 use varsel::domain::notice::Purpose;
 use varsel::domain::plan::{Correction, Telling};
 use varsel::template::Templates;
@@ -42,13 +43,54 @@ fn page(desk: &Desk, telling: &Telling) -> String {
 fn whole_messages_are_as_they_were_read() {
     let desk = Desk::new();
     let samples = desk.samples();
-    assert_eq!(samples.len(), 52);
+    assert_eq!(samples.len(), 54);
     for Sample { name, telling } in samples {
         insta::assert_snapshot!(name, page(&desk, &telling));
         if telling.languages.second.is_some() && name != "english-first" {
             insta::assert_snapshot!(format!("{name}-turned"), page(&desk, &turned(&telling)));
         }
     }
+}
+
+/// Every case in Nynorsk too, alone: beside English it stands as Bokmål does.
+#[test]
+fn whole_messages_in_nynorsk_are_as_they_were_read() {
+    let desk = Desk::new();
+    for Sample { name, mut telling } in desk.samples() {
+        let (first, second) = (Language::Nn, None);
+        telling.languages = LanguagePair { first, second };
+        insta::assert_snapshot!(format!("{name}-nn"), page(&desk, &telling));
+    }
+}
+
+/// What names the case names no neutral one.
+#[test]
+fn neutral_words_name_neither_service_nor_office_nor_section() {
+    let desk = Desk::new();
+    let mut seen = 0;
+    for Sample { name, telling } in desk.samples() {
+        if !telling.particulars.neutral {
+            continue;
+        }
+        seen += 1;
+        let email = desk.email(&telling);
+        let place = &email.entry_place;
+        let entry = &email.entry_name;
+        let told = format!("{entry}\n{place}\n{}", page(&desk, &telling)).to_lowercase();
+        let section = ["avsnittet", "section", "seksjon"];
+        let case = [
+            "for pass",
+            "passport",
+            "passkontor",
+            "grønland",
+            "eksempelgata",
+        ];
+        let reason = ["smitte", "infection"];
+        for word in case.iter().chain(&section).chain(&reason) {
+            assert!(!told.contains(word), "{name} says {word}: {told}");
+        }
+    }
+    assert_eq!(seen, 6);
 }
 
 /// The grid that a communications officer looks through.

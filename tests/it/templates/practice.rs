@@ -75,6 +75,11 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
             "the last day stands before the first one",
         ),
         (
+            "kind = \"residence_permit\"\n",
+            "kind = \"residence_permit\"\nneutral = true\n",
+            "services.residence_permit.digital: instructions to submit online name the case",
+        ),
+        (
             "closed_days = [2021-07-05, 2021-11-01]",
             "closed_days = [\"5 July\"]",
             "offices.algiers.closed_days",

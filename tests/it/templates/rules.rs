@@ -95,6 +95,27 @@ fn nothing_points_elsewhere() {
     }
 }
 
+/// Whatever light a reader has chosen, a mail follows it; and nothing in it is there to be seen by some
+/// and not by others.
+#[test]
+fn a_mail_has_no_colours_of_its_own_and_hides_nothing() {
+    let desk = Desk::new();
+    for Sample { name, telling } in desk.samples() {
+        let html = desk.email(&telling).html;
+        assert!(html.contains("<meta name=\"color-scheme\" content=\"light dark\">"));
+        for word in [
+            "color:",
+            "background",
+            "bgcolor",
+            "display:",
+            "visibility",
+            "hidden",
+        ] {
+            assert!(!html.contains(word), "{name} has {word}");
+        }
+    }
+}
+
 #[test]
 fn guidelines_are_told_before_a_visit_until_their_last_day() {
     let mut desk = Desk::new();

@@ -15,13 +15,14 @@ use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::Channel;
 use varsel::domain::notice::{OnUnknown, Purpose};
 use varsel::domain::plan::{Rule, Rules, RungTime, When, Windows};
-pub(super) const SERVICES: [(&str, ServiceKind); 6] = [
+pub(super) const SERVICES: [(&str, ServiceKind); 7] = [
     ("passport", ServiceKind::Passport),
     ("id_card", ServiceKind::IdCard),
     ("both", ServiceKind::PassportAndIdCard),
     ("residence", ServiceKind::ResidencePermit),
     ("travel", ServiceKind::TravelDocument),
     ("citizenship", ServiceKind::Citizenship),
+    ("counsel", ServiceKind::Passport),
 ];
 
 const IMMIGRATION: [&str; 3] = ["residence", "travel", "citizenship"];
@@ -46,6 +47,7 @@ pub(super) fn directory() -> Directory {
             digital: Some(route.clone()),
             stay_note: None,
             application: None,
+            neutral: id == "counsel",
         };
         (service.id.clone(), service)
     };
