@@ -5,6 +5,7 @@ mod json;
 mod why;
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -12,9 +13,11 @@ use clap::Args;
 use super::names::Names;
 use super::status::fault_line;
 use super::{Everywhere, Exit, Failure, Reading, moment, out};
+use crate::domain::contact::Address;
 use crate::domain::message::MessageBrief;
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
+use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Guardians, Word, word};
 use crate::store::{Access, Course, Database, Desk, Fault, Story, StoryLine};
 use why::why;
@@ -24,8 +27,13 @@ APPOINTMENT is the reference in a message, SOURCE/KEY, or the key where only one
 It says what was told, what a message waits for, and what of the row is not understood. It shows
 neither addresses nor texts.
 
+Somebody on the telephone reads out a reference? Ask for the last three digits of the number that the
+message came to, or the first letter of the address, and give them as --to: a message that we sent to
+somebody else, or never sent, ends with 1.
+
 Examples:
   varsel -c varsel.toml explain K7M2Q2
+  varsel -c varsel.toml explain K7M2Q2 --to 012
   varsel -c varsel.toml explain oslo/4711
   varsel -c varsel.toml explain 4711 --json";
 
@@ -34,8 +42,48 @@ Examples:
 pub(super) struct Options {
     /// A reference, SOURCE/KEY or KEY
     appointment: String,
+    /// The last three digits of the number, or the first letter of the address, that it came to
+    #[arg(long, value_name = "DIGITS|LETTER")]
+    to: Option<Ends>,
     #[command(flatten)]
     reading: Reading,
+}
+
+/// What a person says of the number or address that a message came to.
+#[derive(Clone, Debug)]
+enum Ends {
+    /// The last three digits of a telephone number.
+    Digits(String),
+    /// The first letter of an e-mail address, small.
+    Letter(char),
+}
+
+impl FromStr for Ends {
+    type Err = &'static str;
+
+    fn from_str(typed: &str) -> Result<Self, Self::Err> {
+        let mut letters = typed.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) => Ok(Self::Letter(letter.to_ascii_lowercase())),
+            _ if typed.len() == 3 && typed.bytes().all(|b| b.is_ascii_digit()) => {
+                Ok(Self::Digits(typed.to_owned()))
+            }
+            _ => Err("give three digits, or one letter"),
+        }
+    }
+}
+
+impl Ends {
+    fn fits(&self, address: &Address) -> bool {
+        match (self, address) {
+            (Self::Digits(digits), Address::Phone(phone)) => phone.expose().ends_with(digits),
+            (Self::Letter(letter), Address::Email(email)) => {
+                let first = email.expose().chars().next();
+                first.is_some_and(|first| first.to_ascii_lowercase() == *letter)
+            }
+            (Self::Digits(_) | Self::Letter(_), _) => false,
+        }
+    }
 }
 
 pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Result<Exit, Failure> {
@@ -53,6 +101,9 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
         let help = "give the reference of a message, SOURCE/KEY, or a booking's key";
         return Err(Failure::new(Exit::No, problem, help));
     }
+    if let Some(ends) = &options.to {
+        is_theirs(asked, ends, &stories)?;
+    }
     if everywhere.json {
         out::json(&json::stories(&stories, &faults, guardians, now));
         return Ok(Exit::Done);
@@ -68,6 +119,31 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
         teller.tell_strangers();
     }
     Ok(Exit::Done)
+}
+
+/// Whether the message of this reference went to the person who reads it out.
+fn is_theirs(asked: &str, ends: &Ends, stories: &[Story]) -> Result<(), Failure> {
+    let Ok(reference) = asked.parse::<Reference>() else {
+        let problem = format!("\"{asked}\" is no reference, and --to is about the message of one");
+        let help =
+            "give the reference that stands last in an SMS, or in the last lines of an e-mail";
+        return Err(Failure::new(Exit::Usage, problem, help));
+    };
+    let fits = |story: &Story| {
+        let notices = story.notices.iter().filter(|n| n.reference == reference);
+        let mut messages = notices.flat_map(|notice| &notice.messages);
+        messages.any(|message| {
+            let mut courses = story.courses.iter().filter(|c| c.message == message.id);
+            courses.any(|course| ends.fits(&course.address))
+        })
+    };
+    if stories.iter().any(fits) {
+        return Ok(());
+    }
+    let problem = format!("the message {reference} was not for that number or address");
+    let help =
+        "ask once more; if it stays so, whoever got it should delete it and do nothing it says";
+    Err(Failure::new(Exit::No, problem, help))
 }
 
 /// Whether a fault concerns one of these stories, or the row that was asked for.

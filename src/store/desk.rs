@@ -13,7 +13,7 @@ use crate::domain::appointment::{BookingKey, BookingState, SourceName};
 use crate::domain::brake::{Braked, Canary};
 use crate::domain::change::Change;
 use crate::domain::closing::{Closing, ClosingId};
-use crate::domain::contact::Phone;
+use crate::domain::contact::{Address, Phone};
 use crate::domain::directory::{OfficeId, ServiceId};
 use crate::domain::language::Language;
 use crate::domain::list::{ListId, Named};
@@ -562,6 +562,8 @@ pub struct Story {
 pub struct Course {
     /// The message.
     pub message: MessageId,
+    /// Where it goes; none where that is erased.
+    pub address: Address,
     /// It may leave from this instant: the send window, or the next attempt.
     pub not_before: DateTime<Utc>,
     /// After this its rung is given up.

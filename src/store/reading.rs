@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::rows::{AppointmentId, BatchState, MessageRow, NoticeRow};
 use super::tables::Tables;
 use super::{Course, HeldIn, MustBePhoned, Story, StoryLine, ToPhone};
-use crate::domain::contact::{Contact, Unusable};
+use crate::domain::contact::{Address, Contact, Unusable};
 use crate::domain::message::MessageId;
 use crate::domain::notice::NoticeBrief;
 use crate::domain::recipient::Role;
@@ -91,6 +91,10 @@ impl Tables {
             .find(|attempt| attempt.outcome.is_some());
         Some(Course {
             message: id,
+            address: self
+                .message_people
+                .get(&id)
+                .map_or(Address::None, |person| person.address.clone()),
             not_before: row.not_before,
             give_up_at: row.give_up_at,
             report_by: row.report_by,

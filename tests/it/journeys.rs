@@ -49,6 +49,7 @@ mod on_postgres;
 mod optional_columns;
 mod partitions;
 mod personal_data;
+mod phone_desk;
 mod poison;
 mod power_cuts;
 mod relay_faults;

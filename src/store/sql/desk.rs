@@ -16,12 +16,13 @@ use super::words;
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::brake::Braked;
 use crate::domain::directory::OfficeId;
-use crate::domain::message::{Channel, MessageState};
+use crate::domain::message::{Channel, MessageId, MessageState};
 use crate::domain::notice::{NoticeId, Purpose};
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
-use crate::store::rows::{AppointmentId, BatchState, HistoryRow};
+use crate::store::rows::{AppointmentId, BatchState, HistoryRow, MessagePerson};
+use crate::store::tables::Tables;
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Call, Deed, Fault, FirstOut, Gauges, MustBePhoned,
     Sample, StoreResult, Story, StoryLine,
@@ -238,11 +239,30 @@ pub(super) async fn explain(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<
         let mut tables = load::by_appointments(conn, &[id]).await?;
         let mut aside = load::Aside::default();
         load::attempts(conn, &mut tables, &mut aside).await?;
+        addresses(conn, &mut tables).await?;
         aside.none()?;
         let lines = lines(conn, id).await?;
         stories.extend(tables.story(AppointmentId(id), lines));
     }
     Ok(stories)
+}
+
+/// Adds where each message goes; its bytes stay where they are.
+async fn addresses(conn: &mut Conn<'_>, tables: &mut Tables) -> StoreResult<()> {
+    let sql = "SELECT p.message, p.address, p.address_kind FROM {ints 1}
+               {join} message_person p ON p.message = j.value";
+    let ids: Vec<i64> = tables.messages.keys().map(|id| id.0).collect();
+    for row in &conn.query(sql).bind(ids).rows().await? {
+        let cells = Cells(row);
+        let person = MessagePerson {
+            address: cells.address()?,
+            body: Vec::new(),
+            shared: None,
+        };
+        let id = MessageId(cells.int("message")?);
+        tables.message_people.insert(id, person);
+    }
+    Ok(())
 }
 
 /// Who must be phoned: only an appointment with an open phone rung can hold such a person.

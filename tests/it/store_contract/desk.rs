@@ -322,6 +322,13 @@ async fn a_story_is_told_from_the_history<S: Store>(store: S) {
     let story = &stories[0];
     assert_eq!((&story.key, story.revision), (&key(1), 1));
     assert_eq!(story.notices, known(&store, 1).await.notices);
+    let address = &story.courses[0].address;
+    assert_eq!(
+        *address,
+        notice(1).messages[0].address,
+        "whoever asks may check it"
+    );
+    assert!(!format!("{address:?}").contains("400000"), "{address:?}");
     let events: Vec<_> = story.lines.iter().map(|l| l.event.as_str()).collect();
     let told = [
         "seen",

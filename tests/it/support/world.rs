@@ -27,6 +27,7 @@ use varsel::domain::closing::{Closing, ClosingKind, NextStep};
 use varsel::domain::directory::Directory;
 use varsel::domain::language::{Language, Texts};
 use varsel::domain::message::{Channel, ToldOn};
+use varsel::domain::rate::Rate;
 use varsel::domain::retry::RetryPolicy;
 use varsel::domain::settle::Waits;
 use varsel::domain::verdict;
@@ -266,6 +267,20 @@ impl World {
         self.restart().await;
     }
 
+    /// People are told what they did themselves.
+    pub async fn tell_own(&mut self) {
+        self.watched.tell_own = true;
+        self.restart().await;
+    }
+
+    /// Every gateway lets out so many a second and, after a rest, so many at once.
+    pub fn pace(&mut self, rate: Rate) {
+        for way in &mut self.ways {
+            way.rate = Some(rate);
+        }
+        self.lines = lines(&self.shared, &self.store, &self.ways);
+    }
+
     /// What intake holds in memory is gone.
     pub async fn restart(&mut self) {
         let settings = self.watched.clone();
@@ -437,6 +452,13 @@ impl World {
 
     /// What a verb prints of this world, at its own time; it must end with 0.
     pub fn verb(&self, words: &[&str]) -> String {
+        let (ends, said) = self.verb_ends(words);
+        assert_eq!(ends, 0, "{said}");
+        said
+    }
+
+    /// How a verb ends, and what it says: on standard output, or where it fails on standard error.
+    pub fn verb_ends(&self, words: &[&str]) -> (i32, String) {
         let config = self.folder.path().join("varsel.toml");
         std::fs::write(&config, "[store]\npath = \"varsel.db\"\n").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_varsel"));
@@ -448,8 +470,9 @@ impl World {
             .unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         let problem = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}{problem}");
-        said
+        let ends = output.status.code().unwrap();
+        let said = if ends == 0 { said } else { said + &problem };
+        (ends, said)
     }
 
     pub async fn tally(&self) -> Tally {
