@@ -45,7 +45,7 @@ fn is_test(path: &str) -> bool {
 fn every_sentence_is_carried_by_something_that_is_there_and_tested() {
     let page = fs::read_to_string(root().join("docs/COVERAGE.md")).unwrap();
     let rows = rows(&page);
-    assert_eq!(rows.len(), 58);
+    assert_eq!(rows.len(), 63);
     for [sentence, carriers, tests] in &rows {
         let (carriers, tests) = (named(carriers), named(tests));
         assert!(!carriers.is_empty() && !tests.is_empty(), "{sentence}");
@@ -58,6 +58,46 @@ fn every_sentence_is_carried_by_something_that_is_there_and_tested() {
         for test in tests {
             assert!(is_test(test), "{sentence}: there is no test {test}");
         }
+    }
+}
+
+/// The announcements as they were written, each with its heading on the page: a paragraph a line, and
+/// headings after a `#`.
+const ANNOUNCEMENTS: [(&str, &str); 4] = [
+    (
+        "The police district, in Norwegian",
+        include_str!("announcements/police.nb.txt"),
+    ),
+    (
+        "The police district, in English",
+        include_str!("announcements/police.en.txt"),
+    ),
+    (
+        "Visiting a police station",
+        include_str!("announcements/visiting.en.txt"),
+    ),
+    ("The embassy", include_str!("announcements/embassy.nb.txt")),
+];
+
+#[test]
+fn no_sentence_of_an_announcement_is_left_out() {
+    let page = fs::read_to_string(root().join("docs/COVERAGE.md")).unwrap();
+    for (heading, text) in ANNOUNCEMENTS {
+        let paragraphs = text.lines().filter(|line| !line.starts_with('#'));
+        let mut rest = paragraphs.collect::<Vec<_>>().join("\n");
+        let section = page.split("\n## ").find(|part| part.starts_with(heading));
+        let mut rows = rows(section.unwrap());
+        rows.sort_by_key(|[sentence, ..]| std::cmp::Reverse(sentence.len()));
+        for [sentence, ..] in rows {
+            let said = sentence.trim_end_matches(['.', ':']);
+            assert!(rest.contains(said), "not of {heading}: {sentence}");
+            rest = rest.replace(said, "");
+        }
+        let left: Vec<&str> = rest
+            .lines()
+            .filter(|line| line.chars().any(char::is_alphanumeric))
+            .collect();
+        assert!(left.is_empty(), "{heading} lacks {left:#?}");
     }
 }
 

@@ -127,6 +127,20 @@ async fn an_adult_is_told_themself_whatever_guardians_are_there() {
 }
 
 #[tokio::test]
+async fn what_people_cancelled_themselves_is_told_only_where_that_is_wanted() {
+    for tell_own in [false, true] {
+        let mut world = saying("'person' AS changed_by").await;
+        if tell_own {
+            world.tell_own().await;
+        }
+        cancelled(&mut world).await;
+        assert_eq!(world.sms.taken().len(), 1 + usize::from(tell_own));
+        let told = world.story("b1").await.notices.len();
+        assert_eq!(told, usize::from(tell_own), "nothing was decided");
+    }
+}
+
+#[tokio::test]
 async fn an_interpreter_is_told_beside_the_applicant_and_a_role_is_kept() {
     let mut world = saying("'representative' AS role, '40 00 00 09' AS interpreter_phone").await;
     cancelled(&mut world).await;

@@ -1,7 +1,12 @@
 //! Less than 48 hours before: immigration gets the short-notice e-mail and the neutral SMS beside
 //! it; a passport gets the SMS that says not to come.
 
-use crate::support::world::{World, passport, residence};
+use std::time::Duration;
+
+use varsel::clock::{Clock, Mono};
+use varsel::domain::rate::Rate;
+
+use crate::support::world::{Booking, World, passport, residence};
 
 #[tokio::test]
 async fn immigration_at_short_notice_gets_both_channels_at_once() {
@@ -51,6 +56,60 @@ async fn a_passport_tomorrow_says_do_not_come() {
             .text
             .contains("Ikke møt opp. Kritisk reise?")
     );
+}
+
+/// Nobody's morning begins with everybody's messages: what waited leaves at the gateway's rate, the
+/// nearest appointments first, in whatever order it was found.
+#[tokio::test]
+async fn what_waited_for_the_morning_leaves_by_deadline_at_the_gateways_rate() {
+    let days = ["29", "24", "26", "31", "25", "30"];
+    let keys = ["p29", "p24", "p26", "p31", "p25", "p30"];
+    let starts = keys.map(|key| format!("2021-03-{} 09:20", &key[1..]).leak() as &str);
+    let bookings = [0, 1, 2, 3, 4, 5].map(|n| Booking {
+        start: starts[n],
+        ..passport(keys[n])
+    });
+    let mut world = World::with(&bookings).await;
+    world.pace(Rate {
+        per_second: 4,
+        burst: 2,
+    });
+    world.at("2021-03-16T22:00:00Z"); // 23:00 in Oslo
+    for key in keys {
+        world.set(key, "status", "cancelled").await;
+    }
+    world.look().await;
+    world.send().await;
+    assert!(world.sms.taken().is_empty(), "it is night");
+
+    world.at("2021-03-17T07:00:00Z"); // 08:00 in Oslo
+    let (began, mut first) = (Mono::now(), 0);
+    while world.sms.taken().len() < 6 {
+        world.send().await;
+        first = if first == 0 {
+            world.sms.taken().len()
+        } else {
+            first
+        };
+        let most = 2 + began.elapsed().as_millis() * 4 / 1000 + 1;
+        assert!(
+            world.sms.taken().len() as u128 <= most,
+            "faster than its rate"
+        );
+        Clock::system().pause(Duration::from_millis(50)).await;
+    }
+    assert!(first >= 2, "a burst at once");
+    let said: Vec<String> = world
+        .sms
+        .taken()
+        .iter()
+        .map(|sms| sms.text.clone())
+        .collect();
+    let mut in_order = days;
+    in_order.sort_unstable();
+    for (text, day) in said.iter().zip(in_order) {
+        assert!(text.contains(&format!("{day}. mars")), "{day}: {said:?}");
+    }
 }
 
 #[tokio::test]
