@@ -260,6 +260,18 @@ fn decode(encoding: Encoding, bytes: &[u8]) -> Option<String> {
     }
 }
 
+/// Why a header cannot be meant so.
+fn misnamed(wrong: &Misfit, names: &[String]) -> String {
+    match wrong {
+        Misfit::Missing(_) => format!(
+            "its header has {}; [source.csv.columns] says which is id, status, start, office and \
+             service. Is the separator right?",
+            names.join(", ")
+        ),
+        Misfit::Alone(..) => wrong.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,17 +286,5 @@ mod tests {
         assert_eq!(decode(Encoding::Windows1252, b"5 \x80").unwrap(), "5 €");
         assert_eq!(decode(Encoding::Windows1252, b"\x81"), None);
         assert_eq!(decode(Encoding::Utf8, b"Troms\xf8"), None);
-    }
-}
-
-/// Why a header cannot be meant so.
-fn misnamed(wrong: &Misfit, names: &[String]) -> String {
-    match wrong {
-        Misfit::Missing(_) => format!(
-            "its header has {}; [source.csv.columns] says which is id, status, start, office and \
-             service. Is the separator right?",
-            names.join(", ")
-        ),
-        Misfit::Alone(..) => wrong.to_string(),
     }
 }
