@@ -132,9 +132,12 @@ fn is_theirs(asked: &str, ends: &Ends, stories: &[Story]) -> Result<(), Failure>
     let fits = |story: &Story| {
         let notices = story.notices.iter().filter(|n| n.reference == reference);
         let mut messages = notices.flat_map(|notice| &notice.messages);
+        // Nobody can have what never left.
         messages.any(|message| {
-            let mut courses = story.courses.iter().filter(|c| c.message == message.id);
-            courses.any(|course| ends.fits(&course.address))
+            (message.may_be_out || message.has_told()) && {
+                let mut courses = story.courses.iter().filter(|c| c.message == message.id);
+                courses.any(|course| ends.fits(&course.address))
+            }
         })
     };
     if stories.iter().any(fits) {

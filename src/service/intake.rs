@@ -137,6 +137,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
     pub async fn run(mut self, stop: CancellationToken) {
         let bell = self.shared.wakes.of(self.source.name());
         let mut steady = Steady::default();
+        let mut woken = false;
         while !stop.is_cancelled() {
             let now = steady.read(self.shared.clock.now(), Mono::now());
             match self.step(now).await {
@@ -147,14 +148,20 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
                 Err(error) => self.note_failure(&error),
             }
             let looked = Mono::now();
+            // Who wakes us may do so a moment before what changed can be seen.
+            let pause = match std::mem::take(&mut woken) {
+                true => BETWEEN_WAKE_UPS.min(self.every),
+                false => self.every,
+            };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 () = bell.notified() => {
+                    woken = true;
                     let early = BETWEEN_WAKE_UPS.saturating_sub(looked.elapsed());
                     self.shared.clock.pause(early).await;
                 }
-                () = self.shared.clock.pause(self.every) => {}
+                () = self.shared.clock.pause(pause) => {}
             }
         }
         self.give_up_turn().await;
@@ -292,15 +299,21 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         let remapped = self.is_remapped(watched);
         let mut lost = self.look_up(&mut diff, &mut read).await?;
         let missing = diff.newly_absent.iter().chain(&lost).cloned().collect();
-        // A list goes on cancelling what it names.
-        diff.not_gone.retain(|key| !self.listed.contains(key));
+        // Only what was not understood is doubted; a word that is to be left out was. And a list goes on
+        // cancelling what it names.
+        let refused: BTreeSet<&BookingKey> =
+            read.faults.iter().filter_map(|f| f.key.as_ref()).collect();
+        let there: BTreeSet<BookingKey> = std::mem::take(&mut diff.not_gone)
+            .into_iter()
+            .filter(|key| refused.contains(key) && !self.listed.contains(key))
+            .collect();
         let keys = diff.touched.iter().map(|row| row.key.clone());
         let keys: Vec<_> = keys
             .chain(lost.iter().cloned())
-            .chain(diff.not_gone.iter().cloned())
+            .chain(there.iter().cloned())
             .collect();
         let known = self.ledger.known(self.source.name(), &keys).await?;
-        let again = |known: &&Known| diff.not_gone.contains(&known.appointment.key);
+        let again = |known: &&Known| there.contains(&known.appointment.key);
         diff.touched
             .extend(known.iter().filter(again).filter_map(not_gone));
         if remapped.is_none() {

@@ -165,14 +165,18 @@ pub(super) fn gone(known: &Known) -> Appointment {
 }
 
 /// A booking that was taken for gone, and of which there is a row that nobody understands: it is as
-/// we last saw it. Nothing, where somebody may have been told: what to say now, only a row can tell.
+/// we last saw it. Nothing, where somebody may believe that it is cancelled: what to say now, only a row
+/// can tell.
 pub(super) fn not_gone(known: &Known) -> Option<Appointment> {
-    let told = |notice: &NoticeBrief| {
-        notice.may_have_told() && notice.change.new.standing == Standing::Cancelled
+    let misled = |notice: &NoticeBrief| {
+        let believed = beliefs(&known.base, &known.notices, &notice.role);
+        believed
+            .iter()
+            .any(|state| state.standing == Standing::Cancelled)
     };
     let mut copy = known.appointment.clone();
     copy.state.standing = Standing::Active;
-    (!known.notices.iter().any(told)).then_some(copy)
+    (!known.notices.iter().any(misled)).then_some(copy)
 }
 
 /// Whether a row says another thing of the appointment than our copy. A cancelled booking has no time

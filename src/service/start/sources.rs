@@ -44,18 +44,17 @@ async fn look(source: &mut AnySource, watched: Option<&Watched>) -> Result<Rehea
     match looked {
         Ok(None) => Ok(Rehearsed::Fits),
         Ok(Some(what)) => Ok(Rehearsed::MayWrite(what)),
-        Err(problem) if may_come_later(source, watched, &problem) => Ok(Rehearsed::Later(problem)),
+        Err(problem) if may_come_later(source, watched) => Ok(Rehearsed::Later(problem)),
         Err(problem) => Err(problem),
     }
 }
 
-/// What was read before may be away for a while; and what no longer fits a mapping that did fit, has
-/// changed by itself. A new mapping that does not fit is a mistake, to be mended before anything runs.
-fn may_come_later(source: &AnySource, watched: Option<&Watched>, problem: &SourceError) -> bool {
+/// What was read before by the same mapping may be away for a while, or have changed by itself. With a new
+/// mapping it must be there: a mistake is to be mended before anything runs.
+fn may_come_later(source: &AnySource, watched: Option<&Watched>) -> bool {
     watched.is_some_and(|watched| {
         let as_before = watched.mapping.is_some() && watched.mapping == source.mapping();
-        let away = matches!(problem, SourceError::Unavailable { .. });
-        watched.baseline && (away || as_before)
+        watched.baseline && as_before
     })
 }
 
@@ -65,11 +64,22 @@ pub(super) async fn open_sources<L: Ledger>(
     store: &L,
     directory: &Arc<Directory>,
 ) -> Result<Vec<(AnySource, Duration, Watch)>, StartError> {
-    let mut sources = Vec::new();
+    let mut closed = Vec::new();
     for configured in &settings.sources {
-        let mut source = AnySource::closed(configured.clone(), Arc::clone(directory))?;
+        let source = AnySource::closed(configured.clone(), Arc::clone(directory))?;
         let watched = store.watched(source.name(), settings.clock.now()).await?;
-        match look(&mut source, Some(&watched)).await? {
+        closed.push((configured, source, watched));
+    }
+    // At once: several that do not answer keep the start no longer than the slowest does.
+    let looks = closed
+        .into_iter()
+        .map(|(configured, mut source, watched)| async move {
+            let looked = look(&mut source, Some(&watched)).await;
+            (configured, source, looked)
+        });
+    let mut sources = Vec::new();
+    for (configured, source, looked) in futures_util::future::join_all(looks).await {
+        match looked? {
             Rehearsed::Fits => {}
             Rehearsed::MayWrite(what) => tracing::warn!(
                 source = %source.name(),

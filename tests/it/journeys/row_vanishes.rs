@@ -4,7 +4,7 @@
 use varsel::domain::brake::Braked;
 use varsel::store::Desk;
 
-use crate::support::world::{World, passport};
+use crate::support::world::{World, passport, residence};
 
 #[tokio::test]
 async fn a_deleted_row_is_told_after_the_second_snapshot() {
@@ -166,4 +166,39 @@ async fn a_row_that_says_cancelled_and_then_nothing_clear_stays_cancelled() {
         3,
         "the old state was a word, and is kept"
     );
+}
+
+#[tokio::test]
+async fn whoever_was_told_that_it_stands_again_is_not_sent_away_by_a_row_that_nobody_understands() {
+    // A relay's acceptance is enough to know that they were told both.
+    let mut world = World::with(&[residence("a"), passport("b"), passport("c")]).await;
+    for word in ["cancelled", "booked"] {
+        world.set("a", "status", word).await;
+        world.look().await;
+        world.send().await;
+    }
+    assert_eq!(world.mail.taken().len(), 2, "cancelled, and after all not");
+    for id in ["a", "b", "c"] {
+        world.delete(id).await;
+    }
+    world.look().await;
+    world.look().await;
+    assert_eq!(world.tally().await.held, 3);
+    world.book(&residence("a")).await;
+    world.set("a", "status", "gjenopprettet").await;
+    world.look().await;
+    world.tend().await;
+    let batch = world.store.batches().await.unwrap().remove(0);
+    assert_eq!(batch.people, 2);
+}
+
+#[tokio::test]
+async fn a_word_that_is_to_be_left_out_brings_nothing_back() {
+    let mut world = wiped().await;
+    world.book(&passport("a")).await;
+    world.set("a", "status", "archived").await;
+    world.look().await;
+    world.tend().await;
+    let batch = world.store.batches().await.unwrap().remove(0);
+    assert_eq!(batch.people, 3);
 }

@@ -758,6 +758,7 @@ fn source(path: &Path) -> Settings {
     let words = [
         ("booked", Meaning::Active),
         ("cancelled", Meaning::Cancelled),
+        ("archived", Meaning::Ignore),
     ];
     let words = Words {
         start: StartFormat::Naive,
