@@ -289,6 +289,17 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         Ok(rows.into_iter().map(entry).collect())
     }
 
+    /// The rows that are there again and were not understood. A word that is to be left out was; and a list
+    /// goes on cancelling what it names.
+    fn there_again(&self, diff: &mut Diff, read: &Read) -> BTreeSet<BookingKey> {
+        let refused = read.faults.iter().filter_map(|fault| fault.key.as_ref());
+        let refused: BTreeSet<&BookingKey> = refused.collect();
+        let there = std::mem::take(&mut diff.not_gone).into_iter();
+        there
+            .filter(|key| refused.contains(key) && !self.listed.contains(key))
+            .collect()
+    }
+
     async fn changes(
         &mut self,
         now: DateTime<Utc>,
@@ -299,14 +310,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         let remapped = self.is_remapped(watched);
         let mut lost = self.look_up(&mut diff, &mut read).await?;
         let missing = diff.newly_absent.iter().chain(&lost).cloned().collect();
-        // Only what was not understood is doubted; a word that is to be left out was. And a list goes on
-        // cancelling what it names.
-        let refused: BTreeSet<&BookingKey> =
-            read.faults.iter().filter_map(|f| f.key.as_ref()).collect();
-        let there: BTreeSet<BookingKey> = std::mem::take(&mut diff.not_gone)
-            .into_iter()
-            .filter(|key| refused.contains(key) && !self.listed.contains(key))
-            .collect();
+        let there = self.there_again(&mut diff, &read);
         let keys = diff.touched.iter().map(|row| row.key.clone());
         let keys: Vec<_> = keys
             .chain(lost.iter().cloned())
