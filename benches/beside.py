@@ -1,31 +1,20 @@
-"""Measures what a table of queues does not show: many cancellations at once, a long backlog, e-mail, and rest.
+"""Measures what a table of queues does not show: many cancellations at once, e-mail, and rest.
 
 Uses the parts of drive.py; each measurement is one function that prints one line of a table.
 """
 
 import argparse
-import os
-import shutil
-import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 
 import drive
-from drive import HOUSE, LOOK_EVERY, SMTP, WORK, Postgres, Problem, Sink, Varsel, cpu_seconds, peak_mib, run, tree, until
+from drive import HOUSE, SMTP, WORK, Postgres, Problem, Sink, Varsel, cpu_seconds, run, until
 
 IN_ROOT = HOUSE / "tests/servers/in-root"
 # How long the daemon is left alone before its rest is measured, and how long that takes.
 SETTLE_SECONDS, REST_SECONDS = 5, 20
-# Tables of a store in the order in which they refer to each other, with the columns that hold numbers of rows.
-COPIED = {
-    "appointment": ["id"],
-    "appointment_person": ["appointment"],
-    "notice": ["id", "appointment"],
-    "message": ["id", "notice"],
-    "message_person": ["message"],
-}
 
 
 def say(what, figure):
@@ -37,64 +26,6 @@ def cancellations(sink, postgres):
     for store in (Varsel(sink), Varsel(sink, postgres)):
         store.fill(50_000)
         say(f"50,000 cancellations in one poll → recorded, {store.word}", f"{store.recorded_seconds:.1f} s")
-
-
-# ── a long backlog ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def multiply(folder, times):
-    """Copies everything in the store so many times, as bookings of a source that nobody reads."""
-    with sqlite3.connect(folder / "varsel.db") as store:
-        store.execute("PRAGMA synchronous = off")
-        store.execute("INSERT INTO source (name, baseline) VALUES ('elsewhere', 1)")
-        most = max(store.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("appointment", "notice", "message"))
-        for table, numbers in COPIED.items():
-            columns = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
-            where = f"WHERE {'id' if 'id' in numbers else numbers[0]} <= {most}"
-            for one in range(1, times):
-                shift = one * most
-                cells = {name: f"{name} + {shift}" for name in numbers}
-                cells.update({"source": "'elsewhere'", "reference": "NULL"})
-                if table == "appointment":
-                    cells["key"] = f"key || '-{one}'"
-                cells["gateway_key"] = f"gateway_key || '-{one}'"
-                picked = ", ".join(cells.get(name, name) for name in columns)
-                store.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {picked} FROM {table} {where}")
-            store.commit()
-
-
-def backlog(sink, rounds):
-    """How fast 20,000 leave while more and more wait, and how much memory that takes."""
-    one = Varsel(sink)
-    one.fill(20_000)
-    rates = {}
-    for waiting in (20_000, 1_000_000):
-        if waiting > 20_000:
-            multiply(one.template, waiting // 20_000)
-        runs = [leave(one, sink, 15_000) for _ in range(rounds)]
-        rates[waiting] = statistics.median(rate for rate, _ in runs)
-        peak = max(peak for _, peak in runs)
-        say(f"{waiting:,} waiting: the first 15,000 leave, sqlite", f"{rates[waiting]:,.0f}/s, peak {peak:.0f} MiB")
-    say("1,000,000 waiting against 20,000", f"{rates[1_000_000] / rates[20_000]:.2f}")
-
-
-def leave(one, sink, messages):
-    one.restore()
-    sink.reset(0)
-    process = one.start()
-    peak = 0
-    try:
-        end = time.monotonic() + drive.PATIENCE
-        while True:
-            stats = sink.wait(messages)
-            peak = max(peak, peak_mib(tree(process.pid)))
-            if stats["unique"] >= messages:
-                return stats["unique"] / stats["steady_seconds"], peak
-            if time.monotonic() > end:
-                raise Problem(f"backlog: {stats}")
-    finally:
-        process.kill()
-        process.wait()
 
 
 # ── e-mail ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,7 +144,7 @@ def main():
     parse = argparse.ArgumentParser()
     parse.add_argument("--rounds", type=int, default=3)
     parse.add_argument("--mails", type=int, default=20_000)
-    parse.add_argument("--only", default="mail,cancel,backlog,rest")
+    parse.add_argument("--only", default="mail,cancel,rest")
     options = parse.parse_args()
     only = options.only.split(",")
     sink = Sink()
@@ -226,8 +157,6 @@ def main():
             cancellations(sink, postgres)
         if "rest" in only:
             rest(sink, postgres)
-        if "backlog" in only:
-            backlog(sink, options.rounds)
     finally:
         sink.end()
         if postgres:

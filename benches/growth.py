@@ -84,16 +84,21 @@ def middle(runs):
     return statistics.median(rate for rate, _ in runs), max(peak for _, peak in runs)
 
 
+def anew(one, whole):
+    """The template as it was filled."""
+    shutil.rmtree(one.template)
+    shutil.copytree(whole, one.template)
+
+
 def waiting_and_finished(sink, rounds, waiting, finished):
     one = Varsel(sink)
     one.fill(FILLED)
     whole = WORK / "varsel-whole"
     shutil.rmtree(whole, ignore_errors=True)
     shutil.copytree(one.template, whole)
-    empty, points = None, []
+    points = []
     for many in waiting:
-        shutil.rmtree(one.template)
-        shutil.copytree(whole, one.template)
+        anew(one, whole)
         with sqlite3.connect(one.template / "varsel.db") as store:
             if many < FILLED:
                 store.execute("DELETE FROM message_person WHERE message > ?", (many,))
@@ -101,13 +106,11 @@ def waiting_and_finished(sink, rounds, waiting, finished):
             else:
                 grow(store, whole / "varsel.db", many // FILLED - 1, "w")
         rate, peak = middle([leave(one, sink, min(many, SENT)) for _ in range(rounds)])
-        empty = empty or rate
         points.append((many, rate))
         say(f"{many:,} waiting, nothing finished, SQLite", f"{rate:,.0f}/s, peak {peak:.0f} MiB")
     picture("growth-waiting", "Messages per second by how many wait (SQLite)", points)
     # What is finished is a copy of what really was sent, attempts and history included.
-    shutil.rmtree(one.template)
-    shutil.copytree(whole, one.template)
+    anew(one, whole)
     leave(one, sink, FILLED)
     with sqlite3.connect(one.folder / "varsel.db") as store:
         store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -116,8 +119,7 @@ def waiting_and_finished(sink, rounds, waiting, finished):
     shutil.move(one.folder, sent)
     baseline, points = None, []
     for many in finished:
-        shutil.rmtree(one.template)
-        shutil.copytree(whole, one.template)
+        anew(one, whole)
         with sqlite3.connect(one.template / "varsel.db") as store:
             grow(store, sent / "varsel.db", many // FILLED, "f")
         size = (one.template / "varsel.db").stat().st_size

@@ -451,7 +451,9 @@ pub(super) fn act(world: &World, number: u32, deed: Deed) -> String {
         Deed::AnsweringMachine(_) => "answering machine",
         _ => "decision",
     };
-    world.around.truth.lock().words.insert(word.to_owned());
+    if acted.is_ok() {
+        world.around.truth.lock().words.insert(word.to_owned());
+    }
     world.around.truth.keep(|| (Call::Act(act), said));
     match acted {
         Ok(acted) => format!("{} people", acted.count),
