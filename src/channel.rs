@@ -67,5 +67,9 @@ pub trait Channel: Send + Sync {
 /// The longest a hand-over may take before its start is refused: beyond the lease nobody may write.
 #[must_use]
 pub fn may_start(message: &Outgoing) -> bool {
-    Mono::now() < message.start_before || sabotage::is_off(Guard::OwnLease)
+    is_in_time(message.start_before)
+}
+
+fn is_in_time(start_before: Mono) -> bool {
+    Mono::now() < start_before || sabotage::is_off(Guard::OwnLease)
 }

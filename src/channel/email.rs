@@ -83,6 +83,11 @@ impl Smtp {
             Ok(Err(outcome)) => return outcome,
             Err(_) => return outcome::too_slow(),
         };
+        // Everything up to here took its time, and a process may be paused. A mail without its dot is none; the
+        // connection, which would wait for it, goes with it.
+        if !may_start(message) {
+            return Stop::unwritten(Why::TooLate).outcome();
+        }
         // The point of no return: from the first byte of the dot on, only its reply is certain.
         match session.dot().await {
             Ok(reply) => {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod compile;
+mod last_look;
 mod lookup;
 mod openness;
 mod placeholder;
@@ -20,6 +21,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, redirect, retry};
 
 use self::answer::Answer;
+use self::last_look::{LastLook, TooLate};
 pub use self::openness::OpenWay;
 use self::placeholder::Facts;
 pub use self::placeholder::Secrets;
@@ -102,16 +104,17 @@ impl Sms {
             Ok(request) => request,
             Err(cause) => return Outcome::Refused { cause },
         };
+        // Looked at twice: no connection is made in vain, and no byte leaves when it took too long.
         if !may_start(message) {
-            let cause = "the lease would have ended before the gateway's answer";
-            return not_sent(cause.to_owned(), Blame::Message);
+            return not_sent(TooLate.to_string(), Blame::Message);
         }
         let again = request
             .try_clone()
             .filter(|_| sabotage::is_off(Guard::OneRequest));
-        let mut answer = self.client.execute(request).await;
+        let within = |request| LastLook::before(request, message.start_before);
+        let mut answer = self.client.execute(within(request)).await;
         if let (Err(_), Some(again)) = (&answer, again) {
-            answer = self.client.execute(again).await;
+            answer = self.client.execute(within(again)).await;
         }
         match answer {
             Ok(response) => self.profile.table.read(&read(response).await),
@@ -258,8 +261,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(RETRY_AFTER_LIMIT_SECONDS)))
 }
 
-/// No answer at all. Only where no connection came about is it certain that nothing was handed over.
+/// No answer at all. Only where no connection came about, or our own last look refused, is it certain that nothing was
+/// handed over.
 fn broken(error: &reqwest::Error) -> Outcome {
+    if TooLate::is_root_of(error) {
+        return not_sent(TooLate.to_string(), Blame::Message);
+    }
     if error.is_connect() {
         let cause = format!("no connection to the gateway: {}", innermost(error));
         return not_sent(cause, Blame::Gateway);

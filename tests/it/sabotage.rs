@@ -94,6 +94,30 @@ fn the_small_world_finds_the_guards_that_it_can_need() {
     }
 }
 
+/// The simulator has gateways of its own; that the real channels look, and when, is shown on real sockets.
+#[test]
+fn each_channel_looks_at_the_lease_itself() {
+    for (test, expected) in [
+        (
+            "sms::last_look::no_byte_leaves_when_the_lease_ended_while_the_connection_was_made",
+            "POST /send",
+        ),
+        (
+            "sms::last_look::nor_over_a_connection_that_rested",
+            "POST /send",
+        ),
+        (
+            "email::faults::no_dot_follows_when_the_lease_ended_on_the_way_to_it",
+            "Accepted",
+        ),
+    ] {
+        let (passed, said) = run_without(Guard::OwnLease, test);
+        assert!(said.contains("running 1 test"), "there is no test {test}");
+        assert!(!passed, "nobody notices that a channel does not look");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
 #[test]
 fn no_release_has_the_feature() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

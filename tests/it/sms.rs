@@ -2,6 +2,7 @@
 //! breaks out of its place in a request (requests), and profiles are read rightly (profiles).
 
 mod faults;
+mod last_look;
 mod lookup;
 mod profiles;
 mod requests;

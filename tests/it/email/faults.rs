@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 use varsel::channel::Channel;
 use varsel::channel::email::{BounceAddress, Login, Settings, Smtp, Timeouts, TlsMode};
 use varsel::clock::Mono;
+use varsel::clock::simulated::show;
 use varsel::domain::contact::{Address, Email, Phone};
 
 use super::{PATIENT, SHORT, SMALL, letter, outgoing, plain, send, smtp};
@@ -369,6 +371,42 @@ async fn beyond_the_lease_nothing_is_written() {
         1,
         "nothing was wrong with the connection"
     );
+}
+
+/// Paused anywhere up to the final dot, and awake again after its lease: the relay never gets the dot, without which
+/// there is no mail.
+#[tokio::test]
+async fn no_dot_follows_when_the_lease_ended_on_the_way_to_it() {
+    let offers: [&[&str]; 2] = [&["PIPELINING"], &[]];
+    let places = [
+        (At::Greeting, "220 fault.example\r\n"),
+        (At::Mail, "250 2.1.0 fine\r\n"),
+        (At::Rcpt, "250 2.1.5 fine\r\n"),
+        (At::Data, "354 go on\r\n"),
+    ];
+    for (offers, (place, reply)) in offers.into_iter().flat_map(|o| places.map(|p| (o, p))) {
+        let script = Script::offering(offers).then(place, Act::Hold(reply));
+        let server = FaultServer::start(script).await;
+        let smtp = smtp(&server);
+        let start = Duration::from_secs(100);
+        show(Some((DateTime::<Utc>::UNIX_EPOCH, start)));
+        let message = varsel::channel::Outgoing {
+            start_before: Mono::now().plus(Duration::from_secs(10)),
+            ..outgoing("a@example.org", SMALL)
+        };
+        let pause = async {
+            server.held().await;
+            show(Some((DateTime::<Utc>::UNIX_EPOCH, start * 2)));
+            server.release();
+        };
+        let (outcome, ()) = tokio::join!(smtp.send(&message), pause);
+        show(None);
+        drop(smtp);
+        server.closed().await;
+        assert_eq!(letter(&outcome), 'N', "{place:?}: {outcome:?}");
+        assert!(server.seen().bodies.is_empty(), "{place:?}: a dot came");
+        assert!(server.seen().accepted.is_empty(), "{place:?}");
+    }
 }
 
 #[tokio::test]

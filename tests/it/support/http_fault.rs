@@ -147,7 +147,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) -> std::io::Re
 }
 
 /// The first whole request in `bytes`.
-fn parse(bytes: &[u8]) -> Option<Seen> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<Seen> {
     let head_end = bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..head_end - 4]).into_owned();
     let mut lines = head.split("\r\n");

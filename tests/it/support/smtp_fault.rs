@@ -112,6 +112,8 @@ struct Shared {
     dot_came: Notify,
     /// Told when a connection has ended.
     closed: Notify,
+    /// Told when a connection begins to hold a reply.
+    held: Notify,
     released: Notify,
 }
 
@@ -124,6 +126,7 @@ impl FaultServer {
             seen: Mutex::default(),
             dot_came: Notify::new(),
             closed: Notify::new(),
+            held: Notify::new(),
             released: Notify::new(),
         });
         let server = Self {
@@ -169,6 +172,11 @@ impl FaultServer {
     /// Returns when a connection has ended.
     pub(crate) async fn closed(&self) {
         self.shared.closed.notified().await;
+    }
+
+    /// Returns when a connection holds its reply.
+    pub(crate) async fn held(&self) {
+        self.shared.held.notified().await;
     }
 
     /// Lets the first connection that holds its reply say it.
@@ -320,6 +328,7 @@ impl<'a> Connection<'a> {
             }
             Some(Act::Close) => None,
             Some(Act::Hold(text)) => {
+                self.shared.held.notify_one();
                 self.shared.released.notified().await;
                 self.say(text).await
             }
