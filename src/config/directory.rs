@@ -189,6 +189,7 @@ impl Reader<'_> {
             section: self.words(&toml.section),
         }
     }
+            sms_parts: toml.sms_parts.get(),
 
     fn office(
         &mut self,
@@ -260,6 +261,7 @@ impl Reader<'_> {
             let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
             let problem = unknown("time zone", zone.get_ref(), known);
             self.fault(&zone.span(), problem);
+            sms_parts: toml.sms_parts.get(),
         }
         found
     }

@@ -116,6 +116,8 @@ pub struct Service {
     /// Told in neutral wording: what people come for is sensitive by itself, so that no message names
     /// service, office, section or reason.
     pub neutral: bool,
+    /// What an SMS about it may cost in one language, in parts, before `check` warns.
+    pub sms_parts: usize,
 }
 
 /// What a passport is applied for as; it decides what people must bring.
@@ -188,6 +190,8 @@ pub struct Office {
     pub email: Option<String>,
     /// How it works: its own hours, holidays, bookings and passports.
     pub practice: Practice,
+    /// What an SMS about it may cost in one language, in parts, before `check` warns.
+    pub sms_parts: usize,
 }
 
 impl Office {

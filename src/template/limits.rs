@@ -176,6 +176,7 @@ fn service(id: &str, kind: ServiceKind, norwegian: &str, english: &str) -> Servi
         application: None,
         neutral: false,
     }
+        sms_parts: 1,
 }
 
 fn office(id: &str, norwegian: &str, english: &str) -> Office {
@@ -216,6 +217,7 @@ fn office(id: &str, norwegian: &str, english: &str) -> Office {
         immigration_line: Some(line).filter(|_| !abroad),
         email: Some("kontakt@varsel.example".to_owned()).filter(|_| abroad),
         practice: Practice {
+        sms_parts: 1,
             booking: Some(Booking {
                 way: BookingWay::Online,
                 how: Some(texts("på nettsidene våre.", "on our website.")),

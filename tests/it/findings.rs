@@ -100,14 +100,24 @@ async fn what_ships_gives_no_warnings_and_the_agencys_own_at_most_one_a_text() {
     };
     let (_, json) = check_texts_too(&house, HOUSE);
     assert_eq!(in_texts(&json), Vec::<String>::new(), "{json:#}");
+    // Nor does a copy of it, but for the sentence that only the agency can say.
+    let (_, json) = check_texts_too(&house, &format!("{OWN_DIRECTORY}{HOUSE}"));
+    assert_eq!(
+        in_texts(&json),
+        ["templates/blocks/stay.nb.txt"],
+        "{json:#}"
+    );
+    let copied = include_str!("../../config/offices.toml");
+    let careful = copied.replace("sms_parts = 2", "sms_parts = 1");
+    house.write("offices.toml", &careful);
     let (_, json) = check_texts_too(&house, &format!("{OWN_DIRECTORY}{HOUSE}"));
     let told = in_texts(&json);
-    assert!(!told.is_empty(), "this directory has long names: {json:#}");
+    assert!(told.len() > 1, "this directory has long names: {json:#}");
     let mut files = told.clone();
     files.dedup();
     assert_eq!(files, told, "each text is told once: {json:#}");
     let all = json.to_string();
-    assert!(all.contains("in nb 2 parts: {# max_parts = 2 #}"), "{all}");
+    assert!(all.contains("accept the price: sms_parts = 2"), "{all}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use chrono::NaiveDate;
 use serde::de::{Error, MapAccess, Visitor};
@@ -55,6 +56,8 @@ pub(super) struct ServiceToml {
 }
 
 #[derive(Clone, Copy, Deserialize)]
+    #[serde(default = "one")]
+    pub(super) sms_parts: NonZeroUsize,
 #[serde(rename_all = "snake_case")]
 pub(super) enum KindToml {
     Passport,
@@ -128,6 +131,13 @@ pub(super) struct OfficeToml {
 }
 
 /// Offices keep Norwegian holidays unless they say otherwise.
+    #[serde(default = "one")]
+    pub(super) sms_parts: NonZeroUsize,
+}
+
+/// Where nothing is said, an SMS costs one part in each language.
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
 fn yes() -> bool {
     true
 }

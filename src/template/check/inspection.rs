@@ -189,8 +189,9 @@ impl<'a> Inspection<'a> {
                 continue;
             };
             self.links(telling.purpose, telling.languages.first, &sms.text);
-            if sms.segments.parts > self.allowed(telling.purpose, telling.languages.iter()) {
-                let warning = self.long_name(&telling, &sms);
+            let each = allowed_anyhow(&telling, directory);
+            if sms.segments.parts > self.allowed(telling.purpose, telling.languages.iter(), each) {
+                let warning = self.long_name(&telling, &sms, each);
                 let file = warning.file.clone();
                 let found = services.entry(file.clone()).or_default();
                 found.insert(telling.service.to_string());
@@ -208,20 +209,19 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    fn long_name(&self, telling: &Telling, sms: &SmsText) -> TemplateFault {
+    fn long_name(&self, telling: &Telling, sms: &SmsText, each: usize) -> TemplateFault {
         let (service, office) = (&telling.service, &telling.change.new.office);
-        let allowed = self.allowed(telling.purpose, telling.languages.iter());
+        let allowed = self.allowed(telling.purpose, telling.languages.iter(), each);
         let cost = too_long(&sms.segments, allowed);
         let problem = format!("with service \"{service}\" at office \"{office}\", {cost}");
         let (purpose, language) = (telling.purpose, telling.languages.first);
         let text = (sms.text.as_str(), &sms.segments);
         // The languages' parts are added up; raising one of them is enough.
-        let own = self.allowed(purpose, [language].into_iter());
+        let own = self.allowed(purpose, [language].into_iter(), each);
         let enough = own + sms.segments.parts.saturating_sub(allowed);
         let remedy = format!(
             "shorten name_sms of office \"{office}\" or the name of service \"{service}\" in the \
-             directory, or allow its text in {language} {enough} parts: {{# max_parts = {enough} #}} in the first \
-             line of a text of your own ([agency] templates)"
+             directory, or accept the price: sms_parts = {enough} in the table of either"
         );
         TemplateFault {
             warning: true,
@@ -264,6 +264,14 @@ pub(super) fn every_case_of(directory: &Directory, languages: LanguagePair) -> V
 }
 
 /// The cases of every service at every office that offers it.
+/// The parts that the directory itself accepts for this service or this office.
+fn allowed_anyhow(telling: &Telling, directory: &Directory) -> usize {
+    let service = directory.services.get(&telling.service);
+    let office = directory.offices.get(&telling.change.new.office);
+    let service = service.map_or(1, |service| service.sms_parts);
+    service.max(office.map_or(1, |office| office.sms_parts))
+}
+
 fn cases_of(
     directory: &Directory,
     languages: LanguagePair,

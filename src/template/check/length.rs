@@ -71,7 +71,7 @@ impl Inspection<'_> {
     ) -> Option<(usize, TemplateFault)> {
         let text = fold_typography(text);
         let counted = segments(&text);
-        let allowed = self.allowed(purpose, languages.iter().copied()) + more * languages.len();
+        let allowed = self.allowed(purpose, languages.iter().copied(), 1) + more * languages.len();
         if counted.parts <= allowed {
             return None;
         }
@@ -81,16 +81,19 @@ impl Inspection<'_> {
         Some((counted.units, fault))
     }
 
+    /// How many parts a text may cost in these languages, of which `each` is allowed anyhow.
     pub(super) fn allowed(
         &self,
         purpose: Purpose,
         languages: impl Iterator<Item = Language>,
+        each: usize,
     ) -> usize {
         let of = |language| {
             let source = self.source(purpose, language, Channel::Sms);
             source
                 .and_then(|source| source.max_parts().ok())
                 .unwrap_or(1)
+                .max(each)
         };
         languages.map(of).sum()
     }

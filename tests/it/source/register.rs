@@ -57,6 +57,7 @@ pub(super) fn office(id: &str, zone: &str, region: &str) -> Office {
         passport_line: None,
         immigration_line: None,
         email: None,
+        sms_parts: 1,
         practice: Practice::default(),
     }
 }
@@ -74,6 +75,7 @@ pub(super) fn directory() -> Arc<Directory> {
         stay_note: None,
         application: None,
         neutral: false,
+        sms_parts: 1,
     };
     Arc::new(Directory {
         districts: BTreeMap::new(),

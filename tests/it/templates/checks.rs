@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use varsel::config::directory::{MODEL_CASE, parse};
 use varsel::domain::directory::Directory;
 use varsel::domain::language::{Language, LanguagePair};
 use varsel::template::{TemplateFault, Templates};
@@ -73,6 +74,25 @@ fn the_model_case_has_warnings_alone() {
     assert!(faults.iter().all(|fault| fault.warning), "{faults:#?}");
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!("model-case-warnings", told.join("\n"));
+    // Who copies it has no price to accept, in whatever languages; what the agency must say is theirs.
+    let faults = templates.check_pairs(&model_case(), None);
+    let told_of = |fault: &TemplateFault| fault.problem.contains("stay_note");
+    assert!(faults.iter().all(told_of), "{faults:#?}");
+}
+
+#[test]
+fn a_name_that_costs_a_part_more_is_told_until_the_price_is_accepted() {
+    let templates = Templates::load(None).unwrap();
+    let careful = MODEL_CASE.replace("sms_parts = 2", "sms_parts = 1");
+    let directory = parse(&careful, Path::new("offices.toml")).unwrap();
+    let faults = templates.check(&directory, NB_EN);
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!("model-case-prices", told.join("\n"));
+    let remedies = faults.iter().filter_map(|fault| fault.remedy.as_deref());
+    assert!(remedies.skip(1).all(|help| help.contains("sms_parts = ")));
+    let refused = MODEL_CASE.replacen("sms_parts = 2", "sms_parts = 0", 1);
+    let faults = parse(&refused, Path::new("offices.toml")).unwrap_err();
+    assert!(faults[0].key.ends_with("sms_parts"), "{faults:?}");
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) fn directory() -> Directory {
             stay_note: None,
             application: None,
             neutral: id == "counsel",
+            sms_parts: 1,
         };
         (service.id.clone(), service)
     };
@@ -67,6 +68,7 @@ pub(super) fn directory() -> Directory {
             passport_line: Some(line()),
             immigration_line: None,
             email: None,
+            sms_parts: 1,
             practice: Practice {
                 opening: Some(opening()),
                 holidays: Holidays {
