@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
+use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
 use self::file::{DigitalToml, DistrictToml, FileToml, LineToml, OfficeToml, ServiceToml, Words};
 use crate::domain::contact::{Email, is_region};
@@ -19,6 +21,7 @@ use crate::domain::directory::{
 };
 use crate::domain::language::{Language, Texts};
 
+mod edition;
 mod file;
 mod practice;
 
@@ -53,19 +56,9 @@ pub fn parse(text: &str, file: &Path) -> Result<Directory, Vec<DirectoryFault>> 
         file,
         faults: Vec::new(),
     };
-    let parsed: FileToml = match toml::from_str(text) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            let problem = with_suggestion(error.message());
-            reader.fault(&error.span().unwrap_or(0..0), problem);
-            return Err(reader.faults);
-        }
-    };
-    let directory = reader.directory(parsed);
-    if reader.faults.is_empty() {
-        Ok(directory)
-    } else {
-        Err(reader.faults)
+    match reader.file() {
+        Some(directory) if reader.faults.is_empty() => Ok(directory),
+        _ => Err(reader.faults),
     }
 }
 
@@ -77,6 +70,35 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The file, and then its editions.
+    fn file(&mut self) -> Option<Directory> {
+        let text = self.text;
+        let parsed = DeTable::parse(text).map_err(|error| self.syntax(&error));
+        let mut file = parsed.ok()?;
+        let written = file.get_mut().remove("edition");
+        let mut directory = self.whole(file.clone())?;
+        if let (Some(written), true) = (written, self.faults.is_empty()) {
+            directory.editions = self.editions(file, written);
+        }
+        Some(directory)
+    }
+
+    /// The directory that a whole tree describes.
+    fn whole(&mut self, tree: Spanned<DeTable<'_>>) -> Option<Directory> {
+        match FileToml::deserialize(Deserializer::from(tree)) {
+            Ok(parsed) => Some(self.directory(parsed)),
+            Err(error) => {
+                self.syntax(&error);
+                None
+            }
+        }
+    }
+
+    fn syntax(&mut self, error: &toml::de::Error) {
+        let problem = with_suggestion(error.message());
+        self.fault(&error.span().unwrap_or(0..0), problem);
+    }
+
     fn directory(&mut self, file: FileToml) -> Directory {
         let lines: BTreeMap<String, Line> = file
             .lines
@@ -106,6 +128,7 @@ impl Reader<'_> {
             districts,
             offices,
             services,
+            editions: Vec::new(),
         }
     }
 
@@ -166,6 +189,7 @@ impl Reader<'_> {
             stay_note: toml.stay_note.map(|note| self.words(&note)),
             application: self.application(kind, toml.application),
             neutral: toml.neutral,
+            sms_parts: toml.sms_parts.get(),
         }
     }
 
@@ -189,7 +213,6 @@ impl Reader<'_> {
             section: self.words(&toml.section),
         }
     }
-            sms_parts: toml.sms_parts.get(),
 
     fn office(
         &mut self,
@@ -238,6 +261,7 @@ impl Reader<'_> {
             immigration_line,
             email: toml.email.map(|email| self.mail_address(email)),
             practice,
+            sms_parts: toml.sms_parts.get(),
         })
     }
 
@@ -261,7 +285,6 @@ impl Reader<'_> {
             let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
             let problem = unknown("time zone", zone.get_ref(), known);
             self.fault(&zone.span(), problem);
-            sms_parts: toml.sms_parts.get(),
         }
         found
     }
@@ -329,7 +352,7 @@ fn place(text: &str, offset: usize) -> (usize, String) {
     let before = text.get(..offset).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let header = |line: &str| {
-        let inner = line.trim().strip_prefix('[')?;
+        let inner = line.trim().strip_prefix('[')?.trim_start_matches('[');
         let end = inner.find(']')?;
         Some(inner.get(..end)?.to_owned())
     };

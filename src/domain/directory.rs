@@ -280,9 +280,34 @@ pub struct Directory {
     pub offices: BTreeMap<OfficeId, Office>,
     /// Services by identifier.
     pub services: BTreeMap<ServiceId, Service>,
+    /// What holds from later days on, in the order of their days; each edition is a whole directory
+    /// with the same offices, services and districts, and has none itself.
+    pub editions: Vec<Edition>,
+}
+
+/// The directory as it is from a day on, until the next edition begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// Its first day.
+    pub from: NaiveDate,
+    /// The whole directory.
+    pub directory: Directory,
 }
 
 impl Directory {
+    /// The directory as it is on a day.
+    #[must_use]
+    pub fn on(&self, day: NaiveDate) -> &Self {
+        let mut begun = self.editions.iter().rev().filter(|one| one.from <= day);
+        begun.next().map_or(self, |edition| &edition.directory)
+    }
+
+    /// The directory as it is before its first edition, and each edition.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        let later = self.editions.iter().map(|edition| &edition.directory);
+        std::iter::once(self).chain(later)
+    }
+
     /// The district of an office, if both are known.
     #[must_use]
     pub fn district_of(&self, office: &OfficeId) -> Option<&District> {

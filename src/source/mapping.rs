@@ -167,9 +167,10 @@ impl Mapping {
         office.map_or(Tz::UTC, |office| office.zone)
     }
 
-    /// The agency's own numbers and addresses, in small letters.
+    /// The agency's own numbers and addresses, those of later days too, in small letters.
     pub(super) fn own_addresses(&self) -> HashSet<String> {
-        let own = self.directory.offices.values().flat_map(|office| {
+        let offices = self.directory.each().flat_map(|one| one.offices.values());
+        let own = offices.flat_map(|office| {
             let lines = [&office.passport_line, &office.immigration_line];
             let lines = lines.into_iter().flatten().filter_map(|line| {
                 let regions = Regions {

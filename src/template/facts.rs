@@ -14,7 +14,7 @@ use crate::domain::appointment::BookingState;
 use crate::domain::calendar;
 use crate::domain::change::ChangeKind;
 use crate::domain::closing::{ClosingKind, NextStep};
-use crate::domain::directory::{Directory, District, Line, Office, OfficeId, Service, ServiceKind};
+use crate::domain::directory::{Directory, District, Line, Office, Service, ServiceKind};
 use crate::domain::language::{Language, Texts};
 use crate::domain::notice::Purpose;
 use crate::domain::plan::Telling;
@@ -50,8 +50,12 @@ pub(super) fn facts(
 }
 
 /// One telling with everything looked up.
+///
+/// Where people go is told as it is on the day they go there, or today where that day has passed;
+/// whom they call or write to, and how they book, as it is today.
 struct Case<'a> {
     telling: &'a Telling,
+    /// Today's edition.
     directory: &'a Directory,
     service: &'a Service,
     old: &'a Office,
@@ -71,12 +75,18 @@ impl<'a> Case<'a> {
         let lacks = |what: &str, id: &dyn fmt::Display| {
             RenderError(format!("the directory has no {what} \"{id}\""))
         };
-        let office = |id: &OfficeId| {
+        let now = telling.decided_at;
+        let office = |state: &BookingState| {
+            let id = &state.office;
             let found = directory.offices.get(id);
-            found.ok_or_else(|| lacks("office", id))
+            let zone = found.ok_or_else(|| lacks("office", id))?.zone;
+            let day = calendar::local_day(state.start.max(now), zone);
+            let then = directory.on(day).offices.get(id);
+            then.ok_or_else(|| lacks("office", id))
         };
-        let old = office(&telling.change.old.office)?;
-        let new = office(&telling.change.new.office)?;
+        let old = office(&telling.change.old)?;
+        let new = office(&telling.change.new)?;
+        let directory = directory.on(calendar::local_day(now, old.zone));
         let service = directory.services.get(&telling.service);
         let district = directory.districts.get(&old.district);
         let mut case = Self {
@@ -107,6 +117,12 @@ impl<'a> Case<'a> {
         } else {
             self.new
         }
+    }
+
+    /// The same office as it works today.
+    fn here_today(&self) -> &'a Office {
+        let here = self.here();
+        self.directory.offices.get(&here.id).unwrap_or(here)
     }
 
     fn appointment(&self) -> &'a BookingState {
@@ -164,7 +180,8 @@ impl<'a> Case<'a> {
         );
         facts.put("city", self.optional(here.city.as_ref(), &lacks_city));
         let lacks_email = format!("office \"{}\" has no email", here.id);
-        facts.put("office_email", given_or(here.email.clone(), &lacks_email));
+        let email = self.here_today().email.clone();
+        facts.put("office_email", given_or(email, &lacks_email));
         let lacks_name = format!("service \"{}\" has no name", self.service.id);
         facts.put("service", self.required(&self.service.name, &lacks_name));
         let lacks_note = format!("service \"{}\" has no stay_note", self.service.id);
@@ -265,7 +282,7 @@ impl<'a> Case<'a> {
     }
 
     fn sender(&self, facts: &mut Facts) {
-        let here = self.here();
+        let here = self.here_today();
         let kind = self.service.kind;
         let line = here.line(kind);
         let key = if kind.is_immigration() {

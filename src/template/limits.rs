@@ -130,6 +130,7 @@ pub fn directory() -> Directory {
             .into(),
         services: services.map(|service| (service.id.clone(), service)).into(),
         offices: offices.map(|office| (office.id.clone(), office)).into(),
+        editions: Vec::new(),
     }
 }
 
@@ -175,8 +176,8 @@ fn service(id: &str, kind: ServiceKind, norwegian: &str, english: &str) -> Servi
         stay_note: Some(stay).filter(|_| kind.is_immigration()),
         application: None,
         neutral: false,
-    }
         sms_parts: 1,
+    }
 }
 
 fn office(id: &str, norwegian: &str, english: &str) -> Office {
@@ -216,8 +217,8 @@ fn office(id: &str, norwegian: &str, english: &str) -> Office {
         passport_line: Some(line.clone()),
         immigration_line: Some(line).filter(|_| !abroad),
         email: Some("kontakt@varsel.example".to_owned()).filter(|_| abroad),
-        practice: Practice {
         sms_parts: 1,
+        practice: Practice {
             booking: Some(Booking {
                 way: BookingWay::Online,
                 how: Some(texts("på nettsidene våre.", "on our website.")),

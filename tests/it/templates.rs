@@ -5,6 +5,7 @@ mod announcing;
 mod checks;
 mod desk;
 mod directory;
+mod editions;
 mod hostile;
 mod messages;
 mod parts;

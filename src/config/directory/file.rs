@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use chrono::NaiveDate;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -31,6 +31,9 @@ pub(super) struct FileToml {
     pub(super) lines: BTreeMap<String, LineToml>,
     #[serde(default)]
     pub(super) offices: BTreeMap<String, OfficeToml>,
+    /// Taken out and laid over the rest before this is read; named so that a slip is answered with it.
+    #[serde(default, rename = "edition")]
+    _edition: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -53,11 +56,11 @@ pub(super) struct ServiceToml {
     pub(super) application: Option<Spanned<ApplicationToml>>,
     #[serde(default)]
     pub(super) neutral: bool,
+    #[serde(default = "one")]
+    pub(super) sms_parts: NonZeroUsize,
 }
 
 #[derive(Clone, Copy, Deserialize)]
-    #[serde(default = "one")]
-    pub(super) sms_parts: NonZeroUsize,
 #[serde(rename_all = "snake_case")]
 pub(super) enum KindToml {
     Passport,
@@ -128,9 +131,6 @@ pub(super) struct OfficeToml {
     pub(super) booking: Option<Spanned<BookingToml>>,
     #[serde(default)]
     pub(super) passports: Vec<PassportsToml>,
-}
-
-/// Offices keep Norwegian holidays unless they say otherwise.
     #[serde(default = "one")]
     pub(super) sms_parts: NonZeroUsize,
 }
@@ -138,6 +138,9 @@ pub(super) struct OfficeToml {
 /// Where nothing is said, an SMS costs one part in each language.
 fn one() -> NonZeroUsize {
     NonZeroUsize::MIN
+}
+
+/// Offices keep Norwegian holidays unless they say otherwise.
 fn yes() -> bool {
     true
 }

@@ -199,15 +199,25 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The office as the directory has it on the day of `at`.
+    fn office_on(&self, at: DateTime<Utc>) -> &'a Office {
+        let day = calendar::local_day(at, self.office.zone);
+        let offices = &self.around.directory.on(day).offices;
+        offices.get(&self.office.id).unwrap_or(self.office)
+    }
+
     pub(super) fn message(&self, rung: Rung, due_by: DateTime<Utc>) -> PlannedMessage {
         let rules = self.around.rules;
         let (now, time) = (self.around.now, &rules.rung_time);
         let last_try = match rung.channel {
             // The call list shows a person at once; when to call is the caller's to see.
             Channel::Phone => None,
-            Channel::Sms | Channel::Email => {
-                timing::last_try(self.office, self.service.kind, (now, due_by), time)
-            }
+            Channel::Sms | Channel::Email => timing::last_try(
+                self.office_on(due_by),
+                self.service.kind,
+                (now, due_by),
+                time,
+            ),
         };
         let hours = match rung.channel {
             Channel::Phone => None,

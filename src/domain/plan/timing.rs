@@ -1,5 +1,5 @@
 //! Until when the call list must have been reached: while somebody of the office can still pick up a
-//! phone.
+//! phone. The hours are those of the last day, where they change on the way to it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -173,11 +173,16 @@ impl<'a> Inspection<'a> {
     }
 
     /// The agency's own offices and services: what a text lacks is an error, what a long name adds
-    /// is a warning.
+    /// is a warning. So in every edition, and each text is told of once.
     pub(super) fn real_directory(&mut self, directory: &Directory) {
         let mut costs: BTreeMap<PathBuf, (usize, TemplateFault)> = BTreeMap::new();
         let mut services: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
-        for telling in cases_of(directory, self.languages, samples::main_cases) {
+        let languages = self.languages;
+        let cases = directory.each().flat_map(|edition| {
+            let cases = cases_of(edition, languages, samples::main_cases);
+            cases.into_iter().map(move |telling| (edition, telling))
+        });
+        for (directory, telling) in cases {
             let email = self
                 .templates
                 .email_of(&telling, directory, any_reference());
@@ -259,11 +264,6 @@ impl<'a> Inspection<'a> {
     }
 }
 
-pub(super) fn every_case_of(directory: &Directory, languages: LanguagePair) -> Vec<Telling> {
-    cases_of(directory, languages, samples::every_case)
-}
-
-/// The cases of every service at every office that offers it.
 /// The parts that the directory itself accepts for this service or this office.
 fn allowed_anyhow(telling: &Telling, directory: &Directory) -> usize {
     let service = directory.services.get(&telling.service);
@@ -272,6 +272,11 @@ fn allowed_anyhow(telling: &Telling, directory: &Directory) -> usize {
     service.max(office.map_or(1, |office| office.sms_parts))
 }
 
+pub(super) fn every_case_of(directory: &Directory, languages: LanguagePair) -> Vec<Telling> {
+    cases_of(directory, languages, samples::every_case)
+}
+
+/// The cases of every service at every office that offers it.
 fn cases_of(
     directory: &Directory,
     languages: LanguagePair,

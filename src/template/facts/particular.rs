@@ -38,7 +38,7 @@ impl Case<'_> {
         facts.put("count", given_or(count, none));
         let times = bundle.map(|bundle| self.times_of(bundle));
         facts.put("times", given_or(times, none));
-        let booking = self.here().practice.booking.as_ref();
+        let booking = self.here_today().practice.booking.as_ref();
         let by_phone = booking.is_some_and(|booking| booking.way == BookingWay::Phone);
         facts.holds("by_phone_only", by_phone);
         let lacks = format!("office \"{}\" does not say how to book", self.here().id);

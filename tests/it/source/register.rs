@@ -81,6 +81,7 @@ pub(super) fn directory() -> Arc<Directory> {
         districts: BTreeMap::new(),
         offices: offices.map(|office| (office.id.clone(), office)).into(),
         services: [(service.id.clone(), service)].into(),
+        editions: Vec::new(),
     })
 }
 

@@ -91,6 +91,7 @@ pub(super) fn directory() -> Directory {
         .map(office)
         .into(),
         services: SERVICES.map(service).into(),
+        editions: Vec::new(),
     }
 }
 
