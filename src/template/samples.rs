@@ -111,6 +111,19 @@ fn immigration(scene: &Scene<'_>) -> Vec<Sample> {
             sample("residence-moved-time", at().moved(true, false)),
             sample("residence-reinstated", at().reinstated()),
         ]);
+        // As where the service itself is sensitive, and the directory says so.
+        let neutral = || at().with(|say| say.neutral = true);
+        let closed = || neutral().closed(NextStep::Unknown);
+        found.extend([
+            sample("neutral-residence-cancelled", closed().cancelled()),
+            sample(
+                "neutral-residence-cancelled-short-notice",
+                closed().soon().by_email().cancelled(),
+            ),
+            sample("neutral-residence-moved-time", neutral().moved(true, false)),
+            sample("neutral-residence-reinstated", neutral().reinstated()),
+            sample("neutral-residence-rebooking", neutral().reopened()),
+        ]);
         if stage.may_be_online() {
             found.push(sample("residence-invitation", at().online().invited()));
             let obstacle = at().with(|say| say.obstacle = true);
