@@ -23,7 +23,8 @@ use crate::store::{
 pub(super) const HELP: &str = "\
 The oldest cancellation is invited first, but who was cancelled twice before everybody else. Left out
 is whoever has another appointment since (by number or address, and service), was invited before, is
-not to be written to, or was never told of the cancellation. An invitation goes the same way as the
+not to be written to, or was not reached with the cancellation: an SMS or e-mail that was or may have
+been handed over counts as one that arrives, until it is reported that it did not. An invitation goes the same way as the
 cancellation went: SMS, e-mail, and in the end the call list.
 
 Examples:

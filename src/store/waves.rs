@@ -11,6 +11,7 @@ use super::tables::Tables;
 use super::{Act, ActError, Acted, NewWave, PassedOver, SeenWave, ToInvite, Wave};
 use crate::domain::appointment::Standing;
 use crate::domain::change::ChangeKind;
+use crate::domain::message::{MessageBrief, MessageState};
 use crate::domain::notice::{NoticeBrief, NoticeId, Purpose};
 use crate::domain::occasion::Occasion;
 use crate::domain::recipient::{Recipient, Role};
@@ -18,7 +19,7 @@ use crate::domain::recipient::{Recipient, Role};
 /// One cancelled appointment that a wave may invite.
 struct Candidate {
     id: AppointmentId,
-    /// The recipients who know that it is cancelled, each with the notice that told them.
+    /// The recipients who know that it is cancelled, or may, each with the notice that told them.
     told: Vec<(Role, NoticeId)>,
     /// When the first of them was, or may have been, told.
     told_at: Option<DateTime<Utc>>,
@@ -159,7 +160,7 @@ impl Tables {
             let mut newest = briefs.iter().rev();
             let told = newest.find(|n| tells_cancelled(n) && n.role == *role)?;
             let here = wave.offices.contains(&told.change.old.office);
-            (here && !told.superseded).then(|| (role.clone(), told.id))
+            (here && !told.superseded && may_know(told)).then(|| (role.clone(), told.id))
         };
         let told: Vec<(Role, NoticeId)> = roles.filter_map(told_by).collect();
         if told.is_empty() {
@@ -300,6 +301,13 @@ fn tells_cancelled(notice: &NoticeBrief) -> bool {
     notice.purpose == Purpose::Cancellation
         && notice.change.kind == ChangeKind::Cancelled
         && notice.may_have_told()
+}
+
+/// Whether its recipient may know it. Of whom the gateway says that nothing arrived nobody believes
+/// so: they are phoned first, and invited once they were.
+fn may_know(notice: &NoticeBrief) -> bool {
+    let may_have = |m: &MessageBrief| m.may_be_out && m.state != MessageState::Undelivered;
+    notice.has_told() || notice.messages.iter().any(may_have)
 }
 
 fn count(number: usize) -> u32 {

@@ -21,6 +21,7 @@ laws! {
     one_of_two_appointments_of_a_family_is_still_invited,
     who_was_cancelled_twice_comes_first,
     who_was_not_told_or_is_not_to_be_written_to_is_left_out,
+    who_may_know_is_invited_and_who_surely_does_not_is_not,
     a_wave_names_what_was_seen,
     an_invitation_can_be_written_as_long_as_it_is_cancelled,
 }
@@ -222,6 +223,29 @@ async fn who_was_not_told_or_is_not_to_be_written_to_is_left_out<S: Store>(store
         "whoever does not know it is phoned first"
     );
     assert_eq!(shown.passed_over[&PassedOver::DoNotContact], 1);
+}
+
+async fn who_may_know_is_invited_and_who_surely_does_not_is_not<S: Store>(store: S) {
+    cancel(&store, 6).await;
+    assert_eq!(wave(&store, 9).await.appointments, 0, "nothing has left");
+    let claims = store.claim(&ask(Channel::Sms)).await.unwrap();
+    let of = |n: u32| {
+        let to = person(n).contact.address(Channel::Sms);
+        claims.iter().find(|claim| claim.address == to).unwrap()
+    };
+    // Number 6 stays in the sender's hands.
+    for (n, outcome) in [
+        (1, accepted()),
+        (2, accepted()),
+        (3, unclear()),
+        (4, refused()),
+        (5, not_sent()),
+    ] {
+        assert!(settle_one(&store, of(n), outcome).await);
+    }
+    let undelivered = report(of(2), ReportState::Undelivered);
+    store.report(&[undelivered]).await.unwrap();
+    assert_eq!(invited(&wave(&store, 9).await), ["B1", "B3", "B6"]);
 }
 
 async fn a_wave_names_what_was_seen<S: Store>(store: S) {
