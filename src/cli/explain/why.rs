@@ -30,6 +30,11 @@ pub(super) fn why(
             "nobody knows whether it left{}; once the quarantine is over it is repeated or held",
             because(course)
         )),
+        // An earlier hand-over may have succeeded, whatever became of the last.
+        S::Failed | S::Expired if message.may_be_out => Some(format!(
+            "nobody knows whether it left{}; it is not repeated",
+            because(course)
+        )),
         S::Failed => Some(format!("it was given up{}", because(course))),
         S::Suppressed => match message.reason {
             Some(Reason::Trial) => Some(
@@ -100,4 +105,48 @@ fn held(reason: Option<Reason>, course: &Course, zone: Tz) -> String {
 fn because(course: &Course) -> String {
     let cause = course.cause.as_ref();
     cause.map_or_else(String::new, |cause| format!(" ({cause})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::contact::Address;
+    use crate::domain::message::{MessageId, ToldOn};
+
+    #[test]
+    fn what_may_have_left_is_not_called_given_up() {
+        let at = DateTime::UNIX_EPOCH;
+        let mut message = MessageBrief {
+            id: MessageId(1),
+            rung: 0,
+            channel: Channel::Sms,
+            state: MessageState::Failed,
+            told_on: ToldOn::Delivered,
+            may_be_out: false,
+            first_attempt_at: Some(at),
+            told_at: None,
+            reason: None,
+            gateway_key: String::new(),
+        };
+        let course = Course {
+            message: message.id,
+            address: Address::None,
+            not_before: at,
+            give_up_at: at,
+            report_by: None,
+            attempts: 2,
+            cause: Some("HTTP 403".to_owned()),
+            held_in: None,
+        };
+        let why = |message: &MessageBrief| why(message, &course, at, Tz::UTC);
+        let given_up = "it was given up (HTTP 403)";
+        assert_eq!(why(&message).as_deref(), Some(given_up));
+        message.may_be_out = true;
+        let unknown = "nobody knows whether it left (HTTP 403); it is not repeated";
+        assert_eq!(why(&message).as_deref(), Some(unknown));
+        message.state = MessageState::Expired;
+        assert_eq!(why(&message).as_deref(), Some(unknown));
+        message.may_be_out = false;
+        assert_eq!(why(&message), None);
+    }
 }
