@@ -1,6 +1,7 @@
 //! `alarm`: what somebody must be told of, and the word of a person that they know.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -52,15 +53,16 @@ pub(super) async fn perform(everywhere: &Everywhere, verb: &Verb) -> Result<Exit
 async fn list(everywhere: &Everywhere, config: &Config) -> Result<Exit, Failure> {
     let store = Database::open(&config.store()?, Access::ReadOnly).await?;
     let alarms = store.alarms().await?;
+    let zone = config.file.agency.zone.0;
     if everywhere.json {
-        let alarms: Vec<_> = alarms.iter().map(as_json).collect();
+        let alarms = alarms.iter().map(|alarm| as_json(alarm, zone));
+        let alarms: Vec<_> = alarms.collect();
         out::json(&json!({ "alarms": alarms }));
         return Ok(Exit::Done);
     }
     if alarms.is_empty() {
         out::line("Nothing is wrong.");
     }
-    let zone = config.file.agency.zone.0;
     for alarm in &alarms {
         let urgent = alarm.concern.kind.severity() == Severity::Urgent;
         let style = match (&alarm.acknowledged, urgent) {
@@ -117,8 +119,11 @@ fn name(alarm: &Alarm) -> String {
 }
 
 /// The alarm for programs.
-fn as_json(alarm: &Alarm) -> serde_json::Value {
-    let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+fn as_json(alarm: &Alarm, zone: Tz) -> serde_json::Value {
+    let time = |at: DateTime<Utc>| {
+        let local = at.with_timezone(&zone);
+        local.to_rfc3339_opts(SecondsFormat::Secs, true)
+    };
     json!({
         "alarm": name(alarm),
         "kind": alarm.concern.kind.word(),

@@ -105,7 +105,7 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
         is_theirs(asked, ends, &stories)?;
     }
     if everywhere.json {
-        out::json(&json::stories(&stories, &faults, guardians, now));
+        out::json(&json::stories(&stories, &faults, guardians, (&names, now)));
         return Ok(Exit::Done);
     }
     let teller = Teller {

@@ -56,6 +56,7 @@ pub(super) fn pace(file: &File) -> Pace {
             untold_within: alarms.untold_within.0,
             stale_after: alarms.stale_after.0,
         },
+        zone: file.agency.zone.0,
     }
 }
 

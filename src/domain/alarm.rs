@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::appointment::SourceName;
+use super::calendar;
+use super::language::Language;
 use super::message::words;
 
 /// What an alarm is about.
@@ -122,8 +125,8 @@ pub struct HeldBatch {
     pub source: SourceName,
     /// People in it.
     pub people: u32,
-    /// The latest sensible moment to release it.
-    pub release_by: Option<DateTime<Utc>>,
+    /// The latest sensible moment to release it, and the zone of the office where it comes first.
+    pub release_by: Option<(DateTime<Utc>, Tz)>,
 }
 
 /// Everything that may be wrong, as one node sees it.
@@ -213,9 +216,9 @@ fn held(batch: &HeldBatch) -> Concern {
         people: count,
         release_by,
     } = batch;
-    let by = release_by.map_or_else(String::new, |by| {
-        let by = by.to_rfc3339_opts(SecondsFormat::Secs, true);
-        format!(", to be released before {by}")
+    let by = release_by.map_or_else(String::new, |(by, zone)| {
+        let by = calendar::weekday_time(Language::En, by, zone);
+        format!(", to be released before {by} ({zone})")
     });
     let text = format!(
         "the brake holds batch {number} of \"{source}\", {}{by}: varsel hold show {number}",
@@ -265,7 +268,10 @@ mod tests {
                 number: 3,
                 source: SourceName("oslo".to_owned()),
                 people: 412,
-                release_by: "2021-03-16T20:00:00Z".parse().ok(),
+                release_by: "2021-03-16T20:00:00Z"
+                    .parse()
+                    .ok()
+                    .map(|by| (by, Tz::Europe__Oslo)),
             }],
             operator_holds: vec![1],
             untold_people: 12,
@@ -283,7 +289,7 @@ mod tests {
             [
                 "call_list : 1 person must be phoned: varsel call-list",
                 "held_batch 3: the brake holds batch 3 of \"oslo\", 412 people, to be released \
-                 before 2021-03-16T20:00:00Z: varsel hold show 3",
+                 before Tuesday 16 March at 21:00 (Europe/Oslo): varsel hold show 3",
                 "operator_hold h1: hold h1 stands and stops messages: varsel hold list",
                 "untold : 12 people not told, and due within 180 minutes: varsel status",
                 "gateway_paused sms: gateway \"sms\" is left alone, its messages wait: HTTP 401",

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use tokio_util::sync::CancellationToken;
 
 pub use self::duty::{Duty, Recipient, To, Way};
@@ -37,6 +38,8 @@ pub struct Pace {
     pub repeat: Duration,
     /// When a figure becomes an alarm.
     pub limits: AlarmLimits,
+    /// The agency's own zone, in which mails name times.
+    pub zone: Tz,
 }
 
 /// The line of alarms.
@@ -170,7 +173,10 @@ impl<S: Desk + Cluster> Alarms<S> {
         let zones = batch.offices.keys();
         let zones = zones.filter_map(|id| Some(self.shared.directory.offices.get(id)?.zone));
         let window = self.shared.rules.windows.sms;
-        let by = |due| zones.map(|zone| brake::release_by(due, window, zone)).min();
+        let by = |due| {
+            let each = zones.map(|zone| (brake::release_by(due, window, zone), zone));
+            each.min_by_key(|(by, _)| *by)
+        };
         HeldBatch {
             number: batch.id.0,
             source: batch.source.clone(),

@@ -134,11 +134,8 @@ pub async fn start<S: Store>(
     let bounces = bounces(&settings.gateways);
     let ways = ways(settings.gateways, &base, settings.quarantine_margin)?;
     let gateways: Vec<_> = ways.iter().map(|way| way.gateway.clone()).collect();
-    let duty = Duty {
-        recipients: settings.alarm_recipients,
-        ways,
-    };
     let pace = settings.alarm_pace;
+    let duty = Duty::new(settings.alarm_recipients, ways, pace.zone);
     let read = sources.iter().map(|(source, ..)| source.name());
     let beat = Beat::watched(&settings.beat, &gateways, read, pace.limits.stale_after);
     let beat = beat.map_err(|error| StartError::Beat(error.to_string()))?;

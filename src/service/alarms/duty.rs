@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
+use chrono_tz::Tz;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::channel::report_token::{Named, token};
 use crate::channel::{Body, Outgoing};
 use crate::clock::Mono;
 use crate::domain::alarm::{Alarm, AlarmId, AlarmKind, Severity};
+use crate::domain::calendar;
 use crate::domain::contact::Address;
 use crate::domain::language::Language;
 use crate::domain::message::Channel;
@@ -36,6 +38,8 @@ pub struct Duty {
     pub recipients: Vec<Recipient>,
     /// The gateways, in the order in which they are tried.
     pub ways: Vec<Way>,
+    /// The zone in which mails name times.
+    pub zone: Tz,
 }
 
 /// Somebody who is told.
@@ -72,6 +76,16 @@ pub struct Way {
 }
 
 impl Duty {
+    /// Those who are told, by these ways, of times in this zone.
+    #[must_use]
+    pub fn new(recipients: Vec<Recipient>, ways: Vec<Way>, zone: Tz) -> Self {
+        Self {
+            recipients,
+            ways,
+            zone,
+        }
+    }
+
     /// Tells everybody concerned of each alarm; the answer is those of which somebody was told, or
     /// of which nobody wants to hear.
     pub async fn tell(&self, shared: &Shared, alarms: &[Alarm]) -> Vec<AlarmId> {
@@ -111,7 +125,7 @@ impl Duty {
             To::Address { address, gateway } => {
                 let ways = self.ways(shared, address, gateway.as_deref());
                 for way in ways {
-                    if way.hand_over(shared, address, alarm).await {
+                    if way.hand_over(shared, address, (alarm, self.zone)).await {
                         return true;
                     }
                 }
@@ -146,7 +160,7 @@ impl Recipient {
 }
 
 impl Way {
-    async fn hand_over(&self, shared: &Shared, address: &Address, alarm: &Alarm) -> bool {
+    async fn hand_over(&self, shared: &Shared, address: &Address, alarm: (&Alarm, Tz)) -> bool {
         let gateway = &self.gateway;
         let key = shared.chance.gateway_key();
         let Some(body) = self.body(shared, address, alarm, &key) else {
@@ -182,14 +196,21 @@ impl Way {
         }
     }
 
-    fn body(&self, shared: &Shared, to: &Address, alarm: &Alarm, key: &str) -> Option<Vec<u8>> {
+    fn body(
+        &self,
+        shared: &Shared,
+        to: &Address,
+        (alarm, zone): (&Alarm, Tz),
+        key: &str,
+    ) -> Option<Vec<u8>> {
         let text = format!("{SENDER} a{}: {}", alarm.id.0, alarm.concern.text);
         let Address::Email(to) = to else {
             return Some(text.chars().take(SMS_CHARACTERS).collect::<String>().into());
         };
         let text = format!(
-            "{text}\n\nSince {}. Told until somebody acknowledges it: varsel alarm ack a{}\n",
-            alarm.since.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "{text}\n\nSince {} ({}). Told until somebody acknowledges it: varsel alarm ack a{}\n",
+            calendar::weekday_time(Language::En, alarm.since, zone),
+            zone,
             alarm.id.0
         );
         let letter = Letter {

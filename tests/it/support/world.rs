@@ -587,6 +587,7 @@ const SELDOM: Pace = Pace {
         untold_within: Duration::from_secs(3600),
         stale_after: Duration::from_secs(3600),
     },
+    zone: chrono_tz::Europe::Oslo,
 };
 
 /// A node over any store that reads nothing and hands SMS to `gateway`; it looks by itself so seldom.
