@@ -106,6 +106,48 @@ async fn what_the_gateway_refuses_is_climbed_by_each() {
 }
 
 #[tokio::test]
+async fn another_office_and_another_purpose_are_told_apart() {
+    let mut world = family().await;
+    for (id, column, value) in [
+        ("b1", "status", "cancelled"),
+        ("b2", "start", "2021-03-24 14:00"),
+        ("b3", "office", "furuset"),
+    ] {
+        world.set(id, column, value).await;
+    }
+    world.look().await;
+    world.send().await;
+    let texts = texts(&world);
+    let begins = |with: &str| texts.iter().filter(|text| text.starts_with(with)).count();
+    assert_eq!(texts.len(), 3, "{texts:#?}");
+    assert_eq!(
+        begins("Avlyst: timen for pass 24. mars kl. 09.00, Grønland"),
+        1
+    );
+    assert_eq!(begins("Flyttet: timen for ID-kort 24. mars kl. 09.30"), 1);
+    assert_eq!(
+        begins("Nytt sted: timen for pass onsdag 24. mars kl. 11.10"),
+        1
+    );
+}
+
+#[tokio::test]
+async fn two_offices_of_one_day_are_two_messages() {
+    let mut world = family().await;
+    world.set("b3", "office", "furuset").await;
+    world.look().await;
+    world.send().await;
+    world.report_all_delivered().await;
+    let before = world.sms.taken().len();
+    cancel(&mut world, &["b1", "b2", "b3"]).await;
+    world.send().await;
+    let texts = texts(&world).split_off(before);
+    assert_eq!(texts.len(), 2, "{texts:#?}");
+    assert!(texts[0].starts_with("Avlyst: 2 timer 24. mars kl. 09.00 og 09.30, Grønland"));
+    assert!(texts[1].starts_with("Avlyst: timen for pass 24. mars kl. 11.10, Furuset"));
+}
+
+#[tokio::test]
 async fn a_released_batch_tells_a_family_together() {
     let mut world = family().await;
     let others = ["c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];

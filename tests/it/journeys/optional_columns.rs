@@ -6,6 +6,7 @@ use varsel::domain::verdict::Guardians;
 use varsel::domain::why_phoned::WhyPhoned;
 use varsel::store::Desk;
 
+use crate::support::gateway::Behaviour;
 use crate::support::world::{Booking, World, passport};
 
 /// A world whose source says this of booking `b1` too; `b2` is an ordinary one.
@@ -112,6 +113,71 @@ async fn each_guardian_of_a_minor_is_told_for_themself() {
         "each has a notice of their own"
     );
     assert_eq!(world.tally().await.people(), 3);
+}
+
+#[tokio::test]
+async fn guardians_with_one_telephone_get_one_message_and_both_are_told() {
+    let mut world = saying(
+        "'2014-05-01' AS born, '40 00 00 07' AS guardian_phone, '+47 40000007' AS guardian2_phone",
+    )
+    .await;
+    cancelled(&mut world).await;
+    let taken = world.sms.taken();
+    let theirs = taken.iter().filter(|sms| sms.to == "+4740000007");
+    assert_eq!(theirs.count(), 1, "{taken:?}");
+    world.report_all_delivered().await;
+    let tally = world.tally().await;
+    assert_eq!((tally.told, tally.sms), (3, 2), "two guardians, and b2");
+    assert_eq!(tally.appointments_told(Guardians::All), 2);
+}
+
+/// Two children of one mother, on one day: each child's mail and message speak of that child alone.
+#[tokio::test]
+async fn a_guardian_of_two_children_never_reads_one_childs_data_in_the_others_message() {
+    let child = |id, start, office| Booking {
+        start,
+        office,
+        ..passport(id)
+    };
+    let mut world = World::with(&[
+        child("b1", "2021-03-24 09:20", "gronland"),
+        child("b2", "2021-03-25 11:10", "furuset"),
+    ])
+    .await;
+    let query = "SELECT *, '2014-05-01' AS born, '40 00 00 07' AS guardian_phone,
+                   'kari@example.com' AS guardian_email FROM bookings";
+    world
+        .map_otherwise(|settings| settings.query = query.to_owned())
+        .await;
+    world.look().await;
+    world.sms.behave(Behaviour::Answer(422));
+    cancelled(&mut world).await;
+    world.tend().await;
+    world.send().await;
+    let sms: Vec<String> = world.sms.taken().into_iter().map(|sms| sms.text).collect();
+    let mails = world.mail.taken();
+    assert_eq!(mails.len(), 2, "an e-mail for each child");
+    let mails = mails.iter().map(|mail| mail.text());
+    let texts: Vec<String> = sms.into_iter().chain(mails).collect();
+    for (own, other) in [
+        (["24. mars", "Grønland"], ["25. mars", "Furuset"]),
+        (["25. mars", "Furuset"], ["24. mars", "Grønland"]),
+    ] {
+        let of_it = texts.iter().filter(|text| text.contains(own[0]));
+        let of_it: Vec<&String> = of_it.collect();
+        assert!(!of_it.is_empty(), "{texts:#?}");
+        for text in of_it {
+            assert!(text.contains(own[1]), "{text}");
+            assert!(!other.iter().any(|word| text.contains(word)), "{text}");
+        }
+    }
+    let mut seen = Vec::new();
+    for id in ["b1", "b2"] {
+        let notice = world.story(id).await.notices[0].reference;
+        assert!(texts.iter().any(|text| text.contains(notice.as_str())));
+        seen.push(notice);
+    }
+    assert_ne!(seen[0], seen[1]);
 }
 
 #[tokio::test]
