@@ -22,6 +22,9 @@ use crate::store::{
 /// How many appointments one step climbs, releases or erases at most.
 const STEP_LIMIT: u32 = 500;
 
+/// How often it is noted, within the gap that would make the time of the rungs begin anew, that there is none.
+const NOTES_PER_GAP: u32 = 10;
+
 /// What this line is called.
 pub const LINE: &str = "upkeep";
 
@@ -31,8 +34,8 @@ pub struct Upkeep<S> {
     store: S,
     retention: Retention,
     erase_next: Option<DateTime<Utc>>,
-    /// When the store was last swept, and since when without a gap.
-    swept: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// When it was last noted in the store that the lines are there, and since when they are.
+    noted: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pages: Pages,
 }
 
@@ -83,7 +86,7 @@ impl<S: Ledger + Outbox> Upkeep<S> {
             store,
             retention,
             erase_next: None,
-            swept: None,
+            noted: None,
             pages: Pages::default(),
         }
     }
@@ -120,9 +123,11 @@ impl<S: Ledger + Outbox> Upkeep<S> {
     /// # Errors
     /// When the store fails; everything is found again.
     pub async fn step(&mut self, now: DateTime<Utc>) -> Result<UpkeepStep, StoreError> {
-        let limits = self.limits(now);
+        let limits = SweepLimits {
+            tried_since: Some(self.tried_since(now).await?),
+            ..self.shared.sweep
+        };
         let mut swept = self.store.sweep(now, limits).await?;
-        self.swept = limits.tried_since.map(|since| (now, since));
         sabotage::point("upkeep.after_sweep");
         let page = page_after(self.pages.released);
         let shown = self.store.released(page).await?;
@@ -150,18 +155,20 @@ impl<S: Ledger + Outbox> Upkeep<S> {
         })
     }
 
-    /// The bounds of a sweep at `now`. Where nobody looked for as long as the shortest rung takes (the
-    /// daemon was down, the machine slept, the store was away), nobody tried either, and the time
-    /// of the rungs begins anew.
-    fn limits(&self, now: DateTime<Utc>) -> SweepLimits {
-        let rung_time = self.shared.sweep.rung_time;
-        let gap = TimeDelta::from_std(rung_time.least).unwrap_or(TimeDelta::MAX);
-        let unbroken = |(last, _): &(DateTime<Utc>, _)| *last <= now && now - *last < gap;
-        let since = self.swept.filter(unbroken).map_or(now, |(_, since)| since);
-        SweepLimits {
-            tried_since: Some(since),
-            ..self.shared.sweep
+    /// Since when there was somebody to try what waits. Where nobody was for as long as the shortest rung takes (no
+    /// daemon was up, the machine slept, the store was away), the time of the rungs begins anew; it stands in
+    /// the store, so a restart alone is no such gap. It is noted often enough that the lines' own silence is never
+    /// taken for one.
+    async fn tried_since(&mut self, now: DateTime<Utc>) -> Result<DateTime<Utc>, StoreError> {
+        let gap = self.shared.sweep.rung_time.least;
+        let often = TimeDelta::from_std(gap / NOTES_PER_GAP).unwrap_or(TimeDelta::MAX);
+        let fresh = |(last, _): &(DateTime<Utc>, _)| *last <= now && now - *last < often;
+        if let Some((_, since)) = self.noted.filter(fresh) {
+            return Ok(since);
         }
+        let since = self.store.tried(now, gap).await?;
+        self.noted = Some((now, since));
+        Ok(since)
     }
 
     /// Decides for each booking and records what was decided, one transaction per source.

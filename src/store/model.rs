@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::due::{Due, SweepTimes};
+use super::outbox::Tried;
 use super::rows::{AppointmentId, BatchState, DbTime, Hand, MessageRow, Millis, ReportStanding};
 use super::tables::Tables;
 use super::{
@@ -65,6 +66,7 @@ struct State {
     locks: Vec<Lock>,
     recoveries: u32,
     waves: u32,
+    tried: Option<Tried>,
 }
 
 /// Changes that count against the limits of an hour.
@@ -276,6 +278,13 @@ impl Outbox for Model {
         let swept = state.sweep(now, limits);
         state.done();
         Ok(swept)
+    }
+
+    async fn tried(&self, now: DateTime<Utc>, gap: Duration) -> StoreResult<DateTime<Utc>> {
+        let mut state = self.state();
+        let tried = Tried::on(state.tried, now, gap);
+        state.tried = Some(tried);
+        Ok(tried.since)
     }
 
     async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {

@@ -59,6 +59,14 @@ pub trait Outbox: Send + Sync {
         limits: SweepLimits,
     ) -> impl Future<Output = StoreResult<Swept>> + Send;
 
+    /// Notes that the lines are there at `now` to try what waits, and answers since when they have been,
+    /// whichever node they were on, without a gap as long as `gap`. A restart forgets nothing of it.
+    fn tried(
+        &self,
+        now: DateTime<Utc>,
+        gap: Duration,
+    ) -> impl Future<Output = StoreResult<DateTime<Utc>>> + Send;
+
     /// The open attempts of this node through this gateway that need not begin any more, because a
     /// person has stopped them since they were claimed: by a hold, a tick on the call list, or the
     /// correction of their batch.
@@ -314,6 +322,31 @@ impl SweepLimits {
         let parked = TimeDelta::from_std(self.parked).unwrap_or(TimeDelta::MAX);
         now.checked_sub_signed(parked)
             .unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+}
+
+/// When the lines were last there to try what waits, and since when without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tried {
+    pub(crate) last: DateTime<Utc>,
+    pub(crate) since: DateTime<Utc>,
+}
+
+impl Tried {
+    /// The lines are there at `now`. Another node's clock may be a little ahead; one that differs by a whole gap says
+    /// nothing.
+    pub(crate) fn on(before: Option<Self>, now: DateTime<Utc>, gap: Duration) -> Self {
+        let gap = TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX);
+        match before {
+            Some(before) if (now - before.last).abs() < gap => Self {
+                last: now.max(before.last),
+                ..before
+            },
+            _ => Self {
+                last: now,
+                since: now,
+            },
+        }
     }
 }
 

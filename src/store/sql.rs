@@ -299,6 +299,10 @@ impl Outbox for Database {
         Ok(swept)
     }
 
+    async fn tried(&self, now: DateTime<Utc>, gap: Duration) -> StoreResult<DateTime<Utc>> {
+        self.write(outbox::TriedNow { now, gap }).await
+    }
+
     async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
         let (node, gateway) = (node.to_owned(), gateway.to_owned());
         self.read(move |c| Box::pin(async move { claims::stopped(c, &node, &gateway).await }))

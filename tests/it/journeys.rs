@@ -55,6 +55,7 @@ mod power_cuts;
 mod relay_faults;
 mod reloaded;
 mod reports;
+mod restarts;
 mod row_vanishes;
 mod short_notice;
 mod sigterm_mid_send;

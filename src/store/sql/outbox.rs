@@ -1,10 +1,12 @@
 //! What moves messages beside claims and settlements: reports, sweeps and erasure as writes.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::Write;
 use super::bundles::carried_by;
-use super::cells::Cells;
+use super::cells::{Cells, corrupt};
 use super::conn::Conn;
 use super::holds::{covered, standing};
 use super::load;
@@ -13,6 +15,7 @@ use crate::domain::brake::Canary;
 use crate::domain::message::{Channel, MessageId};
 use crate::domain::notice::NoticeId;
 use crate::store::due::{Due, SweepTimes};
+use crate::store::outbox::Tried;
 use crate::store::rows::Hand;
 use crate::store::tables::Tables;
 use crate::store::{BatchId, Report, ReportEffect, StoreResult, SweepLimits, Swept, Unresolved};
@@ -43,6 +46,40 @@ async fn by_attempts(conn: &mut Conn<'_>, attempts: &[i64]) -> StoreResult<Table
     let mut messages = conn.query(sql).bind(attempts).numbers().await?;
     messages.extend(carried_by(conn, attempts).await?);
     load::by_messages(conn, &messages).await
+}
+
+/// The lines are there to try what waits.
+pub(super) struct TriedNow {
+    pub(super) now: DateTime<Utc>,
+    pub(super) gap: Duration,
+}
+
+impl Write for TriedNow {
+    type Answer = DateTime<Utc>;
+
+    async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<DateTime<Utc>> {
+        let sql = "SELECT value FROM meta WHERE name = 'tried'";
+        let before = match conn.query(sql).maybe().await? {
+            Some(row) => Some(read_tried(&Cells(&row).text("value")?)?),
+            None => None,
+        };
+        let tried = Tried::on(before, self.now, self.gap);
+        let (last, since) = (tried.last, tried.since);
+        let value = format!("{} {}", last.timestamp_millis(), since.timestamp_millis());
+        let sql = "INSERT INTO meta (name, value) VALUES ('tried', $1)
+                   ON CONFLICT (name) DO UPDATE SET value = $1";
+        conn.query(sql).bind(value).run().await?;
+        Ok(since)
+    }
+}
+
+/// The two times as they stand in `meta`, the last one first.
+fn read_tried(value: &str) -> StoreResult<Tried> {
+    let time = |text: &str| DateTime::from_timestamp_millis(text.parse().ok()?);
+    let times = value.split_once(' ');
+    let times = times.and_then(|(last, since)| Some((time(last)?, time(since)?)));
+    let (last, since) = times.ok_or_else(|| corrupt("tried", value))?;
+    Ok(Tried { last, since })
 }
 
 /// What time asks of messages.

@@ -255,6 +255,10 @@ impl Outbox for Gated {
         self.write("sweep", sweeping, Swept::any).await
     }
 
+    async fn tried(&self, now: DateTime<Utc>, gap: Duration) -> StoreResult<DateTime<Utc>> {
+        self.model.tried(now, gap).await
+    }
+
     async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
         self.model.stopped(node, gateway).await
     }

@@ -49,6 +49,10 @@ impl Outbox for Counted {
         self.store.sweep(now, limits).await
     }
 
+    async fn tried(&self, now: DateTime<Utc>, gap: Duration) -> StoreResult<DateTime<Utc>> {
+        self.store.tried(now, gap).await
+    }
+
     async fn stopped(&self, node: &str, gateway: &str) -> StoreResult<BTreeSet<AttemptId>> {
         self.store.stopped(node, gateway).await
     }

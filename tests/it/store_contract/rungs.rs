@@ -1,7 +1,9 @@
 //! The rungs of a ladder as the store keeps them: which give way in time, and which are void because
 //! the person knows.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use varsel::domain::message::{Channel, MessageBrief, MessageState, Reason};
 use varsel::domain::notice::OnUnknown;
 use varsel::store::{
@@ -15,6 +17,7 @@ laws! {
     what_may_be_out_is_not_called_failed,
     where_nobody_could_try_nobody_gives_up,
     after_a_gap_the_call_list_is_still_reached_in_time,
+    since_when_somebody_tries_outlives_whoever_does,
     a_lifted_hold_gives_the_rung_its_time_back,
     the_call_list_does_not_give_way,
     a_late_delivery_withdraws_the_rungs_that_took_over,
@@ -364,4 +367,20 @@ async fn after_a_gap_the_call_list_is_still_reached_in_time<S: Store>(store: S) 
     assert!(!sweep(&store, back, back).await.any());
     let soon = back + chrono::TimeDelta::minutes(10);
     assert_eq!(sweep(&store, soon, back).await.gave_way, 1);
+}
+
+/// Each call may be another process, or another node: nothing but the store remembers.
+async fn since_when_somebody_tries_outlives_whoever_does<S: Store>(store: S) {
+    let gap = Duration::from_secs(600);
+    let tried = async |at: DateTime<Utc>| store.tried(at, gap).await.unwrap();
+    let minutes = TimeDelta::minutes;
+    assert_eq!(tried(now()).await, now());
+    assert_eq!(tried(now() + minutes(9)).await, now());
+    assert_eq!(tried(now() + minutes(18)).await, now());
+    let behind = now() + minutes(17);
+    assert_eq!(tried(behind).await, now(), "another node's clock");
+    let after_a_gap = now() + minutes(28);
+    assert_eq!(tried(after_a_gap).await, after_a_gap);
+    let set_back = now() - minutes(30);
+    assert_eq!(tried(set_back).await, set_back, "a clock says nothing");
 }

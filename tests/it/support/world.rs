@@ -218,9 +218,14 @@ impl World {
         let mut directory = Directory::clone(&self.shared.directory);
         directory.offices.remove(&id.into()).unwrap();
         self.shared = shared(&self.store, directory, self.dial).await;
+        self.restart_upkeep();
+        self.lines = lines(&self.shared, &self.store, &self.ways);
+    }
+
+    /// The daemon ends and starts again: what upkeep only remembered is gone.
+    pub fn restart_upkeep(&mut self) {
         let (shared, store) = (Arc::clone(&self.shared), self.store.clone());
         self.upkeep = Upkeep::new(shared, store, retention());
-        self.lines = lines(&self.shared, &self.store, &self.ways);
     }
 
     pub fn at(&mut self, now: &str) {
