@@ -24,7 +24,8 @@ pub(super) const HELP: &str = "\
 Everybody whom nothing but a call can reach, the earliest deadline first, each with the reasons why.
 This is the one place that shows telephone numbers in clear: keep the print from others, and destroy
 it when it is done. Who is told is ticked off with the caller's name; that stops whatever has not
-left yet. People without a number stand on the door list of the office they would come to.
+left yet. People without a number stand on the door list of the office they would come to. Whom a hold
+hides from it is said beside the list.
 
 Examples:
   varsel -c varsel.toml call-list
@@ -97,6 +98,8 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     };
     let mut calls = store.calls().await?;
     calls.retain(|call| options.wants(call, &places));
+    let mut stopped = store.stopped_calls().await?;
+    stopped.retain(|call| options.wants(call, &places));
     if calls.is_empty() {
         known_office(options.office.as_deref(), &directory)?;
     }
@@ -107,13 +110,29 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     };
     if everywhere.json {
         let calls: Vec<_> = calls.iter().map(|call| printed.as_json(call)).collect();
-        out::json(&json!({ "calls": calls }));
-    } else if options.csv {
+        out::json(&json!({ "calls": calls, "stopped": stopped.len() }));
+        return Ok(Exit::Done);
+    }
+    if options.csv {
         out::text(&csv::table(&calls, &printed.places));
+        // Beside the rows: their file holds nothing else.
+        hidden(stopped.len()).into_iter().for_each(out::note);
     } else {
-        printed.list(&calls);
+        printed.list(&calls, stopped.len());
     }
     Ok(Exit::Done)
+}
+
+/// That holds hide people from the call list, if they do.
+pub(super) fn hidden(stopped: usize) -> Option<String> {
+    let who = match stopped {
+        0 => return None,
+        1 => "1 entry more is".to_owned(),
+        more => format!("{more} entries more are"),
+    };
+    Some(format!(
+        "{who} hidden from the call list by a hold: nobody phones these people until it is lifted."
+    ))
 }
 
 impl Options {

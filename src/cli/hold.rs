@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Access, ActError, Acted, Batch, BatchId, Database, Deed, Desk, SeenBatch};
 
-mod operator;
+pub(super) mod operator;
 mod shown;
 
 pub(super) const HELP: &str = "\

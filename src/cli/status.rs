@@ -6,6 +6,8 @@ use serde_json::json;
 
 mod lists;
 
+use super::call_list::hidden;
+use super::hold::operator;
 use super::names::Names;
 use super::{Everywhere, Exit, Failure, Reading, moment, out, recover};
 use crate::domain::verdict::Guardians;
@@ -40,10 +42,14 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
     let guardians = config.file.rules.guardians;
     let faults = store.faults().await?;
     let locks = store.standing("", None).await?.locks;
+    let (holds, stopped) = (store.holds().await?, store.stopped_calls().await?);
     if everywhere.json {
         let all = store.must_be_phoned(now, u32::MAX).await?;
         let unclear = store.unclear(u32::MAX).await?;
-        out::json(&as_json(&tally, guardians, &all, &unclear, &faults, &locks));
+        let mut keys = as_json(&tally, guardians, &all, &unclear, &faults, &locks);
+        keys["holds"] = holds.iter().map(operator::as_json).collect();
+        keys["calls_stopped"] = json!(stopped.len());
+        out::json(&keys);
         return Ok(Exit::Done);
     }
     let batches = store.batches().await?;
@@ -57,6 +63,12 @@ pub(super) async fn perform(everywhere: &Everywhere, reading: &Reading) -> Resul
     batches
         .iter()
         .for_each(|batch| show_batch(batch, now, names.zone));
+    holds
+        .iter()
+        .for_each(|hold| operator::line(hold, names.zone));
+    if let Some(text) = hidden(stopped.len()) {
+        out::line(out::styled(out::BAD, text));
+    }
     let phoned = lists::phoned(&first, &names);
     let unclear = lists::unclear(&unclear, tally.unknown, &names);
     let strange = lists::not_understood(&faults, &names);

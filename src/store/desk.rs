@@ -45,6 +45,9 @@ pub trait Desk: Send + Sync {
     /// The call list: every notice whose phone rung is open, the most urgent first.
     fn calls(&self) -> impl Future<Output = StoreResult<Vec<Call>>> + Send;
 
+    /// Who would stand on the call list but for a person's hold, the most urgent first.
+    fn stopped_calls(&self) -> impl Future<Output = StoreResult<Vec<Call>>> + Send;
+
     /// What of the sources is not understood now, by source, key and column.
     fn faults(&self) -> impl Future<Output = StoreResult<Vec<Fault>>> + Send;
 

@@ -44,6 +44,8 @@ pub struct StandingHold {
     pub since: DateTime<Utc>,
     /// Messages that it keeps from leaving now.
     pub messages: u32,
+    /// How many of these are calls: people whom nobody phones meanwhile.
+    pub calls: u32,
 }
 
 impl HoldOn {
@@ -92,12 +94,14 @@ impl Tables {
             .find(|hold| hold.on.covers(message, notice))
     }
 
-    /// How many messages each hold keeps from leaving. All messages that wait must be at hand.
-    pub(crate) fn kept_by(&self, on: &HoldOn) -> u32 {
+    /// How many messages a hold keeps from leaving, of one channel or of all. All messages that wait must be
+    /// at hand.
+    pub(crate) fn kept_by(&self, on: &HoldOn, only: Option<Channel>) -> u32 {
         let kept = self.messages.values().filter(|message| {
             let notice = self.notices.get(&message.notice);
             let waits = message.state == MessageState::Ready || message.is_stopped();
-            waits && notice.is_some_and(|notice| on.covers(message, notice))
+            let asked = only.is_none_or(|channel| channel == message.channel);
+            asked && waits && notice.is_some_and(|notice| on.covers(message, notice))
         });
         u32::try_from(kept.count()).unwrap_or(u32::MAX)
     }

@@ -361,6 +361,10 @@ impl Desk for Database {
         self.read(move |c| Box::pin(desk::calls(c))).await
     }
 
+    async fn stopped_calls(&self) -> StoreResult<Vec<Call>> {
+        self.read(move |c| Box::pin(desk::stopped_calls(c))).await
+    }
+
     async fn faults(&self) -> StoreResult<Vec<Fault>> {
         self.read(move |c| Box::pin(desk::faults(c))).await
     }

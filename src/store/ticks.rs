@@ -17,9 +17,14 @@ pub(super) const TOLD_BY_PHONE: &str = "told by phone";
 impl Tables {
     /// The notices whose phone rung is open.
     pub(crate) fn open_calls(&self) -> impl Iterator<Item = (NoticeId, &NoticeRow, &MessageRow)> {
+        self.phone_rungs()
+            .filter(|(_, _, phone)| phone.state == MessageState::Ready)
+    }
+
+    fn phone_rungs(&self) -> impl Iterator<Item = (NoticeId, &NoticeRow, &MessageRow)> {
         self.notices.iter().filter_map(|(id, notice)| {
             let phone = self.messages.get(&self.phone_rung(notice)?)?;
-            (phone.state == MessageState::Ready).then_some((*id, notice, phone))
+            Some((*id, notice, phone))
         })
     }
 
@@ -35,8 +40,22 @@ impl Tables {
     /// The call list of the appointments at hand, the most urgent first. Their recipients must be
     /// at hand.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        let mut calls: Vec<_> = self
-            .open_calls()
+        self.listed(self.open_calls())
+    }
+
+    /// Who would stand on it but for a person's hold, likewise.
+    pub(crate) fn stopped_calls(&self) -> Vec<Call> {
+        self.listed(
+            self.phone_rungs()
+                .filter(|(_, _, phone)| phone.is_stopped()),
+        )
+    }
+
+    fn listed<'a>(
+        &'a self,
+        rungs: impl Iterator<Item = (NoticeId, &'a NoticeRow, &'a MessageRow)>,
+    ) -> Vec<Call> {
+        let mut calls: Vec<_> = rungs
             .filter_map(|(id, notice, phone)| Some((id, self.call(id, notice, phone)?)))
             .collect();
         calls.sort_by_key(|(id, call)| (call.person.due_by, *id));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::Places;
+use super::{Places, hidden};
 use crate::cli::bubble::wrapped;
 use crate::cli::{moment, out};
 use crate::domain::appointment::{BookingState, Standing};
@@ -25,8 +25,9 @@ pub(super) struct Printed<'a> {
 }
 
 impl Printed<'_> {
-    pub(super) fn list(&self, calls: &[Call]) {
+    pub(super) fn list(&self, calls: &[Call], stopped: usize) {
         self.head(calls.len());
+        hidden(stopped).iter().for_each(|text| paragraph("", text));
         for call in calls {
             out::line("");
             self.entry(call);

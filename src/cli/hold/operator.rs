@@ -134,8 +134,9 @@ pub(super) async fn add(
     let holds = holds?;
     // It may have been lifted already by somebody else; then there is nothing to name.
     let added = holds.iter().rev().find(|hold| hold.on == on);
+    let calls = added.map_or(0, |hold| hold.calls);
     if everywhere.json {
-        out::json(&json!({ "hold": added.map(name), "messages": count }));
+        out::json(&json!({ "hold": added.map(name), "messages": count, "calls": calls }));
         return Ok(Exit::Done);
     }
     let name = added.map_or_else(
@@ -147,6 +148,13 @@ pub(super) async fn add(
         what(&on),
         messages(count)
     ));
+    if calls > 0 {
+        let text = format!(
+            "  {} of these stand on the call list: it hides them, and nobody phones them, until you lift it.",
+            out::count(calls)
+        );
+        out::line(out::styled(out::BAD, text));
+    }
     if let Some(hold) = added {
         out::line(format_args!(
             "  {} hold release h{} --reason \"...\"",
@@ -183,9 +191,13 @@ pub(super) async fn lift(
 }
 
 /// One line for the list.
-pub(super) fn line(hold: &StandingHold, zone: Tz) {
+pub(in crate::cli) fn line(hold: &StandingHold, zone: Tz) {
+    let calls = match hold.calls {
+        0 => String::new(),
+        calls => format!(", {} of them calls", out::count(calls)),
+    };
     let text = format!(
-        "Hold {} by {} since {}: {}, {} waiting. {}",
+        "Hold {} by {} since {}: {}, {} waiting{calls}. {}",
         name(hold),
         hold.actor,
         moment::minute(hold.since, zone),
@@ -197,7 +209,7 @@ pub(super) fn line(hold: &StandingHold, zone: Tz) {
 }
 
 /// The hold for programs.
-pub(super) fn as_json(hold: &StandingHold) -> Value {
+pub(in crate::cli) fn as_json(hold: &StandingHold) -> Value {
     let (kind, on) = hold.on.words();
     json!({
         "hold": name(hold),
@@ -207,6 +219,7 @@ pub(super) fn as_json(hold: &StandingHold) -> Value {
         "actor": hold.actor,
         "since": hold.since.to_rfc3339_opts(SecondsFormat::Secs, true),
         "messages": hold.messages,
+        "calls": hold.calls,
     })
 }
 

@@ -6,6 +6,7 @@ use super::{Model, State, most};
 use crate::domain::alarm::Alarm;
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::list::ListId;
+use crate::domain::message::Channel;
 use crate::store::rows::HistoryRow;
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Call, Commitment, Deed, Desk, Fault, Gauges, HoldId,
@@ -41,6 +42,10 @@ impl Desk for Model {
         Ok(self.state().tables.calls())
     }
 
+    async fn stopped_calls(&self) -> StoreResult<Vec<Call>> {
+        Ok(self.state().tables.stopped_calls())
+    }
+
     async fn faults(&self) -> StoreResult<Vec<Fault>> {
         Ok(self.state().faults())
     }
@@ -48,7 +53,8 @@ impl Desk for Model {
     async fn holds(&self) -> StoreResult<Vec<StandingHold>> {
         let state = self.state();
         let holds = state.tables.holds.iter().map(|hold| StandingHold {
-            messages: state.tables.kept_by(&hold.on),
+            messages: state.tables.kept_by(&hold.on, None),
+            calls: state.tables.kept_by(&hold.on, Some(Channel::Phone)),
             ..hold.clone()
         });
         Ok(holds.collect())
@@ -138,7 +144,7 @@ impl State {
                     .tables
                     .holds
                     .remove(place.ok_or(ActError::NoHold(*id))?);
-                let count = self.tables.kept_by(&hold.on);
+                let count = self.tables.kept_by(&hold.on, None);
                 let line = HistoryRow::of_act(act, "hold_lifted");
                 self.tables.history.push(line);
                 return Ok(Acted { count });
@@ -199,11 +205,12 @@ impl State {
             actor: act.actor.clone(),
             since: act.at,
             messages: 0,
+            calls: 0,
         });
         let line = HistoryRow::of_act(act, "hold_added");
         self.tables.history.push(line);
         Ok(Acted {
-            count: self.tables.kept_by(on),
+            count: self.tables.kept_by(on, None),
         })
     }
 }

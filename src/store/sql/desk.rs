@@ -291,6 +291,17 @@ pub(super) async fn calls(conn: &mut Conn<'_>) -> StoreResult<Vec<Call>> {
     Ok(tables.calls())
 }
 
+/// The calls that holds have stopped.
+pub(super) async fn stopped_calls(conn: &mut Conn<'_>) -> StoreResult<Vec<Call>> {
+    let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
+               WHERE m.state = 'held' AND m.reason = 'operator' AND m.channel = 'phone'
+               ORDER BY n.appointment";
+    let ids = conn.query(sql).numbers().await?;
+    let mut tables = load::by_appointments(conn, &ids).await?;
+    load::people(conn, &mut tables).await?;
+    Ok(tables.stopped_calls())
+}
+
 /// What is not understood now.
 pub(super) async fn faults(conn: &mut Conn<'_>) -> StoreResult<Vec<Fault>> {
     let sql = "SELECT * FROM fault ORDER BY source, key, place";

@@ -3,6 +3,7 @@
 use super::cells::{Cells, corrupt};
 use super::conn::Conn;
 use super::save::history;
+use crate::domain::message::Channel;
 use crate::store::rows::HistoryRow;
 use crate::store::{Act, ActError, Acted, HoldId, HoldOn, StandingHold, StoreResult};
 
@@ -34,6 +35,7 @@ fn hold(cells: Cells<'_>) -> StoreResult<StandingHold> {
         actor: cells.text("actor")?,
         since: cells.time("added_at")?,
         messages: 0,
+        calls: 0,
     })
 }
 
@@ -41,21 +43,24 @@ fn hold(cells: Cells<'_>) -> StoreResult<StandingHold> {
 pub(super) async fn holds(conn: &mut Conn<'_>) -> StoreResult<Vec<StandingHold>> {
     let mut holds = standing(conn).await?;
     for hold in &mut holds {
-        hold.messages = kept_by(conn, hold.id).await?;
+        hold.messages = kept_by(conn, hold.id, None).await?;
+        hold.calls = kept_by(conn, hold.id, Some(Channel::Phone)).await?;
     }
     Ok(holds)
 }
 
-async fn kept_by(conn: &mut Conn<'_>, id: HoldId) -> StoreResult<u32> {
+async fn kept_by(conn: &mut Conn<'_>, id: HoldId, only: Option<Channel>) -> StoreResult<u32> {
     let sql = "SELECT count(*) FROM message m JOIN notice n ON n.id = m.notice CROSS JOIN hold h
                WHERE h.id = $1 AND (m.state = 'ready'
                  OR (m.state = 'held' AND m.reason = 'operator'))
+               AND ($2 = '' OR m.channel = $2)
                AND (h.kind = 'all'
                  OR (h.kind = 'office' AND h.name = n.office)
                  OR (h.kind = 'channel' AND h.name = m.channel)
                  OR (h.kind = 'batch' AND (h.name = CAST(n.batch AS TEXT)
              OR n.was_in LIKE '%,' || h.name || ',%')))";
-    let kept = conn.query(sql).bind(id.0).number().await?;
+    let query = conn.query(sql).bind(id.0);
+    let kept = query.bind(only.map_or("", Channel::word)).number().await?;
     Ok(u32::try_from(kept).unwrap_or(u32::MAX))
 }
 
@@ -81,7 +86,7 @@ impl Act {
         let id = query.bind(self.at.timestamp_millis()).number().await?;
         let line = HistoryRow::of_act(self, "hold_added");
         history(conn, &[line]).await?;
-        let count = kept_by(conn, HoldId(id)).await?;
+        let count = kept_by(conn, HoldId(id), None).await?;
         Ok(Ok(Acted { count }))
     }
 
@@ -98,7 +103,7 @@ impl Act {
         }
         let line = HistoryRow::of_act(self, "hold_lifted");
         history(conn, &[line]).await?;
-        let count = kept_by(conn, id).await?;
+        let count = kept_by(conn, id, None).await?;
         Ok(Ok(Acted { count }))
     }
 }

@@ -144,3 +144,56 @@ async fn a_tick_of_what_has_changed_says_so() {
     assert!(vain.contains("call again"), "{vain}");
     assert!(vain.contains(&format!("explain {first}")), "{vain}");
 }
+
+/// A hold on an office takes its people off the list, and no word that lists or counts leaves that out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_a_hold_hides_from_the_list_is_said() {
+    let (_gateway, daemon) = three_to_phone().await;
+    assert!(!said(&daemon, &["call-list"]).1.contains("hidden"));
+    let add = [
+        "hold", "add", "--office", "gronland", "--reason", "checking",
+    ];
+    let (code, added) = said(&daemon, &add);
+    assert_eq!(code, 0);
+    let lines: Vec<&str> = added.lines().collect();
+    assert!(lines[0].contains("3 messages waiting now"), "{added}");
+    assert!(
+        lines[1].contains("3 of these stand on the call list"),
+        "{added}"
+    );
+    daemon
+        .until("nobody stands on the list", async || {
+            calls(&daemon, &[]).is_empty()
+        })
+        .await;
+    let hidden = "3 entries more are hidden from the call list by a hold";
+    for verb in [&["call-list"][..], &["call-list", "--csv"], &["status"]] {
+        let (_, text) = said(&daemon, verb);
+        assert!(text.contains(hidden), "{verb:?}: {text}");
+    }
+    let json = |words: &[&str]| -> Value { serde_json::from_str(&said(&daemon, words).1).unwrap() };
+    assert_eq!(json(&["call-list", "--json"])["stopped"], 3);
+    let status = json(&["status", "--json"]);
+    assert_eq!(
+        (&status["calls_stopped"], &status["holds"][0]["calls"]),
+        (&3.into(), &3.into())
+    );
+    let elsewhere = ["call-list", "--json", "--office", "sentrum"];
+    assert_eq!(json(&elsewhere)["stopped"], 0, "they are not theirs");
+    let (_, held) = said(&daemon, &["hold", "list"]);
+    assert!(
+        held.contains("3 messages waiting, 3 of them calls"),
+        "{held}"
+    );
+
+    assert_eq!(
+        said(&daemon, &["hold", "release", "h1", "--reason", "checked"]).0,
+        0
+    );
+    daemon
+        .until("they stand there again", async || {
+            calls(&daemon, &[]).len() == 3
+        })
+        .await;
+    assert!(!said(&daemon, &["status"]).1.contains("hidden"));
+}

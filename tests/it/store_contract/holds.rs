@@ -9,6 +9,7 @@ use super::fixtures::*;
 laws! {
     a_hold_stops_what_is_there_and_what_is_to_come,
     a_hold_covers_what_it_names,
+    whom_a_hold_takes_off_the_call_list_is_not_forgotten,
     a_lifted_hold_frees_what_it_stopped,
     no_release_frees_another_reason,
     what_is_out_is_settled_and_then_stopped,
@@ -89,6 +90,28 @@ async fn a_hold_covers_what_it_names<S: Store>(store: S) {
         .map(|h| h.messages)
         .collect();
     assert_eq!(messages, [0, 1]);
+}
+
+async fn whom_a_hold_takes_off_the_call_list_is_not_forgotten<S: Store>(store: S) {
+    baseline(&store, 2).await;
+    let phone = |n| NewNotice {
+        messages: vec![phone_rung(n)],
+        ..notice(n)
+    };
+    cancel_with(&store, vec![(1, phone(1)), (2, notice(2))], None).await;
+    let listed = store.calls().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(store.stopped_calls().await.unwrap(), []);
+    let held = hold(&store, HoldOn::Office("gronland".into())).await;
+    let standing = store.holds().await.unwrap().remove(0);
+    assert_eq!((standing.messages, standing.calls), (2, 1));
+    sweep(&store).await;
+    assert_eq!(store.calls().await.unwrap(), []);
+    assert_eq!(store.stopped_calls().await.unwrap(), listed);
+    lift(&store, held).await;
+    sweep(&store).await;
+    assert_eq!(store.calls().await.unwrap(), listed);
+    assert_eq!(store.stopped_calls().await.unwrap(), []);
 }
 
 async fn a_lifted_hold_frees_what_it_stopped<S: Store>(store: S) {
