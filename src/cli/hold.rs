@@ -188,7 +188,17 @@ async fn act(
     let key = format!("{}-{}-{version}-{people}", name(&deed), decide.batch);
     let act = decide.acting.act(deed, key, now)?;
     let store = Database::open(&config.store()?, Access::Verb).await?;
-    let acted = store.act(&act).await;
+    // A word that was said before is no repetition while something else is held than was seen.
+    let acted = match find(&store, decide.batch).await {
+        Ok(batch) if !batch.releasing && decide.seen != (batch.version, batch.people) => {
+            Err(ActError::Changed {
+                batch: batch.id,
+                version: batch.version,
+                people: batch.people,
+            })
+        }
+        Ok(_) | Err(_) => store.act(&act).await,
+    };
     let exit = match acted {
         Ok(acted) => {
             tell(everywhere, config, decide, &act.deed, &acted);

@@ -150,12 +150,17 @@ async fn the_first_people_of_a_batch_are_told_before_the_rest() {
         metrics.contains("varsel_held_release_by_seconds{source="),
         "{metrics}"
     );
+    let (code, anew, refused) = release(format!("{version}:12"));
+    assert_eq!(code, 1, "the same word, and eight are held: {refused}");
+    assert!(refused.contains("has changed"), "{refused}");
     let version = held().await[0]["version"].clone();
+    assert!(anew.contains(&format!("--seen {version}:8")), "{anew}");
     assert_eq!(
         release(format!("{version}:12")).0,
         1,
         "four have left since"
     );
+    assert_eq!(gateway.taken().len(), 4);
     assert_eq!(release(format!("{version}:8")).0, 0);
     gateway.wait_for(PEOPLE as usize).await;
     assert_eq!(gateway.taken().len(), PEOPLE as usize);
