@@ -125,6 +125,7 @@ async fn read_anew(everywhere: &Everywhere, signals: &Signals) -> House {
             }
             Err(failure) => {
                 for error in failure.errors {
+                    let error = error.in_a_line();
                     tracing::error!("not taken, the daemon goes on as before: {error}");
                 }
             }

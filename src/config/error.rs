@@ -131,6 +131,17 @@ impl ConfigError {
         self.0.place.as_ref()?.line
     }
 
+    /// All of it in one line, for a log, which shows no text of a file: where, what is wrong, and what to do.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        let parts = &self.0;
+        let place = parts.place.as_ref().map(|place| format!("{place}: "));
+        let help = parts.help.as_ref().map(|help| format!(" ({help})"));
+        let (place, help) = (place.unwrap_or_default(), help.unwrap_or_default());
+        let line = format!("{place}{}{help}", parts.problem);
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The key, with its tables.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
@@ -147,22 +158,20 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     /// The problem, with its place where the text is not at hand to show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.place.as_ref().filter(|place| place.shown.is_none()) {
-            Some(Place {
-                file,
-                line: Some(line),
-                column: Some(column),
-                ..
-            }) => write!(f, "{file}:{line}:{column}: ")?,
-            Some(Place {
-                file,
-                line: Some(line),
-                ..
-            }) => write!(f, "{file}:{line}: ")?,
-            Some(Place { file, .. }) => write!(f, "{file}: ")?,
-            None => {}
+        if let Some(place) = self.0.place.as_ref().filter(|place| place.shown.is_none()) {
+            write!(f, "{place}: ")?;
         }
         f.write_str(&self.0.problem)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        for number in [self.line, self.column.filter(|_| self.line.is_some())] {
+            number.map_or(Ok(()), |number| write!(f, ":{number}"))?;
+        }
+        Ok(())
     }
 }
 

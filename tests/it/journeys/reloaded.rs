@@ -6,6 +6,38 @@ use varsel::store::Desk;
 use crate::support::daemon::Daemon;
 use crate::support::gateway::{Behaviour, Gateway};
 
+/// What `check` says of a configuration, the log says of one that is not taken: the file, the line and the sentence, but
+/// not the line's own text.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_is_not_taken_is_named_by_file_and_line() {
+    let gateway = Gateway::start().await;
+    let mut daemon = Daemon::prepare(1, &gateway.url(), "").await;
+    daemon.start().await;
+    daemon.configure("max_changes = 1000", "max_chnges = 1000 # 40700001");
+    let checked = daemon.verb(&["check", "--json"]);
+    let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let error = &checked["errors"][0];
+    let said = ["message", "help"].map(|part| error[part].as_str().unwrap().to_owned());
+    let place = format!("varsel.toml:{}: ", error["line"]);
+    daemon.signal("HUP");
+    daemon
+        .until("it says what is wrong", async || {
+            daemon.log().contains("not taken")
+        })
+        .await;
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("not taken")).unwrap();
+    for part in [&place, &said[0], &said[1]] {
+        assert!(line.contains(part.as_str()), "{part} is not in {line}");
+    }
+    assert!(
+        !log.contains("40700001"),
+        "the text of a file is not repeated"
+    );
+    daemon.signal("TERM");
+    assert!(daemon.wait().success(), "{}", daemon.log());
+}
+
 /// What an SMS calls the office in the shipped directory, and another name.
 const OLD: &str = "name_sms = \"Grønland passkontor\"";
 const NEW: &str = "name_sms = \"Grønland senter\"";
