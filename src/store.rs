@@ -20,6 +20,7 @@ mod due;
 pub mod holds;
 pub mod ledger;
 mod life;
+mod listing;
 pub mod model;
 pub mod outbox;
 pub mod postgres;

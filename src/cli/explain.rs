@@ -23,7 +23,8 @@ use crate::store::{Access, Course, Database, Desk, Fault, Story, StoryLine};
 use why::why;
 
 pub(super) const HELP: &str = "\
-APPOINTMENT is the reference in a message, SOURCE/KEY, or the key where only one source has it.
+APPOINTMENT is the reference in a message, SOURCE/KEY, or the key where only one source has it. Where a
+key reads like a reference, the reference is meant: SOURCE/KEY then asks for the booking.
 It says what was told, what a message waits for, and what of the row is not understood. It shows
 neither addresses nor texts.
 
@@ -104,6 +105,22 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
     if let Some(ends) = &options.to {
         is_theirs(asked, ends, &stories)?;
     }
+    let mut of_key = Vec::new();
+    if let Ok(reference) = asked.parse::<Reference>() {
+        of_key = store.sources_with(asked).await?;
+        // Nothing is passed over where no message has that reference.
+        of_key.retain(|_| has_reference(&stories, reference));
+    }
+    for source in of_key {
+        let hint = format!(
+            "\"{asked}\" is a reference, and a booking's key too. For the booking: {} explain {source}/{asked}",
+            everywhere.program()
+        );
+        match everywhere.json {
+            true => out::note(hint),
+            false => out::line(out::styled(out::NOTE, hint)),
+        }
+    }
     if everywhere.json {
         out::json(&json::stories(&stories, &faults, guardians, (&names, now)));
         return Ok(Exit::Done);
@@ -119,6 +136,12 @@ pub(super) async fn perform(everywhere: &Everywhere, options: &Options) -> Resul
         teller.tell_strangers();
     }
     Ok(Exit::Done)
+}
+
+/// Whether it was by this reference that the stories were found.
+fn has_reference(stories: &[Story], reference: Reference) -> bool {
+    let mut notices = stories.iter().flat_map(|story| &story.notices);
+    notices.any(|notice| notice.reference == reference)
 }
 
 /// Whether the message of this reference went to the person who reads it out.

@@ -84,6 +84,9 @@ pub trait Desk: Send + Sync {
     /// Whom a wave would invite now: how many, and the first `limit` of them.
     fn wave(&self, wave: &NewWave, limit: u32) -> impl Future<Output = StoreResult<Wave>> + Send;
 
+    /// The sources that have a booking of this key, by name.
+    fn sources_with(&self, key: &str) -> impl Future<Output = StoreResult<Vec<SourceName>>> + Send;
+
     /// The story of one appointment: found by its reference, `SOURCE/KEY`, or a key that only one
     /// source has. Several matches come back as several stories; none as an empty list.
     fn explain(&self, name: &str) -> impl Future<Output = StoreResult<Vec<Story>>> + Send;

@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::due::{Due, SweepTimes};
+use super::listing::Lifted;
 use super::outbox::Tried;
 use super::rows::{AppointmentId, BatchState, DbTime, Hand, MessageRow, Millis, ReportStanding};
 use super::tables::Tables;
@@ -54,6 +55,7 @@ struct State {
     faults: BTreeMap<(SourceName, String, String), (String, DateTime<Utc>)>,
     found: Vec<Found>,
     lists: Vec<(StandingList, NewList)>,
+    lifted: Vec<(StandingList, NewList, Lifted)>,
     next_list: i64,
     next_attempt: i64,
     next_hold: i64,

@@ -405,6 +405,12 @@ impl Desk for Database {
             .await
     }
 
+    async fn sources_with(&self, key: &str) -> StoreResult<Vec<SourceName>> {
+        let key = key.to_owned();
+        self.read(move |c| Box::pin(async move { desk::sources_with(c, &key).await }))
+            .await
+    }
+
     async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
         let name = name.to_owned();
         self.read(move |c| Box::pin(async move { desk::explain(c, &name).await }))

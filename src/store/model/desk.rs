@@ -1,12 +1,16 @@
 //! What people do and read at the model.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Model, State, most};
 use crate::domain::alarm::Alarm;
+use crate::domain::appointment::SourceName;
 use crate::domain::closing::{Announced, ClosingId};
 use crate::domain::list::ListId;
 use crate::domain::message::Channel;
+use crate::store::listing::Lifted;
 use crate::store::rows::HistoryRow;
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Call, Commitment, Deed, Desk, Fault, Gauges, HoldId,
@@ -91,6 +95,13 @@ impl Desk for Model {
 
     async fn wave(&self, wave: &NewWave, limit: u32) -> StoreResult<Wave> {
         Ok(self.state().tables.wave(wave, most(limit)))
+    }
+
+    async fn sources_with(&self, key: &str) -> StoreResult<Vec<SourceName>> {
+        let state = self.state();
+        let rows = state.tables.appointments.values();
+        let with: BTreeSet<_> = rows.filter(|a| a.key.0 == key).map(|a| &a.source).collect();
+        Ok(with.into_iter().cloned().collect())
     }
 
     async fn explain(&self, name: &str) -> StoreResult<Vec<Story>> {
@@ -182,12 +193,19 @@ impl State {
 
     fn lift_list(&mut self, act: &Act, id: ListId) -> Result<Acted, ActError> {
         let place = self.lists.iter().position(|(list, _)| list.id == id);
-        let (list, _) = self.lists.remove(place.ok_or(ActError::NoList(id))?);
+        let (list, named) = self.lists.remove(place.ok_or(ActError::NoList(id))?);
+        let appointments = list.appointments;
+        let lifted = Lifted {
+            at: act.at,
+            actor: act.actor.clone(),
+            reason: act.reason.clone(),
+        };
+        self.lifted.push((list, named, lifted));
         self.tables
             .history
             .push(HistoryRow::of_act(act, "list_lifted"));
         Ok(Acted {
-            count: list.appointments,
+            count: appointments,
         })
     }
 

@@ -15,10 +15,11 @@ use crate::domain::recipient::Role;
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
+use crate::store::listing::{self, Listing};
 use crate::store::rows::{
     AppointmentId, AppointmentRow, BatchRow, BatchState, HistoryRow, MessageRow, NoticeRow,
 };
-use crate::store::{Batch, BatchId, Gauges, Sample, Story, StoryLine, Tally, Watched};
+use crate::store::{Batch, BatchId, Gauges, NewList, Sample, Story, StoryLine, Tally, Watched};
 
 impl State {
     pub(super) fn marks(&self, source: &SourceName, now: DateTime<Utc>) -> Marks {
@@ -188,7 +189,22 @@ impl State {
             None => line.batch.is_some_and(|b| batches.contains(&b)),
         };
         let lines = self.tables.history.iter().filter(concerns);
-        lines.map(line).collect()
+        listing::among(lines.map(line).collect(), &self.naming(id))
+    }
+
+    /// The lists that name an appointment, or did until they were lifted; oldest first.
+    fn naming(&self, id: AppointmentId) -> Vec<Listing> {
+        let named = self.tables.appointments.get(&id);
+        let named = named.map(|a| (a.source.clone(), a.key.clone()));
+        let names = |list: &&NewList| named.as_ref().is_some_and(|n| list.named.contains(n));
+        let standing = self.lists.iter().filter(|(_, list)| names(&list));
+        let standing = standing.map(|(list, _)| (list.clone(), None));
+        let lifted = self.lifted.iter().filter(|(_, list, _)| names(&list));
+        let lifted = lifted.map(|(list, _, lifted)| (list.clone(), Some(lifted.clone())));
+        let all = standing.chain(lifted);
+        let mut all: Vec<_> = all.map(|(list, lifted)| Listing { list, lifted }).collect();
+        all.sort_by_key(|listing| listing.list.id);
+        all
     }
 
     pub(super) fn untold(&self, now: DateTime<Utc>, within: TimeDelta) -> u32 {

@@ -8,6 +8,7 @@ use super::Write;
 use super::cells::Cells;
 use super::conn::Conn;
 use super::ledger::{add_closing, end_closing};
+use super::lists;
 use super::load;
 use super::outbox::by_batch;
 use super::save::{history, save};
@@ -21,6 +22,7 @@ use crate::domain::notice::{NoticeId, Purpose};
 use crate::domain::reference::Reference;
 use crate::domain::verdict::{self, Word};
 use crate::store::deeds::sample;
+use crate::store::listing;
 use crate::store::rows::{AppointmentId, BatchState, HistoryRow, MessagePerson};
 use crate::store::tables::Tables;
 use crate::store::{
@@ -241,7 +243,7 @@ pub(super) async fn explain(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<
         load::attempts(conn, &mut tables, &mut aside).await?;
         addresses(conn, &mut tables).await?;
         aside.none()?;
-        let lines = lines(conn, id).await?;
+        let lines = listing::among(lines(conn, id).await?, &lists::naming(conn, id).await?);
         stories.extend(tables.story(AppointmentId(id), lines));
     }
     Ok(stories)
@@ -318,6 +320,14 @@ pub(super) async fn faults(conn: &mut Conn<'_>) -> StoreResult<Vec<Fault>> {
         })
     };
     found.iter().map(fault).collect()
+}
+
+/// The sources that have a booking of this key.
+pub(super) async fn sources_with(conn: &mut Conn<'_>, key: &str) -> StoreResult<Vec<SourceName>> {
+    let sql = "SELECT source FROM appointment WHERE key = $1 ORDER BY source";
+    let found = conn.query(sql).bind(key).rows().await?;
+    let names = found.iter().map(|row| Cells(row).text("source"));
+    names.map(|name| name.map(SourceName)).collect()
 }
 
 async fn find(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<i64>> {

@@ -9,6 +9,7 @@ use super::conn::Conn;
 use super::save::history;
 use crate::domain::appointment::{BookingKey, SourceName};
 use crate::domain::list::ListId;
+use crate::store::listing::{Lifted, Listing};
 use crate::store::rows::HistoryRow;
 use crate::store::{Act, ActError, Acted, NewList, StandingList, StoreResult};
 
@@ -32,20 +33,47 @@ pub(super) async fn lists(conn: &mut Conn<'_>) -> StoreResult<Vec<StandingList>>
     let sql = "SELECT l.*, (SELECT count(*) FROM list_entry e WHERE e.list = l.id) AS appointments
                FROM list l WHERE l.lifted_at IS NULL ORDER BY l.id";
     let found = conn.query(sql).rows().await?;
-    let standing = |row| {
+    found.iter().map(|row| standing(Cells(row))).collect()
+}
+
+fn standing(cells: Cells<'_>) -> StoreResult<StandingList> {
+    Ok(StandingList {
+        id: ListId(cells.int("id")?),
+        file: cells.text("file")?,
+        digest: cells.text("digest")?,
+        signed_by: cells.text("signed_by")?,
+        actor: cells.text("actor")?,
+        reason: cells.text("reason")?,
+        since: cells.time("added_at")?,
+        appointments: cells.count("appointments")?,
+    })
+}
+
+/// The lists that name an appointment, or did until they were lifted; oldest first.
+pub(super) async fn naming(conn: &mut Conn<'_>, appointment: i64) -> StoreResult<Vec<Listing>> {
+    let sql = "SELECT l.*, (SELECT count(*) FROM list_entry o WHERE o.list = l.id) AS appointments,
+                 a.actor AS lifted_by, a.reason AS lifted_why
+               FROM appointment p
+               JOIN list_entry e ON e.source = p.source AND e.key = p.key
+               JOIN list l ON l.id = e.list
+               LEFT JOIN act a ON l.lifted_at IS NOT NULL
+                 AND a.request = 'lift list ' || CAST(l.id AS TEXT)
+               WHERE p.id = $1 ORDER BY l.id";
+    let found = conn.query(sql).bind(appointment).rows().await?;
+    let listing = |row| {
         let cells = Cells(row);
-        Ok(StandingList {
-            id: ListId(cells.int("id")?),
-            file: cells.text("file")?,
-            digest: cells.text("digest")?,
-            signed_by: cells.text("signed_by")?,
-            actor: cells.text("actor")?,
-            reason: cells.text("reason")?,
-            since: cells.time("added_at")?,
-            appointments: cells.count("appointments")?,
-        })
+        let lifted = match cells.maybe_time("lifted_at")? {
+            None => None,
+            Some(at) => Some(Lifted {
+                at,
+                actor: cells.maybe_text("lifted_by")?.unwrap_or_default(),
+                reason: cells.maybe_text("lifted_why")?.unwrap_or_default(),
+            }),
+        };
+        let list = standing(cells)?;
+        Ok(Listing { list, lifted })
     };
-    found.iter().map(standing).collect()
+    found.iter().map(listing).collect()
 }
 
 impl Act {

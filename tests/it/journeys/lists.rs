@@ -64,6 +64,8 @@ async fn a_signed_list_cancels_until_it_is_lifted() {
     let list = "source,key\nregister,b0\nregister,b9\n";
     let signature = keys().sign(list.as_bytes());
     let in_base64 = STANDARD.encode(signature.as_ref());
+    let explained = || said(&daemon, &["explain", "register/b0"]).1;
+    assert!(!explained().contains("list"), "{}", explained());
     let (code, text) = add(&daemon, list, in_base64.as_bytes());
     assert_eq!(code, 0, "{text}");
     for part in ["signed by ola", "2 appointments", "register/b9"] {
@@ -80,6 +82,25 @@ async fn a_signed_list_cancels_until_it_is_lifted() {
     let text = &taken[1].text;
     assert!(text.starts_with("Gjelder likevel:"), "{text}");
     assert_eq!(said(&daemon, &lift).0, 1, "it was lifted");
+
+    let story = explained();
+    let places = [
+        "list added: list 1 (list.csv), signed by ola, cancels this booking: the calendar is read-only",
+        "recorded",
+        "list lifted: list 1 (list.csv) no longer cancels this booking: entered in the calendar",
+    ]
+    .map(|part| story.find(part).unwrap_or_else(|| panic!("{part} is not in\n{story}")));
+    assert!(places.is_sorted(), "{story}");
+    let line = |part: &str| story.lines().find(|line| line.contains(part)).unwrap();
+    for part in ["list added", "list lifted"] {
+        assert!(
+            line(part).contains("  kari  "),
+            "who did it: {}",
+            line(part)
+        );
+    }
+    let (_, other) = said(&daemon, &["explain", "register/b1"]);
+    assert!(!other.contains("list"), "it was not named:\n{other}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

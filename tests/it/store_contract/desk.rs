@@ -361,6 +361,9 @@ async fn a_story_is_told_from_the_history<S: Store>(store: S) {
         );
     }
     assert_eq!(store.explain("B9").await.unwrap(), []);
+    let with = store.sources_with("B1").await.unwrap();
+    assert_eq!(with, [known(&store, 1).await.appointment.source]);
+    assert_eq!(store.sources_with("B9").await.unwrap(), []);
     assert_eq!(store.explain("elsewhere/B1").await.unwrap(), []);
 }
 

@@ -14,6 +14,7 @@ laws! {
     the_same_list_is_added_once,
     what_two_lists_name_stays_until_both_are_lifted,
     a_list_that_does_not_stand_is_not_lifted,
+    whoever_a_list_names_finds_it_in_their_story,
     what_is_said_of_an_appointment_is_kept_and_erased_with_it,
 }
 
@@ -98,6 +99,35 @@ async fn a_list_that_does_not_stand_is_not_lifted<S: Store>(store: S) {
         matches!(refused, Err(ActError::NoList(ListId(7)))),
         "{refused:?}"
     );
+}
+
+async fn whoever_a_list_names_finds_it_in_their_story<S: Store>(store: S) {
+    baseline(&store, 2).await;
+    let story = async |n: u32| store.explain(&key(n).0).await.unwrap().remove(0);
+    let before = [story(1).await, story(2).await];
+    for digest in ["one", "two"] {
+        add(&store, digest, list(digest, &[("register", 1)])).await;
+    }
+    let first = store.lists().await.unwrap()[0].id;
+    let lift = act("lift", Deed::LiftList(first));
+    store.act(&lift).await.unwrap();
+    let lines = story(1).await.lines;
+    let of_lists: Vec<_> = lines
+        .iter()
+        .filter(|line| line.event.starts_with("list_"))
+        .map(|line| (line.event.as_str(), line.actor.as_str(), &line.detail[..16]))
+        .collect();
+    assert_eq!(
+        of_lists,
+        [
+            ("list_added", "kari", "list 1 (one.csv)"),
+            ("list_lifted", "kari", "list 1 (one.csv)"),
+            ("list_added", "kari", "list 2 (two.csv)"),
+        ],
+        "list by list, since every act of a test happens at the same time"
+    );
+    assert_eq!(lines.len(), before[0].lines.len() + 3);
+    assert_eq!(story(2).await, before[1]);
 }
 
 async fn what_is_said_of_an_appointment_is_kept_and_erased_with_it<S: Store>(store: S) {
