@@ -6,6 +6,7 @@
 
 mod alarms;
 mod bundles;
+mod calls;
 mod cells;
 mod claims;
 mod conn;
@@ -358,11 +359,11 @@ impl Desk for Database {
     }
 
     async fn calls(&self) -> StoreResult<Vec<Call>> {
-        self.read(move |c| Box::pin(desk::calls(c))).await
+        self.read(move |c| Box::pin(calls::calls(c))).await
     }
 
     async fn stopped_calls(&self) -> StoreResult<Vec<Call>> {
-        self.read(move |c| Box::pin(desk::stopped_calls(c))).await
+        self.read(move |c| Box::pin(calls::stopped_calls(c))).await
     }
 
     async fn faults(&self) -> StoreResult<Vec<Fault>> {

@@ -26,8 +26,8 @@ use crate::store::listing;
 use crate::store::rows::{AppointmentId, BatchState, HistoryRow, MessagePerson};
 use crate::store::tables::Tables;
 use crate::store::{
-    Act, ActError, Acted, Batch, BatchId, Call, Deed, Fault, FirstOut, Gauges, MustBePhoned,
-    Sample, StoreResult, Story, StoryLine,
+    Act, ActError, Acted, Batch, BatchId, Deed, Fault, FirstOut, Gauges, MustBePhoned, Sample,
+    StoreResult, Story, StoryLine,
 };
 
 /// Texts of a batch that a person is shown: of each purpose and channel the one in the middle, what
@@ -283,27 +283,6 @@ pub(super) async fn must_be_phoned(
     Ok(tables.must_be_phoned(now, usize::try_from(limit).unwrap_or(usize::MAX)))
 }
 
-/// The call list: only an appointment with an open phone rung can be on it.
-pub(super) async fn calls(conn: &mut Conn<'_>) -> StoreResult<Vec<Call>> {
-    let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
-               WHERE m.state = 'ready' AND m.channel = 'phone' ORDER BY n.appointment";
-    let ids = conn.query(sql).numbers().await?;
-    let mut tables = load::by_appointments(conn, &ids).await?;
-    load::people(conn, &mut tables).await?;
-    Ok(tables.calls())
-}
-
-/// The calls that holds have stopped.
-pub(super) async fn stopped_calls(conn: &mut Conn<'_>) -> StoreResult<Vec<Call>> {
-    let sql = "SELECT DISTINCT n.appointment FROM message m JOIN notice n ON n.id = m.notice
-               WHERE m.state = 'held' AND m.reason = 'operator' AND m.channel = 'phone'
-               ORDER BY n.appointment";
-    let ids = conn.query(sql).numbers().await?;
-    let mut tables = load::by_appointments(conn, &ids).await?;
-    load::people(conn, &mut tables).await?;
-    Ok(tables.stopped_calls())
-}
-
 /// What is not understood now.
 pub(super) async fn faults(conn: &mut Conn<'_>) -> StoreResult<Vec<Fault>> {
     let sql = "SELECT * FROM fault ORDER BY source, key, place";
@@ -326,8 +305,8 @@ pub(super) async fn faults(conn: &mut Conn<'_>) -> StoreResult<Vec<Fault>> {
 pub(super) async fn sources_with(conn: &mut Conn<'_>, key: &str) -> StoreResult<Vec<SourceName>> {
     let sql = "SELECT source FROM appointment WHERE key = $1 ORDER BY source";
     let found = conn.query(sql).bind(key).rows().await?;
-    let names = found.iter().map(|row| Cells(row).text("source"));
-    names.map(|name| name.map(SourceName)).collect()
+    let name = |row| Cells(row).text("source").map(SourceName);
+    found.iter().map(name).collect()
 }
 
 async fn find(conn: &mut Conn<'_>, name: &str) -> StoreResult<Vec<i64>> {
