@@ -22,6 +22,8 @@ pub struct About {
     pub listed: bool,
     /// The birthday of the person it is for.
     pub born: Option<NaiveDate>,
+    /// It was cancelled, and the office asks the person to choose a new time by this day.
+    pub choose_by: Option<NaiveDate>,
     /// The invitation to it that stands in the person's calendar.
     pub invited: Option<Invited>,
 }
@@ -68,6 +70,7 @@ impl About {
         let set = about.flags().into_iter().filter(|(_, set)| **set);
         let mut words: Vec<String> = set.map(|(word, _)| word.to_owned()).collect();
         words.extend(self.born.map(|day| format!("born={day}")));
+        words.extend(self.choose_by.map(|day| format!("choose_by={day}")));
         if let Some(Invited { uid, organizer }) = &self.invited {
             words.push(format!("organizer={}", organizer.expose()));
             words.push(format!("uid={uid}"));
@@ -95,6 +98,10 @@ impl About {
                 about.born = Some(day.parse().ok()?);
                 continue;
             }
+            if let Some(day) = word.strip_prefix("choose_by=") {
+                about.choose_by = Some(day.parse().ok()?);
+                continue;
+            }
             let mut flags = about.flags().into_iter();
             let (_, flag) = flags.find(|(name, _)| *name == word)?;
             *flag = true;
@@ -111,6 +118,7 @@ mod tests {
     fn what_is_said_is_read_back_from_its_words() {
         let mut all = About {
             born: NaiveDate::from_ymd_opt(2014, 5, 1),
+            choose_by: NaiveDate::from_ymd_opt(2021, 4, 23),
             invited: Some(Invited {
                 uid: "uid=7;protected,@agency.example".to_owned(),
                 organizer: Email::from_stored("time@agency.example"),

@@ -157,12 +157,14 @@ pub struct Telling {
 
 impl Telling {
     /// Whether it promises that we write again when the person can book: a commitment, until they have
-    /// been invited or phoned. What opens the digital route instead promises nothing.
+    /// been invited or phoned. What opens the digital route instead, or asks the person to choose a new
+    /// time, promises nothing.
     #[must_use]
     pub fn promises_invitation(&self) -> bool {
         let promised = self.closing.as_ref().map(|closing| closing.next);
         self.purpose == Purpose::Cancellation
             && self.digital_until.is_none()
+            && self.particulars.choose_by.is_none()
             && promised == Some(NextStep::WeInvite)
     }
 }

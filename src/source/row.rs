@@ -25,6 +25,7 @@ pub(super) enum Column {
     DoNotContact,
     Protected,
     Obstacle,
+    ChooseBy,
     GuardianPhone,
     GuardianEmail,
     Guardian2Phone,
@@ -36,7 +37,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Id,
         Self::Status,
         Self::Start,
@@ -54,6 +55,7 @@ impl Column {
         Self::DoNotContact,
         Self::Protected,
         Self::Obstacle,
+        Self::ChooseBy,
         Self::GuardianPhone,
         Self::GuardianEmail,
         Self::Guardian2Phone,
@@ -86,6 +88,7 @@ impl Column {
             Self::DoNotContact => "do_not_contact",
             Self::Protected => "protected",
             Self::Obstacle => "obstacle",
+            Self::ChooseBy => "choose_by",
             Self::GuardianPhone => "guardian_phone",
             Self::GuardianEmail => "guardian_email",
             Self::Guardian2Phone => "guardian2_phone",

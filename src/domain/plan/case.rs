@@ -125,8 +125,10 @@ impl<'a> Case<'a> {
 
     pub(super) fn telling(&self, purpose: Purpose) -> Telling {
         let short_notice = self.short_notice();
+        let particulars = self.particulars(purpose);
         let digital_until = match purpose {
-            Purpose::Cancellation if short_notice => None,
+            // At short notice, and where the person is to choose a new time, that alone is said.
+            Purpose::Cancellation if short_notice || particulars.choose_by.is_some() => None,
             Purpose::Cancellation | Purpose::DigitalInvitation => self.digital_until(),
             Purpose::Change | Purpose::Reinstatement | Purpose::Rebooking | Purpose::Correction => {
                 None
@@ -144,19 +146,22 @@ impl<'a> Case<'a> {
             beside_email: false,
             languages: self.languages(),
             decided_at: self.around.now,
-            particulars: self.particulars(),
+            particulars,
         }
     }
 
-    fn particulars(&self) -> Particulars {
+    fn particulars(&self, purpose: Purpose) -> Particulars {
         let about = &self.appointment.about;
         let cancelled = self.change.kind == ChangeKind::Cancelled;
+        let today = calendar::local_day(self.around.now, self.office.zone);
+        let to_choose = |day: &NaiveDate| purpose == Purpose::Cancellation && *day >= today;
         Particulars {
             neutral: about.protected || self.service.neutral,
             canceller_unknown: cancelled && about.canceller_unknown,
             obstacle: about.obstacle,
             still_visible: cancelled && about.listed,
             born: about.born,
+            choose_by: about.choose_by.filter(to_choose),
             ..Particulars::default()
         }
     }

@@ -37,6 +37,7 @@ impl Mapping {
             canceller_unknown: cancelled && raw.text(Column::ChangedBy)? == "unknown",
             listed: false,
             born: born(raw)?,
+            choose_by: choose_by(raw)?.filter(|_| cancelled),
             // What is wrong with it is told beside the row, which does not depend on it.
             invited: invited(raw).unwrap_or_default(),
         })
@@ -109,14 +110,33 @@ fn born(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
     let Some(text) = raw.given(Column::Born)? else {
         return Ok(None);
     };
-    let day = text.get(..10).and_then(|day| NaiveDate::from_str(day).ok());
-    match day.filter(|day| day.year() >= FIRST_YEAR) {
+    match day(text).filter(|day| day.year() >= FIRST_YEAR) {
         Some(day) => Ok(Some(day)),
         None => {
             let problem = "the value is no day; days are written like 2014-05-01";
             Err(Fault::new(Column::Born, problem.to_owned()))
         }
     }
+}
+
+/// The day by which the office asks the person to choose a new time.
+fn choose_by(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
+    let Some(text) = raw.given(Column::ChooseBy)? else {
+        return Ok(None);
+    };
+    let no_day = || {
+        let problem = format!(
+            "{} is no day; days are written like 2021-04-23",
+            shown(text)
+        );
+        Fault::new(Column::ChooseBy, problem)
+    };
+    day(text).ok_or_else(no_day).map(Some)
+}
+
+/// A day, or the day of a time.
+fn day(text: &str) -> Option<NaiveDate> {
+    text.get(..10).and_then(|day| NaiveDate::from_str(day).ok())
 }
 
 /// The invitation that stands in the person's calendar, where both of what names it are there.

@@ -1,5 +1,6 @@
 //! What few sources say: whom not to write to, who stands in for a minor, and who cancelled.
 
+use varsel::domain::closing::NextStep;
 use varsel::domain::message::Reason;
 use varsel::domain::recipient::Role;
 use varsel::domain::verdict::Guardians;
@@ -230,6 +231,34 @@ async fn where_nobody_knows_who_cancelled_the_text_says_so() {
     assert_eq!(asks.count(), 1, "{taken:?}");
 }
 
+/// TEXTS S20: the office cancels, and asks the person to choose a new time.
+#[tokio::test]
+async fn who_is_asked_to_choose_a_new_time_reads_by_when() {
+    let mut world = saying("'2021-04-16' AS choose_by").await;
+    world.announce(NextStep::WeInvite).await;
+    cancelled(&mut world).await;
+    let texts: Vec<String> = world.sms.taken().into_iter().map(|sms| sms.text).collect();
+    let asked = "Velg ny på nettsidene våre eller ring 00 00 00 00 innen 16. april.";
+    let asked = texts.iter().filter(|text| text.contains(asked));
+    assert_eq!(asked.count(), 1, "{texts:#?}");
+    let promised = world.store.commitments().await.unwrap();
+    let promised: Vec<_> = promised.iter().map(|one| one.key.0.as_str()).collect();
+    assert_eq!(
+        promised,
+        ["b2"],
+        "who may choose at once was promised nothing"
+    );
+    // What stands is no request, and a day that has passed is not named.
+    let mut world = saying("'2021-03-15' AS choose_by").await;
+    cancelled(&mut world).await;
+    let taken = world.sms.taken();
+    assert_eq!(taken.len(), 2);
+    assert!(
+        taken.iter().all(|sms| !sms.text.contains("innen")),
+        "{taken:?}"
+    );
+}
+
 #[tokio::test]
 async fn what_is_not_understood_keeps_the_old_state_and_is_not_repeated() {
     for columns in [
@@ -237,6 +266,7 @@ async fn what_is_not_understood_keeps_the_old_state_and_is_not_repeated() {
         "'maybe' AS protected",
         "'perhaps' AS obstacle",
         "'mother' AS role",
+        "'soon' AS choose_by",
     ] {
         let mut world = saying(columns).await;
         world.set("b1", "status", "cancelled").await;
