@@ -2,6 +2,8 @@
 //! are themselves drawn, so that each seed has troubles of its own. Then the world calms down, and
 //! everything must have ended.
 
+mod late;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -29,6 +31,8 @@ const STEPS: u32 = 220;
 /// How long a gateway that de-duplicates remembers a key.
 /// It never ends in the instant in which a lease does, which a real clock could not be held to.
 const DEDUP: Duration = Duration::from_millis(600_500);
+/// How often word of a hand-over comes late in the worlds in which it may, in per mille of the steps.
+const LATE: u32 = 120;
 /// Nodes of a random world.
 pub(super) const NODES: usize = 2;
 
@@ -84,6 +88,8 @@ struct Chaos {
     weights: Weights,
     bookings: u32,
     acts: u32,
+    /// Whether word of a hand-over may come when nobody waits for it any more.
+    late: bool,
     /// Whom the call list has named, each time that somebody looked at it.
     printed: Vec<Reference>,
 }
@@ -127,6 +133,7 @@ pub(super) fn live_on(seed: u64, keeps_calls: bool) -> (Life, Vec<(Call, String)
         weights,
         bookings,
         acts: 0,
+        late: seed % 8 == 5,
         printed: Vec::new(),
     };
     chaos.begin();
@@ -179,6 +186,10 @@ impl Chaos {
     }
 
     fn step(&mut self) {
+        if self.late && self.chance(LATE) {
+            self.hear_late();
+            return;
+        }
         let w = &self.weights;
         let order = [w.time, w.register, w.crash, w.pause, w.report, w.person];
         let mut drawn = self.rng.random_range(0..1000);
