@@ -8,7 +8,7 @@ use varsel::domain::appointment::{Appointment, BookingKey, BookingState, SourceN
 use varsel::domain::calendar::{instant, local_day};
 use varsel::domain::change::{Change, ChangeKind, change};
 use varsel::domain::contact::Contact;
-use varsel::domain::directory::{Office, ServiceKind};
+use varsel::domain::directory::{Directory, Edition, Office, ServiceKind};
 use varsel::domain::language::Language;
 use varsel::domain::message::Channel;
 use varsel::domain::notice::{OnUnknown, Purpose};
@@ -32,6 +32,10 @@ struct Scene {
 
 impl Scene {
     fn plan(&self) -> Result<Vec<PlannedNotice>, NoPlan> {
+        self.plan_in(&directory())
+    }
+
+    fn plan_in(&self, directory: &Directory) -> Result<Vec<PlannedNotice>, NoPlan> {
         let recipient = Recipient {
             role: Role::Applicant,
             contact: self.contact.clone(),
@@ -51,7 +55,7 @@ impl Scene {
         };
         let around = Circumstances {
             now: self.now,
-            directory: &directory(),
+            directory,
             closings: &[closing()],
             rules: &rules,
         };
@@ -367,4 +371,25 @@ fn the_call_list_is_reached_while_somebody_still_answers() {
     // Nobody answers before Wednesday any more, so there is time.
     let evening = sms("2021-03-19T15:00:00Z");
     assert_eq!(evening.give_up_at, utc("2021-03-20T15:00:00Z"));
+}
+
+#[test]
+fn the_call_list_is_reached_by_the_hours_of_the_last_day() {
+    let noon = scene("passport", utc("2021-03-19T11:00:00Z"));
+    // From that day on the line answers from 07:00, so that Wednesday itself has an hour for callers.
+    let give_up_at = |from: &str| {
+        let mut later = directory();
+        for office in later.offices.values_mut() {
+            let line = office.passport_line.as_mut().unwrap();
+            line.hours.from = chrono::NaiveTime::from_hms_opt(7, 0, 0).unwrap();
+        }
+        let mut directory = directory();
+        directory.editions = vec![Edition {
+            from: from.parse().unwrap(),
+            directory: later,
+        }];
+        noon.plan_in(&directory).unwrap()[0].messages[0].give_up_at
+    };
+    assert_eq!(give_up_at("2021-03-25"), utc("2021-03-19T13:10:00Z"));
+    assert_eq!(give_up_at("2021-03-24"), utc("2021-03-20T11:00:00Z"));
 }
