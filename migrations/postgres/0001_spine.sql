@@ -371,6 +371,7 @@ CREATE TABLE alarm (
   subject text NOT NULL,
   node text NOT NULL,
   text text NOT NULL,
+  amount bigint NOT NULL,
   since bigint NOT NULL,
   ended_at bigint,
   told bigint NOT NULL DEFAULT 0,

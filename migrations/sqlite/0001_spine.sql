@@ -370,6 +370,7 @@ CREATE TABLE alarm (
   subject TEXT NOT NULL,
   node TEXT NOT NULL,
   text TEXT NOT NULL,
+  amount INTEGER NOT NULL,
   since INTEGER NOT NULL,
   ended_at INTEGER,
   told INTEGER NOT NULL DEFAULT 0,

@@ -14,8 +14,9 @@ use crate::store::{Access, Database, Deed, Desk};
 
 pub(super) const HELP: &str = "\
 Whom the daemon tells of alarms stands in the configuration ([[alarm]]). It tells them again
-until somebody says that they know; the alarm then falls silent until it ends and comes again.
-What is wrong is not mended by that.
+until somebody says that they know; the alarm then falls silent until there is more of it (more
+people to phone, more values not understood) or it ends and comes again. What is wrong is not
+mended by that.
 
 Examples:
   varsel -c varsel.toml alarm list
@@ -107,7 +108,7 @@ async fn acknowledge(everywhere: &Everywhere, config: &Config, ack: &Ack) -> Res
         out::json(&json!({ "alarm": format!("a{number}"), "by": act.actor }));
     } else {
         out::line(format_args!(
-            "Alarm a{number} falls silent until it ends and comes again: {} knows.",
+            "Alarm a{number} falls silent until it grows, or ends and comes again: {} knows.",
             act.actor
         ));
     }

@@ -34,7 +34,7 @@ pub enum AlarmKind {
     UnknownWords,
     /// A node sends nothing, since the store is not the one that it remembers.
     Locked,
-    /// Our own database cannot be used.
+    /// Our own database, or the journal beside it, cannot be used.
     Store,
 }
 
@@ -97,6 +97,8 @@ pub struct Concern {
     pub subject: String,
     /// What is wrong and what to do, in one or two sentences.
     pub text: String,
+    /// How much of it there is, where it is counted; else 0. Somebody who knows of it knows of no more.
+    pub amount: u32,
 }
 
 /// An alarm that stands.
@@ -112,7 +114,8 @@ pub struct Alarm {
     pub since: DateTime<Utc>,
     /// How often somebody was told.
     pub told: u32,
-    /// Who has said that they know, and when. It is told no more until it ends and comes again.
+    /// Who has said that they know, and when. It is told no more until there is more of it than they
+    /// know of, or it ends and comes again.
     pub acknowledged: Option<(String, DateTime<Utc>)>,
 }
 
@@ -148,6 +151,8 @@ pub struct Sight {
     pub paused: BTreeMap<String, String>,
     /// Why the node sends nothing until a person has decided what the store's past is.
     pub locked: Option<String>,
+    /// What the node cannot write, so that it sends nothing.
+    pub unwritten: Option<String>,
 }
 
 /// When a figure becomes an alarm.
@@ -168,7 +173,12 @@ pub fn concerns(sight: &Sight, limits: &AlarmLimits) -> Vec<Concern> {
             "{} must be phoned: varsel call-list",
             people(sight.call_list_people)
         );
-        found.push(concern(AlarmKind::CallList, "", text));
+        found.push(counted(
+            AlarmKind::CallList,
+            "",
+            text,
+            sight.call_list_people,
+        ));
     }
     found.extend(sight.held.iter().map(held));
     found.extend(sight.operator_holds.iter().map(|hold| {
@@ -181,7 +191,7 @@ pub fn concerns(sight: &Sight, limits: &AlarmLimits) -> Vec<Concern> {
             people(sight.untold_people),
             limits.untold_within.as_secs() / 60
         );
-        found.push(concern(AlarmKind::Untold, "", text));
+        found.push(counted(AlarmKind::Untold, "", text, sight.untold_people));
     }
     found.extend(sight.paused.iter().map(|(gateway, why)| {
         let text = format!("gateway \"{gateway}\" is left alone, its messages wait: {why}");
@@ -199,11 +209,15 @@ pub fn concerns(sight: &Sight, limits: &AlarmLimits) -> Vec<Concern> {
         let text = format!(
             "source \"{source}\" shows {faults} values that the mapping does not know: varsel status"
         );
-        concern(AlarmKind::UnknownWords, &source.0, text)
+        counted(AlarmKind::UnknownWords, &source.0, text, *faults)
     }));
     found.extend(sight.locked.iter().map(|why| {
         let text = format!("locked, nothing is sent: {why}");
         concern(AlarmKind::Locked, "", text)
+    }));
+    found.extend(sight.unwritten.iter().map(|what| {
+        let text = format!("nothing is sent: outcomes cannot be written ({what}); see the log");
+        concern(AlarmKind::Store, "", text)
     }));
     found.sort();
     found
@@ -224,14 +238,19 @@ fn held(batch: &HeldBatch) -> Concern {
         "the brake holds batch {number} of \"{source}\", {}{by}: varsel hold show {number}",
         people(*count)
     );
-    concern(AlarmKind::HeldBatch, &number.to_string(), text)
+    counted(AlarmKind::HeldBatch, &number.to_string(), text, *count)
 }
 
 fn concern(kind: AlarmKind, subject: &str, text: String) -> Concern {
+    counted(kind, subject, text, 0)
+}
+
+fn counted(kind: AlarmKind, subject: &str, text: String, amount: u32) -> Concern {
     Concern {
         kind,
         subject: subject.to_owned(),
         text,
+        amount,
     }
 }
 
@@ -279,6 +298,7 @@ mod tests {
             faults: [(SourceName("oslo".to_owned()), 2)].into(),
             paused: [("sms".to_owned(), "HTTP 401".to_owned())].into(),
             locked: Some("its journal is gone; `varsel recover` explains".to_owned()),
+            unwritten: Some("the journal of attempts".to_owned()),
         };
         let texts: Vec<String> = concerns(&sight, &LIMITS)
             .into_iter()
@@ -297,6 +317,8 @@ mod tests {
                 "unknown_words oslo: source \"oslo\" shows 2 values that the mapping does not \
                  know: varsel status",
                 "locked : locked, nothing is sent: its journal is gone; `varsel recover` explains",
+                "store : nothing is sent: outcomes cannot be written (the journal of attempts); \
+                 see the log",
             ]
         );
     }

@@ -26,7 +26,7 @@ use crate::store::{Batch, Cluster, Desk, Sighting, StoreError};
 /// So long no other node tells of an alarm that this one was given to tell.
 const TELLING: Duration = Duration::from_secs(120);
 
-/// The store is in trouble when so many looks in a row have failed.
+/// The store is in trouble when so many looks in a row have failed, or found that it cannot be written.
 const LOOKS_FAILED: u32 = 3;
 
 /// How alarms are told.
@@ -81,9 +81,13 @@ impl<S: Desk + Cluster> Alarms<S> {
     }
 
     async fn look_once(&mut self, now: DateTime<Utc>, stop: &CancellationToken) {
+        let unwritten = self.shared.sending.unwritten().is_some();
         match self.step(now, stop).await {
             Ok(_) => {
-                self.failed = 0;
+                self.failed = match unwritten {
+                    true => self.failed.saturating_add(1),
+                    false => 0,
+                };
                 self.store_told = None;
             }
             Err(error) => {
@@ -166,7 +170,14 @@ impl<S: Desk + Cluster> Alarms<S> {
             faults,
             paused: self.shared.pauses.all(),
             locked: self.shared.sending.locked(),
+            unwritten: self.unwritten(),
         })
+    }
+
+    /// What has not been written for some looks. A store that is away for a moment is nobody's alarm.
+    fn unwritten(&self) -> Option<String> {
+        let unwritten = self.shared.sending.unwritten();
+        unwritten.filter(|_| self.failed.saturating_add(1) >= LOOKS_FAILED)
     }
 
     fn held(&self, batch: &Batch) -> HeldBatch {
@@ -212,6 +223,7 @@ impl<S: Desk + Cluster> Alarms<S> {
                 kind: AlarmKind::Store,
                 subject: String::new(),
                 text: format!("the store cannot be used, nothing is sent: {what}; see the log"),
+                amount: 0,
             },
             node: self.shared.node.clone(),
             since: now,

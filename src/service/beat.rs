@@ -1,5 +1,5 @@
-//! The dead man's beat: sent only while every line really goes round, so that its silence tells
-//! somebody else what we cannot say any more.
+//! The dead man's beat: sent only while every line really goes round and may send, so that its silence
+//! tells somebody else what we cannot say any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,9 +61,9 @@ impl Beat {
                         tracing::error!("the beat was not taken: {error}");
                     }
                 }
-                Some(line) if !silent => {
+                Some(why) if !silent => {
                     silent = true;
-                    tracing::error!("there is no beat: {line} does not go round");
+                    tracing::error!("there is no beat: {why}");
                 }
                 Some(_) => {}
             }
@@ -75,9 +75,14 @@ impl Beat {
         }
     }
 
-    /// A line that has not gone round in time.
-    fn standing(&self, shared: &Shared) -> Option<&str> {
+    /// What stands still: a line that has not gone round in time, or sending itself, because outcomes
+    /// cannot be written. A store that is locked waits for a person, who has been told of it.
+    fn standing(&self, shared: &Shared) -> Option<String> {
+        if let Some(why) = shared.sending.trouble() {
+            return Some(format!("nothing is sent: {why}"));
+        }
         let standing = |(line, within): &&(String, Duration)| !shared.pulse.is_round(line, *within);
-        self.lines.iter().find(standing).map(|(line, _)| &**line)
+        let line = self.lines.iter().find(standing);
+        line.map(|(line, _)| format!("{line} does not go round"))
     }
 }

@@ -83,6 +83,12 @@ impl Sending {
         self.inside().trouble()
     }
 
+    /// What cannot be written, by its name alone: words that may leave the house.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<String> {
+        self.inside().troubles.keys().next().cloned()
+    }
+
     /// Why nothing is sent until a person has run `varsel recover`.
     #[must_use]
     pub fn locked(&self) -> Option<String> {

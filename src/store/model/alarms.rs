@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::State;
-use crate::domain::alarm::{Alarm, AlarmId};
+use crate::domain::alarm::{Alarm, AlarmId, Concern};
 use crate::store::alarms::Sighting;
 use crate::store::rows::HistoryRow;
 use crate::store::{Act, ActError, Acted};
@@ -13,6 +13,24 @@ use crate::store::{Act, ActError, Acted};
 pub(super) struct AlarmRow {
     alarm: Alarm,
     tell_at: DateTime<Utc>,
+}
+
+impl AlarmRow {
+    /// What is wrong now. Whoever knows of it knows of no more than there was.
+    fn see(&mut self, concern: &Concern) {
+        let Alarm {
+            concern: old,
+            acknowledged,
+            ..
+        } = &mut self.alarm;
+        if concern.amount > old.amount {
+            *acknowledged = None;
+        }
+        old.text.clone_from(&concern.text);
+        if acknowledged.is_none() {
+            old.amount = concern.amount;
+        }
+    }
 }
 
 impl State {
@@ -25,7 +43,7 @@ impl State {
                     && row.alarm.node == node
             };
             if let Some(row) = self.alarms.iter_mut().find(same) {
-                row.alarm.concern.text.clone_from(&concern.text);
+                row.see(concern);
                 continue;
             }
             self.next_alarm += 1;
@@ -42,7 +60,9 @@ impl State {
         }
         self.alarms.retain(|row| {
             let theirs = !row.alarm.node.is_empty() && row.alarm.node != sighting.node;
-            theirs || sighting.concerns.contains(&row.alarm.concern)
+            let old = &row.alarm.concern;
+            let same = |new: &Concern| (new.kind, &new.subject) == (old.kind, &old.subject);
+            theirs || sighting.concerns.iter().any(same)
         });
         let again = sighting.again();
         let due = self.alarms.iter_mut();

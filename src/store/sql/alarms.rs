@@ -12,11 +12,16 @@ use crate::store::alarms::Sighting;
 use crate::store::rows::HistoryRow;
 use crate::store::{Act, ActError, Acted, StoreResult};
 
+/// The amount of an alarm that somebody has acknowledged is the one that they know of.
 const RAISE: &str = "
-INSERT INTO alarm (kind, subject, node, text, since, tell_at)
-SELECT {text 0}, {text 1}, {text 2}, {text 3}, $2, $2 FROM {rows 1} WHERE true
-ON CONFLICT (kind, subject, node) WHERE ended_at IS NULL DO UPDATE SET text = excluded.text
-  WHERE alarm.text <> excluded.text";
+INSERT INTO alarm (kind, subject, node, text, amount, since, tell_at)
+SELECT {text 0}, {text 1}, {text 2}, {text 3}, {int 4}, $2, $2 FROM {rows 1} WHERE true
+ON CONFLICT (kind, subject, node) WHERE ended_at IS NULL DO UPDATE SET text = excluded.text,
+  amount = CASE WHEN alarm.acked_at IS NULL OR excluded.amount > alarm.amount
+                THEN excluded.amount ELSE alarm.amount END,
+  acked_at = CASE WHEN excluded.amount > alarm.amount THEN NULL ELSE alarm.acked_at END,
+  acked_by = CASE WHEN excluded.amount > alarm.amount THEN NULL ELSE alarm.acked_by END
+  WHERE alarm.text <> excluded.text OR alarm.amount <> excluded.amount";
 
 const END: &str = "
 UPDATE alarm SET ended_at = $2 WHERE ended_at IS NULL AND node IN ('', $3)
@@ -33,7 +38,8 @@ impl Write for Sighting {
     async fn write(&self, conn: &mut Conn<'_>) -> StoreResult<Vec<Alarm>> {
         // Two nodes that raise the same at once would wait for each other.
         conn.lock_creation().await?;
-        let row = |c: &Concern| json!([c.kind.word(), c.subject, self.seen_by(c), c.text]);
+        let row =
+            |c: &Concern| json!([c.kind.word(), c.subject, self.seen_by(c), c.text, c.amount]);
         let rows: Vec<_> = self.concerns.iter().map(row).collect();
         let now = self.now.timestamp_millis();
         conn.query(RAISE).bind_rows(&rows).bind(now).run().await?;
@@ -83,6 +89,7 @@ fn alarm(cells: Cells<'_>) -> StoreResult<Alarm> {
             kind: cells.word("kind", AlarmKind::from_word)?,
             subject: cells.text("subject")?,
             text: cells.text("text")?,
+            amount: cells.count("amount")?,
         },
         node: cells.text("node")?,
         since: cells.time("since")?,

@@ -12,6 +12,8 @@ use super::fixtures::*;
 laws! {
     what_is_wrong_is_told_by_one_node_and_again_until_acknowledged,
     an_acknowledged_alarm_is_silent_until_it_comes_again,
+    an_acknowledgement_covers_no_more_than_there_was,
+    what_grows_is_told_no_oftener,
     a_node_ends_only_what_it_sees,
     only_alarms_that_stand_are_acknowledged,
     who_is_untold_counts_by_how_near_the_deadline_is,
@@ -22,6 +24,7 @@ fn concern(kind: AlarmKind, subject: &str, text: &str) -> Concern {
         kind,
         subject: subject.to_owned(),
         text: text.to_owned(),
+        amount: 0,
     }
 }
 
@@ -82,6 +85,48 @@ async fn an_acknowledged_alarm_is_silent_until_it_comes_again<S: Store>(store: S
     let again = raise(&store, sighting("a", 602, one_to_phone())).await;
     assert_eq!((again.len(), again[0].told), (1, 1), "a new one");
     assert_ne!(again[0].id, given[0].id);
+}
+
+fn to_phone(people: u32) -> Vec<Concern> {
+    let mut concerns = one_to_phone();
+    concerns[0].text = format!("{people} people");
+    concerns[0].amount = people;
+    concerns
+}
+
+async fn an_acknowledgement_covers_no_more_than_there_was<S: Store>(store: S) {
+    let given = raise(&store, sighting("a", 0, to_phone(1))).await;
+    let known = async |key, minutes, people| {
+        let ack = act(key, Deed::AckAlarm(given[0].id));
+        store.act(&ack).await.unwrap();
+        let told = raise(&store, sighting("a", minutes, to_phone(people))).await;
+        assert_eq!(told, [], "somebody knows of {people}");
+    };
+    known("first", 60, 1).await;
+    let grown = raise(&store, sighting("b", 120, to_phone(401))).await;
+    let seen: Vec<_> = grown.iter().map(|a| (a.id, a.concern.amount)).collect();
+    assert_eq!(seen, [(given[0].id, 401)]);
+    assert_eq!((grown[0].told, &grown[0].acknowledged), (2, &None));
+    assert_eq!(grown[0].concern.text, "401 people");
+    // Fewer, and then as many as they know of: nothing new.
+    known("second", 180, 200).await;
+    let standing = store.alarms().await.unwrap();
+    assert_eq!(standing[0].concern.text, "200 people");
+    assert_eq!(raise(&store, sighting("a", 240, to_phone(401))).await, []);
+    let grown = raise(&store, sighting("a", 300, to_phone(402))).await;
+    assert_eq!((grown.len(), grown[0].told), (1, 3));
+}
+
+/// However fast a list grows, it is told no oftener than one of which nobody knows.
+async fn what_grows_is_told_no_oftener<S: Store>(store: S) {
+    let given = raise(&store, sighting("a", 0, to_phone(1))).await;
+    let again = now() + TimeDelta::minutes(15);
+    store.alarms_told(&[given[0].id], again).await.unwrap();
+    let ack = act("ack", Deed::AckAlarm(given[0].id));
+    store.act(&ack).await.unwrap();
+    assert_eq!(raise(&store, sighting("a", 1, to_phone(2))).await, []);
+    assert_eq!(raise(&store, sighting("a", 14, to_phone(3))).await, []);
+    assert_eq!(raise(&store, sighting("a", 15, to_phone(3))).await.len(), 1);
 }
 
 async fn a_node_ends_only_what_it_sees<S: Store>(store: S) {
