@@ -76,7 +76,7 @@ impl Tables {
     }
 
     /// What the settlement means for the message: a failure of the newest attempt cannot undo the
-    /// acceptance of an older one.
+    /// acceptance of an older one, and makes nothing certain of an older one that may be out.
     fn weigh(&self, settlement: &Settlement) -> Event {
         let event = settlement.decision.event;
         let negative = matches!(
@@ -90,6 +90,8 @@ impl Tables {
         let row = self.messages.get(&settlement.message);
         if negative && row.is_some_and(accepted) {
             Event::Accepted
+        } else if ends(event) && row.is_some_and(|m| m.may_be_out) {
+            Event::Unclear
         } else {
             event
         }
@@ -115,8 +117,13 @@ impl Tables {
         let detail = settlement.outcome.cause().unwrap_or_default();
         match message::next(seen, event) {
             Next::To(to) if counts => {
-                let reason = settlement.decision.reason;
+                let decided = settlement.decision.event;
+                let reason = settlement.decision.reason.filter(|_| event == decided);
                 self.put(id, to, reason, hand, event.word(), detail);
+                if to == MessageState::Unknown && ends(decided) {
+                    // As where time ends it: it would only be refused again.
+                    self.shift(id, Event::Hold, Some(Reason::Unknown), hand, "");
+                }
                 if let (MessageState::Ready, Some(at), Some(row)) = (
                     to,
                     settlement.decision.not_before,
@@ -267,6 +274,11 @@ pub(super) fn as_evidence_finds_it(row: &MessageRow) -> MessageState {
         (MessageState::Held, Some(Reason::Unknown | Reason::Poison)) => MessageState::Unknown,
         (state, _) => state,
     }
+}
+
+/// Whether no further attempt follows by itself.
+fn ends(event: Event) -> bool {
+    matches!(event, Event::GaveUp | Event::Refused)
 }
 
 /// Whether this would make a message `ready` as if none of its attempts could be out. That the last

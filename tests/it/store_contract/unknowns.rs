@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use varsel::domain::message::{MessageState, Reason};
+use varsel::domain::message::{Event, MessageState, Reason};
 use varsel::domain::notice::OnUnknown;
+use varsel::domain::outcome::Decision;
 use varsel::store::model::Model;
-use varsel::store::{Claim, ClaimAsk, Desk, Outbox, Store, UnknownRule};
+use varsel::store::{Claim, ClaimAsk, Desk, Outbox, Settled, Settlement, Store, UnknownRule};
 
 use super::fixtures::*;
 
@@ -24,6 +25,8 @@ laws! {
     a_repetition_that_is_known_late_not_to_be_sent_frees_nothing,
     a_newer_revision_ends_a_repetition,
     what_takes_ten_lives_is_held_and_not_tried_again,
+    a_second_attempt_that_fails_says_nothing_of_a_first_that_may_be_out,
+    a_late_refusal_says_nothing_of_another_attempt_that_may_be_out,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -99,6 +102,54 @@ async fn what_takes_ten_lives_is_held_and_not_tried_again<S: Store>(store: S) {
         1,
         "nobody is forgotten"
     );
+}
+
+/// Refused, or given up: the person may have been told by the first all the same.
+async fn a_second_attempt_that_fails_says_nothing_of_a_first_that_may_be_out<S: Store>(store: S) {
+    baseline(&store, 4).await;
+    let gave_up = (not_sent(), Event::GaveUp);
+    let ways = [
+        (1, ask_briefly(), (refused(), Event::Refused)),
+        (2, ask_briefly(), gave_up.clone()),
+        (3, ask_deduplicating(DAY), (refused(), Event::Refused)),
+        (4, ask_deduplicating(DAY), gave_up),
+    ];
+    for (booking, ask, (outcome, event)) in ways {
+        cancel_with(&store, vec![(booking, notice(booking))], None).await;
+        let first = claim_one(&store, &ask).await;
+        assert!(settle_one(&store, &first, unclear()).await);
+        store.sweep(now(), limits()).await.unwrap();
+        let second = claim_one(&store, &ask).await;
+        let end = Settlement {
+            decision: Decision::of(event),
+            ..settle(&second, outcome)
+        };
+        assert_eq!(store.settle(&[end]).await.unwrap(), [Settled::Moved]);
+        let brief = known(&store, booking).await.notices[0].messages[0].clone();
+        assert_eq!(
+            (brief.state, brief.reason, brief.may_be_out),
+            (MessageState::Held, Some(Reason::Unknown), true),
+            "booking {booking}"
+        );
+        assert_eq!(store.claim(&ask).await.unwrap().len(), 0);
+    }
+    assert_eq!(
+        store.climbable(page(10)).await.unwrap().len(),
+        4,
+        "nobody is forgotten"
+    );
+    assert_eq!(store.tally(now()).await.unwrap().unknown, 4);
+}
+
+async fn a_late_refusal_says_nothing_of_another_attempt_that_may_be_out<S: Store>(store: S) {
+    let first = unknown(&store, &ask_briefly()).await;
+    assert_eq!(store.sweep(now(), limits()).await.unwrap().retried, 1);
+    let second = claim_one(&store, &ask_askable()).await;
+    assert!(settle_one(&store, &second, unclear()).await);
+    assert!(!settle_one(&store, &second, refused()).await);
+    assert_eq!(state(&store, 1).await, MessageState::Unknown);
+    assert!(!settle_one(&store, &first, refused()).await, "an old fence");
+    assert_eq!(state(&store, 1).await, MessageState::Unknown);
 }
 
 async fn the_gateway_is_asked_before_the_rule_decides<S: Store>(store: S) {
