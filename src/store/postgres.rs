@@ -262,15 +262,18 @@ async fn transact<W: Write>(
     Ok(answer)
 }
 
-/// Whether the server itself says that a COMMIT came to nothing: a broken constraint (23), a state
-/// that cannot be committed (25), or a rollback for the sake of others (40); SQLSTATE classes.
+/// Whether the server itself says that a COMMIT came to nothing.
 fn certainly_undone(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| {
-        ["23", "25", "40"]
-            .iter()
-            .any(|class| code.starts_with(class))
-    })
+    code.is_some_and(|code| says_undone(&code))
+}
+
+/// The SQLSTATE classes that say so: a broken constraint (23), a state that cannot be committed (25), a
+/// rollback for the sake of others (40); but for the one code among them that says that nobody knows.
+fn says_undone(code: &str) -> bool {
+    const COMPLETION_UNKNOWN: &str = "40003";
+    let classes = ["23", "25", "40"];
+    code != COMPLETION_UNKNOWN && classes.iter().any(|class| code.starts_with(class))
 }
 
 fn no_answer(limit: Duration) -> StoreError {
@@ -280,4 +283,19 @@ fn no_answer(limit: Duration) -> StoreError {
 async fn statement(conn: &mut PgConnection, sql: &'static str) -> StoreResult<()> {
     sqlx::raw_sql(sql).execute(conn).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_undone;
+
+    #[test]
+    fn only_a_code_that_is_certain_takes_a_commit_back() {
+        for undone in ["23505", "25P02", "40001", "40P01", "40002", "40000"] {
+            assert!(says_undone(undone), "{undone}");
+        }
+        for unclear in ["40003", "08006", "57P01", "53100", "58030", "XX000"] {
+            assert!(!says_undone(unclear), "{unclear}");
+        }
+    }
 }

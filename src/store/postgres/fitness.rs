@@ -27,8 +27,14 @@ SET tcp_keepalives_idle = 30;
 SET tcp_keepalives_interval = 10;
 SET tcp_keepalives_count = 3";
 
+/// A reload of the server's configuration changes what open sessions were never asked about again; what
+/// a session has set itself stays. Pinned before it is looked at, so that nothing comes between.
+const PINNED: &str =
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)";
+
 /// Refuses a server that does not keep its promises, and sets the session's limits.
 pub(super) async fn prepare(conn: &mut PgConnection) -> StoreResult<()> {
+    sqlx::raw_sql(PINNED).execute(&mut *conn).await?;
     let sql = "SELECT current_setting('server_version_num')::bigint / 10000 AS version,
                  current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,
                  current_setting('full_page_writes') AS full_page_writes,

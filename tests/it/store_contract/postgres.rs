@@ -56,6 +56,41 @@ async fn a_server_that_may_forget_is_refused() {
     db.open(Access::Daemon).await.close().await;
 }
 
+/// Sessions are asked only when they begin: what they were found with must hold for as long as they live.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_reload_cannot_make_open_sessions_forgetful() {
+    let server = Postgres::start();
+    let db = server.database().await;
+    let store = db.open(Access::Daemon).await;
+    cancel(&store, 1).await;
+    // What the commit of a claim was synced with is seen from within its session.
+    let watched = "CREATE TABLE seen (value text);
+        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END $$;
+        CREATE TRIGGER see BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION see()";
+    run(&db, watched).await.unwrap();
+    let mut other = db.raw().await;
+    sqlx::query("ALTER SYSTEM SET synchronous_commit = off")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    sqlx::query("SELECT pg_reload_conf()")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    // The other session has heard of it; the store's have, once they wake.
+    let mut now = String::new();
+    while now != "off" {
+        let asked = sqlx::query_scalar("SHOW synchronous_commit");
+        now = asked.fetch_one(&mut other).await.unwrap();
+    }
+    claim_one(&store, &ask(Channel::Sms)).await;
+    let kept = number(&db, "SELECT count(*) FROM seen WHERE value = 'on'").await;
+    let all = number(&db, "SELECT count(*) FROM seen").await;
+    assert_eq!((kept, all), (1, 1), "an intent was synced");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs tests/servers/fetch"]
 async fn a_database_of_a_newer_release_is_left_alone() {
