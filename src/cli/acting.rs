@@ -118,6 +118,7 @@ impl From<ActError> for Failure {
             ActError::NoClosing(_) => "`varsel closing list` shows those that stand",
             ActError::NotOnCallList(_) => "`varsel call-list` shows who is",
             ActError::NotLocked => "there is nothing to recover",
+            ActError::Moved => "name the configuration of that database with -c",
             ActError::Store(_) => "",
         };
         match error {

@@ -38,8 +38,8 @@ Example:
 const COPY_HELP: &str = "\
 Copies the SQLite store of this configuration into the empty PostgreSQL database of another one. Stop
 the daemon first; a running one is refused, and so is a database that is not empty. All of it is
-copied and compared, row by row, or nothing is. Then the file is locked, so that no daemon sends from
-both. Start the daemon with the other configuration, which needs no journal of its own yet.
+copied and compared, row by row, or nothing is; what people say meanwhile (`hold add`, a tick) is
+refused. Then the file is locked, so that no daemon sends from both and no verb acts on the wrong one. Start the daemon with the other configuration, which needs no journal of its own yet.
 
 Example:
   varsel -c varsel.toml db copy --to postgres.toml";

@@ -10,15 +10,15 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{
-    AssertSqlSafe, ColumnIndex, ConnectOptions, Connection, Decode, PgConnection, Row,
-    SqliteConnection, Type,
+    AssertSqlSafe, ColumnIndex, Connection, Decode, PgConnection, Row, SqliteConnection, Type,
 };
 
 use super::postgres::Address;
-use super::sql::hex;
-use super::{Access, Cluster, Database, Lock, Locked, Place, StoreError, StoreResult, postgres};
+use super::sql::{Conn, Write, hex};
+use super::{
+    Access, Cluster, Database, Lock, Locked, Place, StoreError, StoreResult, postgres, sqlite,
+};
 
 /// Rows that pass at once.
 const CHUNK_ROWS: usize = 500;
@@ -102,12 +102,13 @@ pub async fn copy(
     }
     let made = Database::open(&Place::Postgres(Box::new(to.clone())), Access::Daemon).await?;
     made.close().await;
-    let options = SqliteConnectOptions::new().filename(from).read_only(true);
-    let mut source = options.connect().await?;
+    let mut source = sqlite::connect(from).await?;
     let mut target = postgres::connect(to).await?;
     let copied = async {
         let copied = transfer(&mut source, &mut target, progress).await?;
-        held.lock(past).await?;
+        past.write(&mut Conn::Sqlite(&mut source)).await?;
+        let locked = run_sqlite(&mut source, "COMMIT").await;
+        locked.map_err(|error| StoreError::InDoubt(error.to_string()))?;
         let committed = run(&mut target, LAST_WORD.to_owned()).await;
         committed.map_err(|error| StoreError::InDoubt(error.to_string()))?;
         Ok(copied)
@@ -116,6 +117,7 @@ pub async fn copy(
     if copied.is_ok() {
         let _ = target.close().await;
     }
+    let _ = source.close().await;
     held.close().await;
     copied
 }
@@ -126,8 +128,8 @@ async fn transfer(
     target: &mut PgConnection,
     progress: Progress<'_>,
 ) -> StoreResult<Copied> {
-    // Verbs may write beside us; what they write from here on is not copied.
-    run_sqlite(source, "BEGIN").await?;
+    // No verb writes until the file is locked as the past: what a person was told is done is copied.
+    run_sqlite(source, "BEGIN IMMEDIATE").await?;
     let tables = tables(source).await?;
     let mut all = 0;
     for table in &tables {

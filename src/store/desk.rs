@@ -256,6 +256,9 @@ pub enum ActError {
     /// The store is not locked.
     #[error("the store is not locked")]
     NotLocked,
+    /// The store was copied into another database: nobody would heed what is said here.
+    #[error("the store was copied into another database, which has taken its place")]
+    Moved,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -142,12 +142,22 @@ impl<T, F> Read<T> for F where
 {
 }
 
+/// SQLite's code for a file that another connection writes to. No SQLSTATE is so short.
+const SQLITE_BUSY: &str = "5";
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::ColumnNotFound(_)
             | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
+            sqlx::Error::Database(busy) if busy.code().as_deref() == Some(SQLITE_BUSY) => {
+                Self::Unavailable(
+                    "another program is writing to the file and did not end in time (`db copy` \
+                     does so until it is done); try again"
+                        .to_owned(),
+                )
+            }
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -140,6 +140,16 @@ impl File {
     }
 }
 
+/// A connection of one's own to a file that is there: what it commits is on the disk, too.
+pub(super) async fn connect(path: &Path) -> StoreResult<SqliteConnection> {
+    let opened = async {
+        let mut conn = options(path, false).connect().await?;
+        durability(&mut conn).await?;
+        Ok::<_, StoreError>(conn)
+    };
+    opened.await.map_err(|error| at(path, error))
+}
+
 /// Of which version the schema of a file is.
 pub(super) async fn version(path: &Path) -> StoreResult<Schema> {
     let newest = MIGRATIONS.len();

@@ -14,8 +14,8 @@ use crate::store::listing::Lifted;
 use crate::store::rows::HistoryRow;
 use crate::store::{
     Act, ActError, Acted, Batch, BatchId, Call, Commitment, Deed, Desk, Fault, Gauges, HoldId,
-    HoldOn, MustBePhoned, NewList, NewWave, StandingHold, StandingList, StoreResult, Story, Tally,
-    Unclear, Wave, Wrong,
+    HoldOn, Locked, MustBePhoned, NewList, NewWave, StandingHold, StandingList, StoreResult, Story,
+    Tally, Unclear, Wave, Wrong,
 };
 
 impl Desk for Model {
@@ -115,6 +115,10 @@ impl Desk for Model {
 
 impl State {
     fn act(&mut self, act: &Act) -> Result<Acted, ActError> {
+        let moved = self.locks.iter().any(|lock| lock.why == Locked::Moved);
+        if moved && !matches!(act.deed, Deed::Recover(_)) {
+            return Err(ActError::Moved);
+        }
         let event = match &act.deed {
             Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {
                 return self.tables.act_on_batch(act);

@@ -11,6 +11,7 @@ use super::ledger::{add_closing, end_closing};
 use super::lists;
 use super::load;
 use super::outbox::by_batch;
+use super::recover::has_moved;
 use super::save::{history, save};
 use super::tally::people;
 use super::words;
@@ -47,6 +48,9 @@ impl Write for Act {
         if let Some(row) = query.maybe().await? {
             let count = Cells(&row).count("answer")?;
             return Ok(Ok(Acted { count }));
+        }
+        if !matches!(self.deed, Deed::Recover(_)) && has_moved(conn).await? {
+            return Ok(Err(ActError::Moved));
         }
         let acted = match &self.deed {
             Deed::Release(_) | Deed::ReleaseFirst(..) | Deed::Discard(_) => {

@@ -121,6 +121,15 @@ impl Write for Lock {
     }
 }
 
+/// Whether the store was copied into another database, and nobody has decided otherwise.
+pub(super) async fn has_moved(conn: &mut Conn<'_>) -> StoreResult<bool> {
+    let sql = "SELECT value FROM meta WHERE name = $1";
+    let Some(row) = conn.query(sql).bind(LOCKED).maybe().await? else {
+        return Ok(false);
+    };
+    Ok(read_lock(&Cells(&row).text("value")?)?.why == Locked::Moved)
+}
+
 fn read_lock(text: &str) -> StoreResult<Lock> {
     let read = || {
         let value: Value = serde_json::from_str(text).ok()?;

@@ -7,7 +7,8 @@ use varsel::domain::message::Channel;
 use varsel::store::copying::{Copied, copy};
 use varsel::store::postgres::Address;
 use varsel::store::{
-    Access, AttemptId, Cluster, Database, Desk, Lock, Locked, ReportState, StoreError, StoreResult,
+    Access, ActError, AttemptId, Cluster, Database, Deed, Desk, HoldOn, Lock, Locked, ReportState,
+    StoreError, StoreResult,
 };
 
 use super::fixtures::*;
@@ -33,6 +34,16 @@ async fn lived(path: &Path) -> Database {
     store
 }
 
+fn past() -> Lock {
+    Lock {
+        node: "main".to_owned(),
+        why: Locked::Moved,
+        since: now(),
+        remembered: AttemptId(0),
+        newest: None,
+    }
+}
+
 async fn copied(path: &Path, db: &Db) -> StoreResult<Copied> {
     let address = Address::parse(&db.url()).unwrap();
     let mut seen = (0, 0);
@@ -40,14 +51,7 @@ async fn copied(path: &Path, db: &Db) -> StoreResult<Copied> {
         assert!(done <= all && seen.0 <= done, "it only grows");
         seen = (done, all);
     };
-    let past = Lock {
-        node: "main".to_owned(),
-        why: Locked::Moved,
-        since: now(),
-        remembered: AttemptId(0),
-        newest: None,
-    };
-    let copied = copy(path, &address, &past, &mut progress).await;
+    let copied = copy(path, &address, &past(), &mut progress).await;
     if let Ok(copied) = &copied {
         assert_eq!(seen, (copied.rows, copied.rows), "it ends with all");
     }
@@ -93,6 +97,40 @@ async fn every_row_arrives_and_the_copy_goes_on() {
     cancel_with(&copy, vec![(6, notice(6))], None).await;
     let claim = claim_one(&copy, &ask(Channel::Sms)).await;
     assert!(claim.attempt > newest, "numbers go on");
+}
+
+/// What a person was told is done stands in the database, too; what comes while the copy is made, and
+/// after it, is refused in words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_persons_word_is_copied_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("varsel.db");
+    let store = lived(&path).await;
+    let stop = |key| act(key, Deed::AddHold(HoldOn::All));
+    store.act(&stop("before")).await.unwrap();
+    store.close().await;
+    let db = database().await;
+    let address = Address::parse(&db.url()).unwrap();
+    let verb = Database::sqlite(&path, Access::Verb).await.unwrap();
+    let mut meanwhile = None;
+    let mut progress = |_, _| {
+        if meanwhile.is_none() {
+            let word = stop("meanwhile");
+            let runtime = tokio::runtime::Handle::current();
+            let said = || runtime.block_on(verb.act(&word));
+            meanwhile = Some(tokio::task::block_in_place(said));
+        }
+    };
+    copy(&path, &address, &past(), &mut progress).await.unwrap();
+    let refused = meanwhile.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("another program is writing"), "{refused}");
+    let late = verb.act(&stop("after")).await;
+    assert!(matches!(late, Err(ActError::Moved)), "{late:?}");
+    assert_eq!(verb.holds().await.unwrap().len(), 1);
+    let copy = db.open(Access::Daemon).await;
+    assert_eq!(copy.holds().await.unwrap().len(), 1);
+    copy.act(&stop("there")).await.unwrap();
 }
 
 async fn identity(store: &Database) -> String {

@@ -9,14 +9,15 @@ use varsel::domain::message::{Channel, MessageState, Reason};
 use varsel::domain::notice::beliefs;
 use varsel::domain::recipient::Role;
 use varsel::store::{
-    ActError, AttemptId, ClaimAsk, Deed, LeaseAsk, Lock, Locked, NewNotice, Recovery, Remembered,
-    Store, StoreError,
+    ActError, AttemptId, ClaimAsk, Deed, HoldOn, LeaseAsk, Lock, Locked, NewNotice, Recovery,
+    Remembered, Store, StoreError,
 };
 
 use super::fixtures::*;
 
 laws! {
     no_claim_goes_past_a_lock,
+    nobody_acts_on_a_store_that_has_moved,
     a_nodes_lock_is_its_own,
     no_claim_goes_past_what_the_node_remembers,
     what_a_node_remembers_is_the_newest_attempt,
@@ -85,6 +86,19 @@ async fn no_claim_goes_past_a_lock<S: Store>(store: S) {
     };
     assert_eq!(claimed(&store, &ask(Channel::Sms)).await, 0);
     assert_eq!(claimed(&store, &other).await, 0, "no node claims");
+}
+
+/// What is said there would be heeded nowhere; whoever decides that the copy is void may go on.
+async fn nobody_acts_on_a_store_that_has_moved<S: Store>(store: S) {
+    let stop = |key| act(key, Deed::AddHold(HoldOn::All));
+    store.act(&stop("before")).await.unwrap();
+    let moved = locked("node-a", Locked::Moved);
+    store.lock(&moved).await.unwrap();
+    let refused = store.act(&stop("after")).await;
+    assert!(matches!(refused, Err(ActError::Moved)), "{refused:?}");
+    assert_eq!(store.holds().await.unwrap().len(), 1);
+    recover(&store, Recovery::AsItStands).await;
+    store.act(&stop("later")).await.unwrap();
 }
 
 async fn a_nodes_lock_is_its_own<S: Store>(store: S) {
