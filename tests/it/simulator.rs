@@ -25,6 +25,8 @@ use std::collections::BTreeSet;
 
 use varsel::domain::message::{Event, MessageState, Next, next};
 
+use crate::support::on_all_cores;
+
 /// Seeds of an ordinary run, and of a long one.
 const SEEDS: u64 = 1000;
 const LONG: u64 = 10_000;
@@ -120,18 +122,8 @@ impl Sum {
 
 /// Lives are apart from each other, so each processor lives some.
 fn live_all(seeds: u64) -> Sum {
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    std::thread::scope(|scope| {
-        let parts = (0..threads).map(|part| {
-            scope.spawn(move || Sum::of((0..seeds).filter(|seed| seed % threads == part)))
-        });
-        let parts: Vec<_> = parts.collect();
-        let ended = parts.into_iter().map(|part| match part.join() {
-            Ok(sum) => sum,
-            Err(broken) => std::panic::resume_unwind(broken),
-        });
-        ended.fold(Sum::default(), Sum::and)
-    })
+    let parts = on_all_cores(|part, parts| Sum::of((0..seeds).filter(|seed| seed % parts == part)));
+    parts.into_iter().fold(Sum::default(), Sum::and)
 }
 
 #[test]

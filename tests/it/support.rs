@@ -23,6 +23,23 @@ use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+/// Does work that falls into independent parts, one part on each processor: each is told its number, from 0, and how
+/// many there are. A part that panics is heard as itself.
+pub(crate) fn on_all_cores<T: Send>(part: impl Fn(u64, u64) -> T + Sync) -> Vec<T> {
+    let parts = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    std::thread::scope(|scope| {
+        let part = &part;
+        let at_work: Vec<_> = (0..parts)
+            .map(|number| scope.spawn(move || part(number, parts)))
+            .collect();
+        let ended = at_work.into_iter().map(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(broken) => std::panic::resume_unwind(broken),
+        });
+        ended.collect()
+    })
+}
+
 /// Sends a signal to a child by its name, such as `TERM`, and says whether it was still there. Not by the
 /// command `kill`: a fresh Debian has none.
 pub(crate) fn signal(child: &Child, name: &str) -> bool {

@@ -37,6 +37,22 @@ async fn a_key_that_is_missing_or_comes_twice_makes_the_read_worthless() {
     }
 }
 
+/// The rows of this query never end, so only its end in time lets the reason be told.
+#[tokio::test]
+async fn a_row_that_ends_the_read_ends_it_at_once() {
+    let register = Register::with(&[ONE]).await;
+    let settings = Settings {
+        query: "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n)
+            SELECT 1 AS id, b.state AS status, b.at AS start, b.place AS office, b.kind AS service
+            FROM n, booking b"
+            .to_owned(),
+        ..register.settings()
+    };
+    let mut source = open(settings).await.unwrap();
+    let error = source.snapshot(floor()).await.unwrap_err();
+    assert!(error.to_string().contains("id 1 comes twice"), "{error}");
+}
+
 #[tokio::test]
 async fn a_query_that_does_not_fit_is_refused_at_the_start() {
     let register = Register::with(&[ONE]).await;

@@ -1,18 +1,22 @@
 //! A SQLite file, opened read-only.
+//!
+//! SQLite computes where it is called, so each step runs on a thread of its own, and rows come over in
+//! handfuls while the next are read. It knows no mapping; a connection whose step was given up is gone.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection};
-use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, SqlSafeStr, Statement,
-};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
-use super::{Link, Named, Step, Take, stream};
+use super::{Link, Named, Step, Take};
 use crate::source::SourceError;
+use crate::source::row::Cell;
 
 /// How long a reader waits for a writer that holds the whole file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,9 +24,20 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// After so many steps of SQLite's machine it asks whether anybody still waits for the result.
 const STEPS_BETWEEN_CHECKS: i32 = 100_000;
 
+/// Rows that come over at once: so many that the threads seldom wait for each other.
+const HANDFUL: usize = 500;
+
+/// Handfuls that lie between the reader and whoever takes them.
+const READ_AHEAD: usize = 2;
+
+/// Some rows, cell after cell.
+type Handful = Vec<Cell>;
+
 /// An open file.
 pub(super) struct Lite {
-    connection: SqliteConnection,
+    /// Absent while a step has it, and for good where that step was given up. Nobody ever waits for
+    /// the lock: a connection may not be looked at from two threads, and this says that it is not.
+    connection: Mutex<Option<Connection>>,
     abandoned: Arc<AtomicBool>,
     named: Named,
     path: PathBuf,
@@ -40,8 +55,7 @@ impl FileId {
     }
 }
 
-/// Ends a statement that still runs when nobody waits for it any more: dropping the connection
-/// alone would leave its thread computing.
+/// Ends a statement that still runs when nobody waits for it any more.
 impl Drop for Lite {
     fn drop(&mut self) {
         self.abandoned.store(true, Ordering::Relaxed);
@@ -54,36 +68,120 @@ impl Lite {
             let path = path.display();
             named.unavailable(format!("the database {path} cannot be opened: {why}"))
         })?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .create_if_missing(false)
-            .pragma("query_only", "ON")
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging();
-        let connection = SqliteConnection::connect_with(&options).await;
-        let mut connection = connection.map_err(|error| explain(&named, &error))?;
-        let abandoned = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&abandoned);
-        let handle = connection.lock_handle().await;
-        let mut handle = handle.map_err(|error| explain(&named, &error))?;
-        handle.set_progress_handler(STEPS_BETWEEN_CHECKS, move || !asked.load(Ordering::Relaxed));
-        drop(handle);
-        Ok(Self {
-            connection,
-            abandoned,
+        let mut lite = Self {
+            connection: Mutex::default(),
+            abandoned: Arc::default(),
             named,
             path: path.to_owned(),
             file,
-        })
+        };
+        let (path, abandoned) = (lite.path.clone(), Arc::clone(&lite.abandoned));
+        let opened = spawn_blocking(move || enter(&path, abandoned)).await;
+        let opened = opened.map_err(|_| lite.gone())?;
+        let opened = opened.map_err(|error| explain(&lite.named, &error))?;
+        *lite.connection() = Some(opened);
+        Ok(lite)
     }
 
-    async fn run(&mut self, sql: &'static str) -> Result<(), SourceError> {
-        match sqlx::query(sql).execute(&mut self.connection).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(explain(&self.named, &error)),
+    /// One step on a thread that may wait.
+    async fn on_a_thread<T: Send + 'static>(
+        &mut self,
+        step: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let connection = self.connection().take().ok_or_else(|| self.gone())?;
+        let done = spawn_blocking(move || (step(&connection), connection)).await;
+        let (done, connection) = done.map_err(|_| self.gone())?;
+        *self.connection() = Some(connection);
+        done.map_err(|error| explain(&self.named, &error))
+    }
+
+    /// The rows of a statement, handed on in their order while the next ones are read.
+    async fn stream(
+        &mut self,
+        sql: String,
+        parameters: impl Params + Send + 'static,
+        width: usize,
+        take: Take<'_>,
+    ) -> Result<(), SourceError> {
+        let (hand_on, mut handfuls) = mpsc::channel(READ_AHEAD);
+        let reading =
+            self.on_a_thread(move |connection| read(connection, &sql, parameters, width, &hand_on));
+        let taking = async move {
+            while let Some(handful) = handfuls.recv().await {
+                let mut cells = Handful::into_iter(handful);
+                while cells.len() > 0 {
+                    take(cells.by_ref().take(width).collect())?;
+                }
+            }
+            Ok(())
+        };
+        // A row that is not taken ends the channel with it, and that ends the reading.
+        let (read, taken) = futures_util::future::join(reading, taking).await;
+        taken.and(read)
+    }
+
+    fn connection(&mut self) -> &mut Option<Connection> {
+        self.connection
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> SourceError {
+        let problem = "the connection was given up in the middle of a step; it is opened anew";
+        self.named.unavailable(problem)
+    }
+}
+
+/// Opens a file so that nothing can be written, and nothing goes on that nobody waits for.
+fn enter(path: &Path, abandoned: Arc<AtomicBool>) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.progress_handler(
+        STEPS_BETWEEN_CHECKS,
+        Some(move || abandoned.load(Ordering::Relaxed)),
+    )?;
+    Ok(connection)
+}
+
+/// Reads a statement's rows until there is none left, or nobody who takes them.
+fn read(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    width: usize,
+    hand_on: &mpsc::Sender<Handful>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut handful = Handful::with_capacity(HANDFUL * width);
+    while let Some(row) = rows.next()? {
+        for index in 0..width {
+            handful.push(cell(row, index)?);
+        }
+        if handful.len() >= HANDFUL * width {
+            let next = Handful::with_capacity(HANDFUL * width);
+            if hand_on
+                .blocking_send(std::mem::replace(&mut handful, next))
+                .is_err()
+            {
+                return Ok(());
+            }
         }
     }
+    // Nobody takes it where a row before was refused, which is told there.
+    let _ = hand_on.blocking_send(handful);
+    Ok(())
+}
+
+/// One text. Bytes that are no UTF-8 are the row's fault, not the statement's.
+fn cell(row: &Row<'_>, index: usize) -> rusqlite::Result<Cell> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Null => None,
+        ValueRef::Text(text) => Some(String::from_utf8(text.to_vec()).map_err(|_| ())),
+        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Some(Err(())),
+    })
 }
 
 impl Link for Lite {
@@ -95,16 +193,11 @@ impl Link for Lite {
     }
 
     fn columns(&mut self, probe: String) -> Step<'_, Vec<String>> {
-        Box::pin(async {
-            let probe = AssertSqlSafe(probe).into_sql_str();
-            let statement = self.connection.prepare(probe).await;
-            let statement = statement.map_err(|error| explain(&self.named, &error))?;
-            Ok(statement
-                .columns()
-                .iter()
-                .map(|c| c.name().to_owned())
-                .collect())
-        })
+        Box::pin(self.on_a_thread(move |connection| {
+            let statement = connection.prepare(&probe)?;
+            let names = statement.column_names();
+            Ok(names.into_iter().map(str::to_owned).collect())
+        }))
     }
 
     /// Named through the alias, because SQLite reads a quoted name that it does not know as a string.
@@ -119,25 +212,19 @@ impl Link for Lite {
     /// The version is read in the transaction of the rows: what is committed after it is seen by the
     /// next look, never lost between the two.
     fn begin(&mut self) -> Step<'_, Option<i64>> {
-        Box::pin(async {
-            self.run("BEGIN").await?;
-            let version = sqlx::query_scalar("PRAGMA data_version");
-            let version: i64 = version
-                .fetch_one(&mut self.connection)
-                .await
-                .map_err(|error| explain(&self.named, &error))?;
-            Ok(Some(version))
-        })
+        Box::pin(self.on_a_thread(|connection| {
+            connection.execute_batch("BEGIN")?;
+            let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+            version.map(Some)
+        }))
     }
 
     fn end(&mut self) -> Step<'_, ()> {
-        Box::pin(self.run("COMMIT"))
+        Box::pin(self.on_a_thread(|connection| connection.execute_batch("COMMIT")))
     }
 
     fn rows<'a>(&'a mut self, sql: String, width: usize, take: Take<'a>) -> Step<'a, ()> {
-        let explain = |error| explain(&self.named, &error);
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut self.connection);
-        Box::pin(stream::<Sqlite>(rows, explain, width, take))
+        Box::pin(self.stream(sql, [], width, take))
     }
 
     fn rows_of<'a>(
@@ -150,10 +237,7 @@ impl Link for Lite {
     ) -> Step<'a, ()> {
         let keys = serde_json::Value::from(keys).to_string();
         let sql = format!("{sql} WHERE {id} IN (SELECT value FROM json_each(?1))");
-        let explain = |error| explain(&self.named, &error);
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(keys);
-        let rows = query.fetch(&mut self.connection);
-        Box::pin(stream::<Sqlite>(rows, explain, width, take))
+        Box::pin(self.stream(sql, [keys], width, take))
     }
 
     fn now(&mut self) -> Step<'_, Option<i64>> {
@@ -161,14 +245,11 @@ impl Link for Lite {
     }
 
     fn explain(&mut self, sql: String) -> Step<'_, Vec<String>> {
-        Box::pin(async move {
-            let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-            let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql)
-                .fetch_all(&mut self.connection)
-                .await
-                .map_err(|error| explain(&self.named, &error))?;
-            Ok(rows.into_iter().map(|(.., detail)| detail).collect())
-        })
+        Box::pin(self.on_a_thread(move |connection| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let details = statement.query_map([], |row| row.get("detail"))?;
+            details.collect()
+        }))
     }
 
     fn may_write(&mut self) -> Step<'_, Option<String>> {
@@ -178,13 +259,12 @@ impl Link for Lite {
 }
 
 /// Says what SQLite says; its own error 1 means that the query does not fit the database.
-fn explain(named: &Named, error: &sqlx::Error) -> SourceError {
-    let database = error.as_database_error();
-    match database.filter(|fault| fault.code().as_deref() == Some("1")) {
-        Some(fault) => {
-            let said = fault.message();
-            named.misfit(format!("the query does not fit the database: {said}"))
-        }
-        None => named.unavailable(error.to_string()),
+fn explain(named: &Named, error: &rusqlite::Error) -> SourceError {
+    let fault = error.sqlite_error();
+    let misfit =
+        fault.is_some_and(|fault| fault.code == ErrorCode::Unknown && fault.extended_code == 1);
+    match misfit {
+        true => named.misfit(format!("the query does not fit the database: {error}")),
+        false => named.unavailable(error.to_string()),
     }
 }
