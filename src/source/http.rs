@@ -192,7 +192,7 @@ impl HttpSource {
             Some(Value::Bool(truth)) => Some(Ok(truth.to_string())),
             Some(Value::Array(_) | Value::Object(_)) => Some(Err(())),
         };
-        Raw::of(&self.columns, self.pointers.iter().map(cell).collect())
+        Raw::of(&self.columns, self.pointers.iter().map(cell))
     }
 
     /// What one read of the future holds, counted; nothing is concluded from it.

@@ -153,14 +153,24 @@ pub(super) struct Raw {
 /// A text, nothing, or bytes that are no text.
 pub(super) type Cell = Option<Result<String, ()>>;
 
+/// The same where it was read, for as long as it lies there: most rows say nothing new, and of those
+/// nothing is kept.
+pub(super) type Glimpse<'a> = Option<Result<&'a str, ()>>;
+
 impl Raw {
     /// A row of these columns, in this order.
-    pub(super) fn of(columns: &[Column], cells: Vec<Cell>) -> Self {
+    pub(super) fn of(columns: &[Column], cells: impl IntoIterator<Item = Cell>) -> Self {
         let mut raw = Self::default();
         for (column, cell) in columns.iter().zip(cells) {
             raw.set(*column, cell);
         }
         raw
+    }
+
+    /// The same, to be kept.
+    pub(super) fn kept(columns: &[Column], cells: &[Glimpse<'_>]) -> Self {
+        let keep = |cell: &Glimpse<'_>| cell.map(|text| text.map(str::to_owned));
+        Self::of(columns, cells.iter().map(keep))
     }
 
     pub(super) fn set(&mut self, column: Column, cell: Cell) {

@@ -132,7 +132,7 @@ impl<'a> Table<'a> {
             let bytes = self.record.get(*place)?;
             (!bytes.is_empty()).then(|| decode(self.settings.encoding, bytes).ok_or(()))
         };
-        let raw = Raw::of(&self.columns, self.places.iter().map(cell).collect());
+        let raw = Raw::of(&self.columns, self.places.iter().map(cell));
         if raw.key().is_none() {
             let problem = "there is no id. What this file does not show is not taken for cancelled";
             return Ok(Some(Err(self.fault(line, "id", problem.to_owned()))));

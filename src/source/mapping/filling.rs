@@ -12,7 +12,7 @@ use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::links::Linked;
 use crate::domain::marks::{Marks, Place};
 use crate::source::crowd::Crowd;
-use crate::source::row::{Cell, Fault, Raw};
+use crate::source::row::{Fault, Glimpse, Raw};
 use crate::source::{Meaning, Snapshot, SourceError};
 
 impl Mapping {
@@ -68,7 +68,7 @@ impl Filling<'_> {
     ///
     /// # Errors
     /// As for [`Filling::take`].
-    pub(in crate::source) fn knows(&mut self, cells: &[Cell]) -> Result<bool, SourceError> {
+    pub(in crate::source) fn knows(&mut self, cells: &[Glimpse<'_>]) -> Result<bool, SourceError> {
         let Some(at) = self.known.as_mut().and_then(|known| known.knows(cells)) else {
             return Ok(false);
         };

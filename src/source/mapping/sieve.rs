@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::domain::appointment::Appointment;
 use crate::domain::marks::{Marks, Place};
 use crate::source::crowd;
-use crate::source::row::Cell;
+use crate::source::row::Glimpse;
 
 /// What is known, and the row at hand.
 pub(super) struct Sieve<'a> {
@@ -19,9 +19,9 @@ pub(super) struct Sieve<'a> {
 
 impl Sieve<'_> {
     /// Where a row stands, its key first, if it looks as it did when it was last understood.
-    pub(super) fn knows(&mut self, cells: &[Cell]) -> Option<Place> {
+    pub(super) fn knows(&mut self, cells: &[Glimpse<'_>]) -> Option<Place> {
         self.print = 0;
-        let key = cells.first()?.as_ref()?.as_ref().ok()?;
+        let key = cells.first()?.as_ref()?.ok()?;
         let at = self.marks.find(key)?;
         self.print = print(cells, &mut self.text);
         self.marks.is_as_printed(at, self.print).then_some(at)
@@ -48,7 +48,7 @@ impl Sieve<'_> {
 
 /// A row to the letter: each text with its length before it, so that no two rows run into the same
 /// letters. It is never 0.
-fn print(cells: &[Cell], text: &mut Vec<u8>) -> u64 {
+fn print(cells: &[Glimpse<'_>], text: &mut Vec<u8>) -> u64 {
     text.clear();
     for cell in cells {
         let (length, letters) = match cell {
@@ -56,7 +56,7 @@ fn print(cells: &[Cell], text: &mut Vec<u8>) -> u64 {
             Some(Err(())) => (u32::MAX - 1, ""),
             Some(Ok(letters)) => (
                 u32::try_from(letters.len()).unwrap_or(u32::MAX - 2),
-                letters.as_str(),
+                *letters,
             ),
         };
         text.extend_from_slice(&length.to_le_bytes());

@@ -14,7 +14,7 @@ use sqlx::{ColumnIndex, Database, Decode, Row, Type};
 use super::place::Place;
 use crate::domain::appointment::SourceName;
 use crate::source::SourceError;
-use crate::source::row::Cell;
+use crate::source::row::Glimpse;
 
 mod mysql;
 mod postgres;
@@ -24,7 +24,7 @@ mod sqlite;
 pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, SourceError>> + Send + 'a>>;
 
 /// What takes the rows, one by one, as they arrive.
-pub(super) type Take<'a> = &'a mut (dyn FnMut(Vec<Cell>) -> Result<(), SourceError> + Send);
+pub(super) type Take<'a> = &'a mut (dyn FnMut(&[Glimpse<'_>]) -> Result<(), SourceError> + Send);
 
 /// A connection to one database.
 pub(super) trait Link: Send + Sync {
@@ -114,13 +114,13 @@ async fn stream<DB: Database>(
 ) -> Result<(), SourceError>
 where
     usize: ColumnIndex<DB::Row>,
-    for<'r> String: Decode<'r, DB>,
-    String: Type<DB>,
+    for<'r> &'r str: Decode<'r, DB> + Type<DB>,
 {
     while let Some(row) = rows.try_next().await.map_err(&explain)? {
         // Text that is no UTF-8 is the row's fault, not the statement's.
-        let cell = |index| row.try_get::<Option<String>, _>(index).map_err(|_| ());
-        take((0..width).map(|index| cell(index).transpose()).collect())?;
+        let cell = |index| row.try_get::<Option<&str>, _>(index).map_err(|_| ());
+        let cells: Vec<_> = (0..width).map(|index| cell(index).transpose()).collect();
+        take(&cells)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::clock::{Clock, Mono};
 use crate::domain::appointment::BookingKey;
 use crate::domain::marks::Marks;
 use crate::source::mapping::{Filling, Mapping};
-use crate::source::row::{Cell, Column, Raw};
+use crate::source::row::{Column, Glimpse, Raw};
 use crate::source::survey::{Survey, Surveyor};
 
 /// Rows that were left out and are needed after all are read with everything else once more; no look
@@ -138,8 +138,8 @@ impl Reader {
         let begun = Mono::now();
         let columns = &self.columns;
         let mut surveyor = Surveyor::new(mapping, columns, floor);
-        let mut take = |cells| {
-            surveyor.take(&Raw::of(columns, cells));
+        let mut take = |cells: &[Glimpse<'_>]| {
+            surveyor.take(&Raw::kept(columns, cells));
             Ok(())
         };
         self.link.begin().await?;
@@ -182,7 +182,7 @@ impl Reader {
             let sql = self.future(floor);
             let mut filling = mapping.sifting(floor, known);
             let columns = &self.columns;
-            let mut take = |cells| take(&mut filling, columns, cells);
+            let mut take = |cells: &[Glimpse<'_>]| take(&mut filling, columns, cells);
             self.link.rows(sql, columns.len(), &mut take).await?;
             self.link.end().await?;
             if !filling.needs_more() {
@@ -203,7 +203,7 @@ impl Reader {
         let (sql, id) = (self.wrapped.clone(), self.id.clone());
         let mut filling = mapping.filling(None);
         let columns = &self.columns;
-        let mut take = |cells| take(&mut filling, columns, cells);
+        let mut take = |cells: &[Glimpse<'_>]| take(&mut filling, columns, cells);
         self.link.begin().await?;
         self.link
             .rows_of(sql, id, keys, columns.len(), &mut take)
@@ -239,12 +239,12 @@ impl Reader {
 fn take(
     filling: &mut Filling<'_>,
     columns: &[Column],
-    cells: Vec<Cell>,
+    cells: &[Glimpse<'_>],
 ) -> Result<(), SourceError> {
-    if filling.knows(&cells)? {
+    if filling.knows(cells)? {
         return Ok(());
     }
-    filling.take(&Raw::of(columns, cells))
+    filling.take(&Raw::kept(columns, cells))
 }
 
 /// The day that the pushed-down condition compares with: a day early, since starts are written in

@@ -9,14 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::{Link, Named, Step, Take};
 use crate::source::SourceError;
-use crate::source::row::Cell;
+use crate::source::row::Glimpse;
 
 /// How long a reader waits for a writer that holds the whole file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,8 +29,37 @@ const HANDFUL: usize = 500;
 /// Handfuls that lie between the reader and whoever takes them.
 const READ_AHEAD: usize = 2;
 
-/// Some rows, cell after cell.
-type Handful = Vec<Cell>;
+/// Some rows: their texts one after another, and of each cell where it ends, if there is anything in it.
+#[derive(Default)]
+struct Handful {
+    texts: Vec<u8>,
+    ends: Vec<Option<usize>>,
+}
+
+impl Handful {
+    fn add(&mut self, text: Option<&[u8]>) {
+        self.ends.push(text.map(|text| {
+            self.texts.extend_from_slice(text);
+            self.texts.len()
+        }));
+    }
+
+    /// Shows row after row. Bytes that are no UTF-8 are the row's fault, not the statement's.
+    fn show(&self, width: usize, take: Take<'_>) -> Result<(), SourceError> {
+        let mut from = 0;
+        for row in self.ends.chunks(width) {
+            let cells = row.iter().map(|end| {
+                end.map(|to| {
+                    let text = &self.texts[std::mem::replace(&mut from, to)..to];
+                    std::str::from_utf8(text).map_err(|_| ())
+                })
+            });
+            let cells: Vec<Glimpse<'_>> = cells.collect();
+            take(&cells)?;
+        }
+        Ok(())
+    }
+}
 
 /// An open file.
 pub(super) struct Lite {
@@ -108,10 +136,7 @@ impl Lite {
             self.on_a_thread(move |connection| read(connection, &sql, parameters, width, &hand_on));
         let taking = async move {
             while let Some(handful) = handfuls.recv().await {
-                let mut cells = Handful::into_iter(handful);
-                while cells.len() > 0 {
-                    take(cells.by_ref().take(width).collect())?;
-                }
+                Handful::show(&handful, width, &mut *take)?;
             }
             Ok(())
         };
@@ -155,33 +180,20 @@ fn read(
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query(parameters)?;
-    let mut handful = Handful::with_capacity(HANDFUL * width);
+    let mut handful = Handful::default();
     while let Some(row) = rows.next()? {
         for index in 0..width {
-            handful.push(cell(row, index)?);
+            handful.add(row.get_ref(index)?.as_bytes_or_null()?);
         }
-        if handful.len() >= HANDFUL * width {
-            let next = Handful::with_capacity(HANDFUL * width);
-            if hand_on
-                .blocking_send(std::mem::replace(&mut handful, next))
-                .is_err()
-            {
-                return Ok(());
-            }
+        if handful.ends.len() >= HANDFUL * width
+            && hand_on.blocking_send(std::mem::take(&mut handful)).is_err()
+        {
+            return Ok(());
         }
     }
     // Nobody takes it where a row before was refused, which is told there.
     let _ = hand_on.blocking_send(handful);
     Ok(())
-}
-
-/// One text. Bytes that are no UTF-8 are the row's fault, not the statement's.
-fn cell(row: &Row<'_>, index: usize) -> rusqlite::Result<Cell> {
-    Ok(match row.get_ref(index)? {
-        ValueRef::Null => None,
-        ValueRef::Text(text) => Some(String::from_utf8(text.to_vec()).map_err(|_| ())),
-        ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => Some(Err(())),
-    })
 }
 
 impl Link for Lite {
