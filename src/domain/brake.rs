@@ -149,15 +149,29 @@ pub fn brake(counts: PollCounts, limits: &BrakeLimits) -> Option<Braked> {
     counts.unbelievable().or(first.map(|(_, why)| why))
 }
 
-/// How many of the moves are by the same length: the largest such group. A move of the office alone
-/// has no length.
+/// How far an appointment was moved in time, and how far its office's clocks were from UTC at the old
+/// time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// The new start less the old one.
+    pub by: TimeDelta,
+    /// East of Greenwich it is more than nothing.
+    pub from_utc: TimeDelta,
+}
+
+/// How many of the moves are alike: the largest group by length, or by what is left of the length where
+/// local times have come to be read as UTC or the other way round, which moves those of the winter by
+/// another length than those of the summer. A move of the office alone has no length.
 #[must_use]
-pub fn shifted_alike(moves: impl IntoIterator<Item = TimeDelta>) -> u32 {
-    let mut groups: BTreeMap<TimeDelta, u32> = BTreeMap::new();
-    for length in moves.into_iter().filter(|length| !length.is_zero()) {
-        *groups.entry(length).or_default() += 1;
+pub fn shifted_alike(moves: impl IntoIterator<Item = Shift>) -> u32 {
+    let mut groups: [BTreeMap<TimeDelta, u32>; 3] = Default::default();
+    for Shift { by, from_utc } in moves.into_iter().filter(|shift| !shift.by.is_zero()) {
+        for (group, length) in groups.iter_mut().zip([by, by - from_utc, by + from_utc]) {
+            *group.entry(length).or_default() += 1;
+        }
     }
-    groups.into_values().max().unwrap_or(0)
+    let sizes = groups.iter().flat_map(BTreeMap::values);
+    sizes.copied().max().unwrap_or(0)
 }
 
 /// How the first people of a released batch fared, whose messages leave before the rest.

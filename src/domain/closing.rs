@@ -119,21 +119,29 @@ pub struct Affected {
 #[must_use]
 pub fn admissions(changes: &[Option<Affected>], announced: &[Announced]) -> Vec<Option<ClosingId>> {
     let admitting = || announced.iter().filter(|a| a.closing.max > 0);
-    let covered = |change: &Affected| {
-        let mut closings = admitting();
-        let covers = |a: &&Announced| a.closing.covers(&change.office, change.kind, change.day);
-        closings.find(covers).map(|announced| announced.id)
+    let covers = |a: &Announced, change: usize| {
+        let change = changes[change].as_ref();
+        change.is_some_and(|c| a.closing.covers(&c.office, c.kind, c.day))
     };
-    let found: Vec<Option<ClosingId>> = changes
-        .iter()
-        .map(|change| change.as_ref().and_then(covered))
-        .collect();
-    let fits = |id: &ClosingId| {
-        let changes = found.iter().filter(|found| **found == Some(*id)).count();
-        let changes = u32::try_from(changes).unwrap_or(u32::MAX);
-        admitting().any(|a| a.id == *id && a.admits(changes))
+    let its_own = |a: &Announced, change: usize| {
+        let first = admitting().find(|a| covers(a, change));
+        first.is_some_and(|first| first.id == a.id)
     };
-    let fitting: Vec<ClosingId> = admitting().map(|a| a.id).filter(fits).collect();
-    let passes = |id: &ClosingId| fitting.contains(id);
-    found.iter().map(|id| id.filter(passes)).collect()
+    let mut granted = vec![None; changes.len()];
+    // First what is each one's own; then, where there is room, what another had no room for.
+    for own in [true, false] {
+        for a in admitting() {
+            let asks = |change: &usize| {
+                granted[*change].is_none() && covers(a, *change) && (!own || its_own(a, *change))
+            };
+            let asking: Vec<usize> = (0..changes.len()).filter(asks).collect();
+            let has = granted.iter().filter(|id| **id == Some(a.id)).count();
+            if a.admits(u32::try_from(has + asking.len()).unwrap_or(u32::MAX)) {
+                asking
+                    .into_iter()
+                    .for_each(|change| granted[change] = Some(a.id));
+            }
+        }
+    }
+    granted
 }

@@ -20,7 +20,6 @@ use crate::domain::alarm::{
     Alarm, AlarmId, AlarmKind, AlarmLimits, Concern, HeldBatch, Sight, concerns,
 };
 use crate::domain::appointment::SourceName;
-use crate::domain::brake;
 use crate::store::{Batch, Cluster, Desk, Sighting, StoreError};
 
 /// So long no other node tells of an alarm that this one was given to tell.
@@ -182,7 +181,8 @@ impl<S: Desk + Cluster> Alarms<S> {
 
     fn held(&self, batch: &Batch) -> HeldBatch {
         let zones = batch.offices.keys();
-        let zones = zones.filter_map(|id| Some(self.shared.directory.offices.get(id)?.zone));
+        let offices = &self.shared.directory.offices;
+        let zones = zones.map(|id| offices.get(id).map_or(Tz::UTC, |office| office.zone));
         let window = self.shared.rules.windows.sms;
         let by = |due| {
             let each = zones.map(|zone| (brake::release_by(due, window, zone), zone));
@@ -192,7 +192,7 @@ impl<S: Desk + Cluster> Alarms<S> {
             number: batch.id.0,
             source: batch.source.clone(),
             people: batch.people,
-            release_by: batch.first_due_by.and_then(by),
+            release_by: release_by(&self.shared, batch),
         }
     }
 

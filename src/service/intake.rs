@@ -84,6 +84,8 @@ pub struct Intake<S, L> {
     listed: BTreeSet<BookingKey>,
     /// What rows that are past stand in for.
     earlier: BTreeMap<BookingKey, Option<BookingKey>>,
+    /// Complete looks in a row by a mapping that is not recorded yet.
+    remapped_looks: u8,
 }
 
 /// Why a step of intake could not be done; nobody's state changed.
@@ -123,6 +125,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             settling: Settling::default(),
             listed: BTreeSet::new(),
             earlier: BTreeMap::new(),
+            remapped_looks: 0,
         }
     }
 
@@ -357,8 +360,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
                 recorded = self.write(flows).await?;
             }
         }
-        // As long as rows are missing under the new mapping, what follows is its doing too.
-        let settled = read.all_seen && diff.newly_absent.is_empty();
+        let settled = self.is_settled(&poll, read.all_seen, diff.newly_absent.is_empty());
         let record = Record {
             snapshot: Some(self.last),
             mapping: settled.then(|| self.source.mapping()).flatten(),

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::contact::{Address, Contact, Unusable};
 use crate::domain::message::Channel;
+use crate::domain::recipient::{Recipient, Role};
 
 /// Counters in each table, a power of two: two million addresses fill each of them to two.
 const COUNTERS: usize = 1 << 20;
@@ -63,6 +64,11 @@ impl Crowd {
     fn is_crowded(&self, address: &Address) -> bool {
         number(address).is_some_and(|number| self.is_crowd(number))
     }
+}
+
+/// Whether a recipient's addresses should be theirs alone: an interpreter is on many bookings by trade.
+pub(super) fn is_counted(recipient: &Recipient) -> bool {
+    recipient.role != Role::Interpreter
 }
 
 /// The numbers of a contact's addresses.

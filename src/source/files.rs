@@ -189,13 +189,14 @@ impl Source for FolderSource {
 
     fn mapping(&self) -> Option<String> {
         let settings = &self.settings;
+        let folder = settings.folder.display().to_string();
         let columns = settings.columns.iter();
         let columns = columns.flat_map(|(ours, theirs)| [ours.as_str(), theirs.as_str()]);
         let scope = match settings.scope {
             Scope::Full => "full",
             Scope::Delta => "delta",
         };
-        let read: Vec<&str> = std::iter::once(scope).chain(columns).collect();
+        let read: Vec<&str> = [&folder, scope].into_iter().chain(columns).collect();
         Some(self.mapping.fingerprint(&read))
     }
 }

@@ -304,9 +304,8 @@ impl Source for HttpSource {
     fn mapping(&self) -> Option<String> {
         let columns = self.settings.columns.iter();
         let columns = columns.flat_map(|(ours, pointer)| [ours.as_str(), pointer.as_str()]);
-        let read: Vec<&str> = std::iter::once(self.settings.items.as_str())
-            .chain(columns)
-            .collect();
+        let read = [self.settings.url.as_str(), self.settings.items.as_str()];
+        let read: Vec<&str> = read.into_iter().chain(columns).collect();
         Some(self.mapping.fingerprint(&read))
     }
 }

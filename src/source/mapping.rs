@@ -63,8 +63,8 @@ impl Mapping {
         })
     }
 
-    /// A fingerprint of everything that gives rows their meaning: how they are read, which is their
-    /// source's own matter, and what their words mean.
+    /// A fingerprint of everything that gives rows their meaning: where and how they are read, which is
+    /// their source's own matter, what their words mean, and in which zone their times are.
     pub(super) fn fingerprint(&self, read: &[&str]) -> String {
         let words = &self.words;
         let mut hash = Xxh3::new();
@@ -78,7 +78,14 @@ impl Mapping {
             StartFormat::Utc => "utc",
             StartFormat::Offset => "offset",
         });
-        part(words.naive_zone.map_or("", |zone| zone.name()));
+        // Times without a zone are the office's, where the source has none: a corrected zone moves them all.
+        match (words.start, words.naive_zone) {
+            (StartFormat::Naive, None) => self.directory.offices.values().for_each(|office| {
+                part(&office.id.0);
+                part(office.zone.name());
+            }),
+            (_, zone) => part(zone.map_or("", |zone| zone.name())),
+        }
         part(&words.region);
         for (word, meaning) in &words.status {
             part(word);

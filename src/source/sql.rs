@@ -172,6 +172,7 @@ impl Source for SqlSource {
     }
 
     fn mapping(&self) -> Option<String> {
-        Some(self.mapping.fingerprint(&[&self.settings.query]))
+        let place = self.settings.place.to_string();
+        Some(self.mapping.fingerprint(&[&place, &self.settings.query]))
     }
 }

@@ -2,6 +2,7 @@
 
 mod a_million;
 mod alarms;
+mod another_mapping;
 mod at;
 mod bounce;
 mod bounces;

@@ -3,6 +3,7 @@
 
 mod dropped;
 mod json;
+mod mapped;
 mod meaning;
 mod postgres;
 mod reading;

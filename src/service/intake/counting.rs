@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Offset, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::admit::admit;
 use super::decide::{differs, gone};
 use super::reading::Read;
 use super::{Intake, count};
 use crate::domain::appointment::{Appointment, BookingKey};
-use crate::domain::brake::{Braked, PollCounts, brake, shifted_alike};
+use crate::domain::brake::{Braked, PollCounts, Shift, brake, shifted_alike};
 use crate::domain::change::ChangeKind;
 use crate::domain::closing::Announced;
+use crate::domain::diff::ABSENT_BEFORE_GONE;
+use crate::domain::directory::Directory;
 use crate::domain::marks::Marks;
 use crate::sabotage::{self, Guard};
 use crate::source::Source;
@@ -37,10 +40,19 @@ impl Poll {
 }
 
 /// By how much an appointment was moved, against what its person believes.
-fn shift(entry: &Entry) -> Option<TimeDelta> {
+fn shift(entry: &Entry, directory: &Directory) -> Option<Shift> {
     let notice = entry.notices.first().filter(|_| entry.supersede)?;
     let moved = matches!(notice.change.kind, ChangeKind::Moved { time: true, .. });
-    moved.then(|| notice.change.new.start - notice.change.old.start)
+    let (old, new) = (&notice.change.old, &notice.change.new);
+    let zone = directory
+        .offices
+        .get(&old.office)
+        .map_or(Tz::UTC, |o| o.zone);
+    let from_utc = old.start.with_timezone(&zone).offset().fix();
+    moved.then(|| Shift {
+        by: new.start - old.start,
+        from_utc: TimeDelta::seconds(from_utc.local_minus_utc().into()),
+    })
 }
 
 impl<S: Source, L: Ledger> Intake<S, L> {
@@ -53,6 +65,18 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         let now = self.source.mapping();
         let remapped = watched.mapping.is_some() && now.is_some() && watched.mapping != now;
         remapped.then_some(Braked::MappingChanged)
+    }
+
+    /// Whether nothing that this look found missing can still be the doing of a new mapping: what it hides
+    /// was missing from the first look on.
+    pub(super) fn is_settled(&mut self, poll: &Poll, all_seen: bool, all_there: bool) -> bool {
+        if poll.remapped.is_none() {
+            self.remapped_looks = 0;
+        } else if all_seen {
+            self.remapped_looks = self.remapped_looks.saturating_add(1);
+        }
+        let long_enough = self.remapped_looks >= ABSENT_BEFORE_GONE;
+        all_seen && (all_there || long_enough)
     }
 
     /// Takes out what has to wait still. It is not recorded, so the next look finds it again.
@@ -103,13 +127,14 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         announced: &[Announced],
     ) -> Option<NewBatch> {
         let known = self.known.as_ref();
+        let moved = |entry: &Entry| shift(entry, &self.shared.directory);
         let mut counts = PollCounts {
             changes: count(decided.iter().filter(|entry| entry.is_change()).count()),
             lately: poll.lately,
             known: count(known.map_or(0, Marks::len)),
             standing: count(known.map_or(0, Marks::standing)),
             missing: count(poll.missing.len()),
-            shifted: shifted_alike(decided.iter().filter_map(shift)),
+            shifted: shifted_alike(decided.iter().filter_map(moved)),
             rows: self.last.rows,
         };
         let braked = if poll.remapped.is_some() {

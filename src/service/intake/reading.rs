@@ -55,11 +55,16 @@ impl<S: Source, L: Ledger> Intake<S, L> {
             rows.earlier.extend(keys.into_iter().map(before));
         }
         let Folded {
-            rows: appointments,
+            rows: mut appointments,
             unreadable,
             awaiting,
-            by_person,
+            mut by_person,
         } = rows.fold(is_known, |key| known.stands_left_out(key));
+        // A list may name an appointment by the key of its first row, as we do.
+        for row in appointments.iter_mut().filter(|row| self.is_listed(row)) {
+            cancel(row);
+            by_person.remove(&row.key);
+        }
         if rows.earlier.len() <= MOST_EARLIER {
             self.earlier = rows.earlier;
         }
@@ -79,17 +84,16 @@ impl<S: Source, L: Ledger> Intake<S, L> {
 
     /// What a list names is cancelled by the agency, whatever the source shows of it.
     fn cancel_listed(&self, shown: &mut Snapshot) {
-        let stands = |row: &&mut Appointment| row.state.standing == Standing::Active;
-        for row in shown.rows.iter_mut().filter(stands) {
-            if self.listed.contains(&row.key) {
-                row.state.standing = Standing::Cancelled;
-                row.about.listed = true;
-                row.about.canceller_unknown = false;
-                if let Some(linked) = shown.linked.get_mut(&row.key) {
-                    linked.who = Who::Agency;
-                }
+        for row in shown.rows.iter_mut().filter(|row| self.is_listed(row)) {
+            cancel(row);
+            if let Some(linked) = shown.linked.get_mut(&row.key) {
+                linked.who = Who::Agency;
             }
         }
+    }
+
+    fn is_listed(&self, row: &Appointment) -> bool {
+        row.state.standing == Standing::Active && self.listed.contains(&row.key)
     }
 
     /// Asks the source for the rows that were missing often enough. Those it finds are rows like
@@ -123,6 +127,13 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         diff.touched.append(&mut found.rows);
         Ok(gone)
     }
+}
+
+/// The agency's list says that it is cancelled.
+fn cancel(row: &mut Appointment) {
+    row.state.standing = Standing::Cancelled;
+    row.about.listed = true;
+    row.about.canceller_unknown = false;
 }
 
 fn mark(snapshot: &Snapshot) -> SnapshotMark {

@@ -69,17 +69,21 @@ pub(super) struct Folder<'a>(pub(super) &'a Settings);
 
 impl Folder<'_> {
     /// The files that count now, in the order of their names: of full ones the newest by name, even
-    /// if it was put away already.
+    /// if it was put away already, and of two with one name the one that was not.
     pub(super) fn waiting(&self) -> Result<Vec<Dropped>, SourceError> {
         let mut files = self.list(&self.0.folder)?;
         if self.0.scope == Scope::Full {
-            if let Some(done) = &self.0.done
-                && done.is_dir()
-            {
-                files.extend(self.list(done)?);
-            }
-            files.sort();
-            files.drain(..files.len().saturating_sub(1));
+            let mut newest: Vec<_> = match &self.0.done {
+                Some(done) if done.is_dir() => self.list(done)?,
+                _ => Vec::new(),
+            };
+            newest.append(&mut files);
+            // Of equal ones `max_by` takes the last, and those of the folder come last.
+            files.extend(
+                newest
+                    .into_iter()
+                    .max_by(|(one, _), (other, _)| one.cmp(other)),
+            );
             if files.is_empty() {
                 return Err(self.unavailable(format!(
                     "there is no whole file \"{}\" in \"{}\" yet",

@@ -11,7 +11,7 @@ use super::sieve::Sieve;
 use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::links::Linked;
 use crate::domain::marks::{Marks, Place};
-use crate::source::crowd::Crowd;
+use crate::source::crowd::{self, Crowd};
 use crate::source::row::{Fault, Glimpse, Raw};
 use crate::source::{Meaning, Snapshot, SourceError};
 
@@ -131,7 +131,8 @@ impl Filling<'_> {
     pub(in crate::source) fn end(mut self) -> Snapshot {
         if let Some(crowd) = &self.crowd {
             let rows = self.snapshot.rows.iter_mut();
-            for recipient in rows.flat_map(|row| &mut row.recipients) {
+            let people = rows.flat_map(|row| &mut row.recipients);
+            for recipient in people.filter(|recipient| crowd::is_counted(recipient)) {
                 crowd.thin(&mut recipient.contact);
             }
         }
@@ -154,8 +155,8 @@ impl Filling<'_> {
                 // A cancelled booking counts too: else an office that closes, and cancels all of them,
                 // would write to its own front desk once for each.
                 if let Some(crowd) = &mut self.crowd {
-                    let contacts = row.recipients.iter().map(|recipient| &recipient.contact);
-                    contacts.for_each(|contact| crowd.count(contact));
+                    let people = row.recipients.iter().filter(|r| crowd::is_counted(r));
+                    people.for_each(|recipient| crowd.count(&recipient.contact));
                 }
                 self.snapshot.rows.push(row);
                 self.snapshot.faults.extend(faults);

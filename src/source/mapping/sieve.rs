@@ -35,7 +35,8 @@ impl Sieve<'_> {
         let Some(at) = at else {
             return false;
         };
-        let contacts = row.recipients.iter().map(|recipient| &recipient.contact);
+        let people = row.recipients.iter().filter(|r| crowd::is_counted(r));
+        let contacts = people.map(|recipient| &recipient.contact);
         let addresses: Vec<u32> = contacts
             .flat_map(crowd::numbers)
             .filter(|_| counts)

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
-use varsel::domain::brake::{BrakeLimits, Braked, PollCounts, brake, shifted_alike};
+use varsel::domain::brake::{BrakeLimits, Braked, PollCounts, Shift, brake, shifted_alike};
 
 fn limits() -> impl Strategy<Value = BrakeLimits> {
     let share = || 0.01f64..1.0;
@@ -115,7 +115,7 @@ proptest! {
 
     #[test]
     fn a_uniform_shift_of_all_times_is_held_at_any_size(standing in 2u32..1000, minutes in 1i64..2000) {
-        let moves = (0..standing).map(|_| TimeDelta::minutes(minutes));
+        let moves = (0..standing).map(|_| by(minutes));
         let counts = PollCounts {
             changes: standing,
             known: standing,
@@ -132,7 +132,7 @@ proptest! {
     fn a_single_move_and_moves_by_various_lengths_are_no_shift(
         lengths in prop::collection::btree_set(1i64..2000, 1..30),
     ) {
-        let moves = lengths.iter().map(|minutes| TimeDelta::minutes(*minutes));
+        let moves = lengths.iter().map(|minutes| by(*minutes));
         prop_assert_eq!(shifted_alike(moves), 1);
         let known = u32::try_from(lengths.len()).unwrap();
         let counts = PollCounts {
@@ -142,8 +142,28 @@ proptest! {
     }
 }
 
+/// A move in an office at Greenwich.
+fn by(minutes: i64) -> Shift {
+    Shift {
+        by: TimeDelta::minutes(minutes),
+        from_utc: TimeDelta::zero(),
+    }
+}
+
+/// Oslo's times before and after the last Sunday of March, read as UTC, or UTC read as Oslo's.
+#[test]
+fn a_zone_that_was_lost_is_a_uniform_shift_across_a_change_of_the_clocks() {
+    for read_as in [1, -1] {
+        let moves = [1, 1, 1, 1, 1, 1, 2, 2, 2, 2].map(|hours| Shift {
+            by: TimeDelta::hours(hours * read_as),
+            from_utc: TimeDelta::hours(hours),
+        });
+        assert_eq!(shifted_alike(moves), 10);
+    }
+}
+
 #[test]
 fn a_move_of_the_office_alone_has_no_length() {
-    assert_eq!(shifted_alike([TimeDelta::zero(), TimeDelta::zero()]), 0);
+    assert_eq!(shifted_alike([by(0), by(0)]), 0);
     assert_eq!(shifted_alike([]), 0);
 }

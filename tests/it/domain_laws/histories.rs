@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use varsel::domain::appointment::{
     Appointment, BookingKey, BookingState, Fingerprint, SourceName, Standing,
 };
-use varsel::domain::brake::{BrakeLimits, LATELY, PollCounts, brake, shifted_alike};
+use varsel::domain::brake::{BrakeLimits, LATELY, PollCounts, Shift, brake, shifted_alike};
 use varsel::domain::change::{ChangeKind, change};
 use varsel::domain::diff::diff;
 use varsel::domain::links::{Linked, MOST_LINKS, Rows};
@@ -385,7 +385,10 @@ impl Watcher {
                     .filter(|c| standing(c) && c.absent > 0)
                     .count(),
             ),
-            shifted: shifted_alike(changes.map(|c| c.new.start - c.old.start)),
+            shifted: shifted_alike(changes.map(|c| Shift {
+                by: c.new.start - c.old.start,
+                from_utc: TimeDelta::hours(1),
+            })),
             rows: small(rows),
         }
     }

@@ -15,6 +15,8 @@ use varsel::domain::notice::{OnUnknown, Purpose};
 use varsel::domain::plan::{Circumstances, NoPlan, PlannedNotice, Rules, plan};
 use varsel::domain::recipient::{Recipient, Role};
 
+use varsel::domain::closing::{Affected, Announced, Closing, ClosingId, admissions};
+
 use house::{SERVICES, SHORT_NOTICE_HOURS, closing, directory, rules};
 
 use super::made::{booking, contacts, instants, notice, now, one_of, states, utc};
@@ -392,4 +394,45 @@ fn the_call_list_is_reached_by_the_hours_of_the_last_day() {
     };
     assert_eq!(give_up_at("2021-03-25"), utc("2021-03-19T13:10:00Z"));
     assert_eq!(give_up_at("2021-03-24"), utc("2021-03-20T11:00:00Z"));
+}
+
+/// A closing with room for so many passports at the office, and one case at it.
+fn announced(id: i64, max: u32) -> Announced {
+    let closing = Closing { max, ..closing() };
+    Announced {
+        id: ClosingId(id),
+        closing,
+        admitted: 0,
+        actor: "Kari Nordmann".to_owned(),
+    }
+}
+
+fn affected(kind: ServiceKind) -> Option<Affected> {
+    Some(Affected {
+        office: "gronland".into(),
+        kind,
+        day: "2021-03-20".parse().unwrap(),
+    })
+}
+
+/// Two announcements of the same days: whoever the first has no room for may pass on account of the
+/// other, and never at the expense of what only that one covers.
+#[test]
+fn a_closing_without_room_hides_no_other() {
+    let passports = vec![affected(ServiceKind::Passport); 3];
+    let one = Some(ClosingId(1));
+    let two = Some(ClosingId(2));
+    assert_eq!(admissions(&passports, &[announced(1, 3)]), [one; 3]);
+    assert_eq!(admissions(&passports, &[announced(1, 2)]), [None; 3]);
+    assert_eq!(
+        admissions(&passports, &[announced(1, 2), announced(2, 3)]),
+        [two; 3]
+    );
+
+    let mut others = announced(2, 4);
+    others.closing.kinds.push(ServiceKind::ResidencePermit);
+    let mut both = passports;
+    both.extend(vec![affected(ServiceKind::ResidencePermit); 2]);
+    let found = admissions(&both, &[announced(1, 2), others]);
+    assert_eq!(found, [None, None, None, two, two]);
 }

@@ -250,6 +250,40 @@ async fn a_source_that_is_not_read_any_more_is_told() {
     gateway.wait_for(3).await;
 }
 
+/// A word that nobody mapped is told to a person, and so is until when a held batch can be released.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_that_is_not_known_and_a_batch_that_is_held_are_told() {
+    let gateway = Gateway::start().await;
+    let mut daemon = daemon(12, &gateway, &told_to("told")).await;
+    daemon.configure("max_changes = 1000", "max_changes = 5");
+    daemon.configure("min_changes = 1000", "min_changes = 5");
+    daemon.start().await;
+    let mut register = daemon.register().await;
+    let vanished = "UPDATE bookings SET status = 'vanished' WHERE rowid = 1";
+    sqlx::query(vanished).execute(&mut register).await.unwrap();
+    daemon
+        .until("the word is told", async || {
+            !of_kind(&daemon, "unknown_words").is_empty()
+        })
+        .await;
+    let alarm = of_kind(&daemon, "unknown_words").remove(0);
+    assert_eq!(alarm["subject"], "register", "{alarm}");
+    let metrics = daemon.get("/metrics").await;
+    let counted = "varsel_faults_total{source=\"register\"}";
+    assert!(metrics.contains(counted), "{metrics}");
+
+    daemon.cancel_everybody().await;
+    daemon
+        .until("the batch is told", async || {
+            !of_kind(&daemon, "held_batch").is_empty()
+        })
+        .await;
+    let alarm = of_kind(&daemon, "held_batch").remove(0);
+    let text = alarm["text"].as_str().unwrap();
+    assert!(text.contains("to be released before 203"), "{text}");
+    assert!(gateway.taken().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_cannot_be_used_is_told_without_it() {
     let gateway = Gateway::start().await;

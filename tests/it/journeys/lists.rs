@@ -146,6 +146,48 @@ async fn a_list_that_is_not_good_changes_nothing() {
     assert!(gateway.taken().is_empty());
 }
 
+/// The booking was moved by making another one, and the list names it as `explain` does.
+#[tokio::test]
+async fn a_list_may_name_an_appointment_by_its_first_row() {
+    let mut world = World::with(&[passport("b1")]).await;
+    world
+        .map_otherwise(|settings| {
+            settings.query =
+                "SELECT *, CASE id WHEN 'b2' THEN 'b1' END AS replaces FROM bookings".to_owned();
+        })
+        .await;
+    world.look().await;
+    world.set("b1", "status", "cancelled").await;
+    let later = Booking {
+        start: "2021-03-25 11:00",
+        ..passport("b2")
+    };
+    world.book(&later).await;
+    world.look().await;
+    world.send().await;
+    let moved = world.sms.taken().remove(0).text;
+    assert!(moved.starts_with("Flyttet"), "{moved}");
+
+    let list = list_of("b1");
+    let add = act(&world, "list", Deed::AddList(list));
+    world.store.act(&add).await.unwrap();
+    world.look().await;
+    world.send().await;
+    let taken = world.sms.taken();
+    assert_eq!(taken.len(), 2, "{taken:?}");
+    assert!(taken[1].text.starts_with("Avlyst"), "{}", taken[1].text);
+}
+
+fn list_of(key: &str) -> NewList {
+    let source = SourceName("register".to_owned());
+    NewList {
+        file: "list.csv".to_owned(),
+        digest: "one".to_owned(),
+        signed_by: "ola".to_owned(),
+        named: Named::from([(source, BookingKey(key.to_owned()))]),
+    }
+}
+
 #[tokio::test]
 async fn the_text_says_that_the_appointment_can_still_be_seen() {
     let by_mail = |id| Booking {
@@ -153,14 +195,7 @@ async fn the_text_says_that_the_appointment_can_still_be_seen() {
         ..passport(id)
     };
     let mut world = World::with(&[by_mail("b1"), by_mail("b2")]).await;
-    let source = SourceName("register".to_owned());
-    let list = NewList {
-        file: "list.csv".to_owned(),
-        digest: "one".to_owned(),
-        signed_by: "ola".to_owned(),
-        named: Named::from([(source, BookingKey("b1".to_owned()))]),
-    };
-    let add = act(&world, "list", Deed::AddList(list));
+    let add = act(&world, "list", Deed::AddList(list_of("b1")));
     world.store.act(&add).await.unwrap();
     world.look().await; // the source is silent
     world.send().await;

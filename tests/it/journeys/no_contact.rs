@@ -37,6 +37,29 @@ async fn without_a_number_the_next_channel_is_taken() {
     assert_eq!(world.word("b1").await, "told");
 }
 
+/// An interpreter stands on many bookings by trade, and is told of each.
+#[tokio::test]
+async fn an_interpreter_is_no_crowd() {
+    let mut world = World::with(&["b1", "b2", "b3"].map(passport)).await;
+    world
+        .map_otherwise(|settings| {
+            settings.query =
+                "SELECT *, '40 00 00 77' AS interpreter_phone FROM bookings".to_owned();
+            settings.words.most_bookings_per_address = Some(2);
+        })
+        .await;
+    for id in ["b1", "b2", "b3"] {
+        world.touch().await;
+        world.look().await;
+        world.set(id, "status", "cancelled").await;
+    }
+    world.look().await;
+    world.send().await;
+    let taken = world.sms.taken();
+    let told = taken.iter().filter(|sms| sms.to.ends_with("40000077"));
+    assert!(told.count() > 0, "{taken:?}");
+}
+
 /// The number of a front desk, or of somebody who books for many: whoever it stood on alone was told
 /// nothing yet, so from now on it is used for nobody.
 #[tokio::test]

@@ -228,6 +228,22 @@ async fn deltas_are_read_in_order_and_what_they_do_not_name_stands() {
     assert_eq!(third.rows[0].state.standing, Standing::Cancelled);
 }
 
+/// Many exports have one name for ever. What was put away is not taken for what came since.
+#[tokio::test]
+async fn a_new_file_under_the_name_of_the_last_one_is_news() {
+    let drop = Drop::new();
+    let csv = "files = \"all.csv\"\ndone = \"done\"";
+    drop.rows("all.csv", &[ONE]);
+    let mut source = drop.open(csv).await.unwrap();
+    for (row, id) in [(ONE, "B1"), (TWO, "B2"), (ONE, "B1")] {
+        drop.rows("all.csv", &[row]);
+        assert_eq!(keys(&snapshot(&mut source).await), [id.to_owned()].into());
+        assert_eq!(source.snapshot(floor()).await.unwrap(), Look::Unchanged);
+        assert!(!drop.path().join("all.csv").exists(), "it was put away");
+        assert_eq!(source.snapshot(floor()).await.unwrap(), Look::Unchanged);
+    }
+}
+
 #[tokio::test]
 async fn an_export_that_has_stopped_is_no_calm() {
     let drop = Drop::new();

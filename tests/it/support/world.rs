@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -330,6 +330,14 @@ impl World {
                 .rows_affected(),
             1
         );
+    }
+
+    /// A copy of the register's file, as it is now.
+    pub async fn copied_register(&mut self) -> PathBuf {
+        let path = self.folder.path().join("copy.db");
+        let copy = AssertSqlSafe(format!("VACUUM INTO '{}'", path.display()));
+        sqlx::query(copy).execute(&mut self.register).await.unwrap();
+        path
     }
 
     pub async fn delete(&mut self, id: &str) {
