@@ -20,6 +20,7 @@ use crate::domain::alarm::{
     Alarm, AlarmId, AlarmKind, AlarmLimits, Concern, HeldBatch, Sight, concerns,
 };
 use crate::domain::appointment::SourceName;
+use crate::domain::brake;
 use crate::store::{Batch, Cluster, Desk, Sighting, StoreError};
 
 /// So long no other node tells of an alarm that this one was given to tell.
@@ -192,7 +193,7 @@ impl<S: Desk + Cluster> Alarms<S> {
             number: batch.id.0,
             source: batch.source.clone(),
             people: batch.people,
-            release_by: release_by(&self.shared, batch),
+            release_by: batch.first_due_by.and_then(by),
         }
     }
 
