@@ -264,34 +264,43 @@ async fn a_late_acceptance_resolves_what_was_held_or_waits_again<S: Store>(store
 }
 
 async fn a_late_acceptance_takes_back_that_it_failed_or_expired<S: Store>(store: S) {
-    baseline(&store, 2).await;
+    baseline(&store, 3).await;
     let mut held = notice(2);
     held.on_unknown = OnUnknown::Hold;
-    cancel_with(&store, vec![(1, notice(1)), (2, held)], None).await;
+    let notices = vec![(1, notice(1)), (2, held), (3, notice(3))];
+    cancel_with(&store, notices, None).await;
     let claims = store.claim(&ask_briefly()).await.unwrap();
+    assert!(settle_one(&store, &claims[2], not_sent()).await);
     sweep(&store).await;
     sweep(&store).await;
-    // The first is handed over once more, and refused; the second is held until its time has passed.
+    // The first is handed over once more, and refused; the second is held; both until their time has
+    // passed. The third had not left, was said, and is refused.
     let second = claim_one(&store, &ask(Channel::Sms)).await;
     assert!(settle_one(&store, &second, refused()).await);
-    let passed = start(2) + TimeDelta::minutes(1);
-    assert_eq!(store.sweep(passed, limits()).await.unwrap().expired, 1);
-    let ended = [MessageState::Failed, MessageState::Expired];
-    for (n, ended) in [1, 2].into_iter().zip(ended) {
-        assert_eq!(state(&store, n).await, ended);
+    let later = ClaimAsk {
+        now: now() + hours(1),
+        ..ask(Channel::Sms)
+    };
+    let second = claim_one(&store, &later).await;
+    assert!(settle_one(&store, &second, refused()).await);
+    let passed = start(3) + TimeDelta::minutes(1);
+    assert_eq!(store.sweep(passed, limits()).await.unwrap().expired, 2);
+    assert_eq!(state(&store, 3).await, MessageState::Failed);
+    for n in [1, 2] {
+        assert_eq!(state(&store, n).await, MessageState::Expired);
         let notices = known(&store, n).await.notices;
         assert_eq!(verdict::verdict(&notices[0]), Some(Verdict::Unknown));
     }
     let late: Vec<_> = claims.iter().map(|c| settle(c, accepted())).collect();
     let settled = store.settle(&late).await.unwrap();
-    assert_eq!(settled, [Settled::Moved, Settled::Moved]);
-    for n in [1, 2] {
+    assert_eq!(settled, [Settled::Moved, Settled::Moved, Settled::Moved]);
+    for n in [1, 2, 3] {
         assert_eq!(state(&store, n).await, MessageState::Accepted);
     }
     assert_eq!(store.climbable(page(10)).await.unwrap().len(), 0);
     // It is not handed over again, and ends as what is accepted ends.
     assert!(store.claim(&ask(Channel::Sms)).await.unwrap().is_empty());
-    assert_eq!(store.sweep(passed, limits()).await.unwrap().unconfirmed, 2);
+    assert_eq!(store.sweep(passed, limits()).await.unwrap().unconfirmed, 3);
 }
 
 async fn a_failure_cannot_undo_an_older_acceptance<S: Store>(store: S) {
