@@ -118,6 +118,17 @@ fn each_channel_looks_at_the_lease_itself() {
     }
 }
 
+/// The other connection is one that rested between two messages.
+#[test]
+fn a_second_request_is_noticed_on_a_resting_connection_too() {
+    let test =
+        "sms::faults::a_resting_connection_that_breaks_in_a_request_is_unknown_and_not_repeated";
+    let (passed, said) = run_without(Guard::OneRequest, test);
+    assert!(said.contains("running 1 test"), "there is no test {test}");
+    assert!(!passed, "nobody notices a second request");
+    assert!(said.contains("accepted"), "{said}");
+}
+
 #[test]
 fn no_release_has_the_feature() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -458,6 +458,24 @@ async fn a_wrong_or_impossible_login_pauses_the_gateway() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_not_answered_was_certainly_not_sent() {
+    for act in [Act::Silence, Act::Close, Act::SayAndClose("23")] {
+        let timeouts = timeouts(At::Auth, &act);
+        let script = Script::offering(&["AUTH PLAIN"]).then(At::Auth, act.clone());
+        let server = FaultServer::start(script).await;
+        let smtp = Smtp::new(Settings {
+            timeouts,
+            login: login("hemmelig"),
+            ..plain(&server)
+        })
+        .unwrap();
+        let outcome = send(&smtp, "a@example.org").await;
+        assert_eq!(letter(&outcome), 'N', "{act:?}: {outcome:?}");
+        assert_eq!(server.seen().verbs(), ["EHLO", "AUTH"], "{act:?}");
+    }
+}
+
+#[tokio::test]
 async fn starttls_is_demanded_and_trusts_nothing_said_before_it() {
     let buffered = "220 2.0.0 ready\r\n250-me\r\n250 AUTH PLAIN\r\n";
     for (offers, act, expected) in [
@@ -471,6 +489,8 @@ async fn starttls_is_demanded_and_trusts_nothing_said_before_it() {
             'N',
         ),
         (&["STARTTLS"], Some(Act::Say("502 5.5.1 no\r\n")), 'P'),
+        (&["STARTTLS"], Some(Act::Silence), 'N'),
+        (&["STARTTLS"], Some(Act::Close), 'N'),
     ] {
         let said_more = matches!(act, Some(Act::Say(text)) if text.lines().count() > 1);
         let mut script = Script::offering(offers);
@@ -479,8 +499,13 @@ async fn starttls_is_demanded_and_trusts_nothing_said_before_it() {
         }
         let server = FaultServer::start(script).await;
         let tls = TlsMode::StartTls;
+        let timeouts = match &act {
+            Some(act) => timeouts(At::StartTls, act),
+            None => PATIENT,
+        };
         let smtp = Smtp::new(Settings {
             tls,
+            timeouts,
             ca_file: Some("tests/it/email/authority.pem".into()),
             login: login("hemmelig"),
             ..plain(&server)

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpSocket;
-use varsel::channel::sms::{ANSWER_LIMIT_BYTES, Profile};
+use varsel::channel::sms::{ANSWER_LIMIT_BYTES, Profile, Sms};
 use varsel::channel::{Body, Channel, Outgoing};
 use varsel::clock::Mono;
 use varsel::domain::contact::Address;
@@ -202,6 +202,68 @@ async fn a_connection_broken_at_any_byte_of_the_request_is_unknown_and_not_repea
             before + 1,
             "reset after reading {read}"
         );
+    }
+}
+
+/// A gateway with connections that rest between two messages, by a profile that keeps them.
+async fn keeping(server: &HttpFault) -> Sms {
+    let kept = format!("keep_alive_seconds = 30\n{}", small(JSON, ACCEPT));
+    let profile = Profile::parse("small", &kept).unwrap();
+    open(profile.at_url(&server.url()).unwrap())
+}
+
+/// The second request goes over a connection that rested, and breaks there: what the gateway may have
+/// read is unknown, and never written again over a fresh one.
+#[tokio::test]
+async fn a_resting_connection_that_breaks_in_a_request_is_unknown_and_not_repeated() {
+    let good = || answer(200, "", "");
+    let server = HttpFault::start(Fault::Answer(good())).await;
+    let (outcome, seen) = send_one(&keeping(&server).await, &server).await;
+    assert_eq!(class(&outcome), "accepted");
+    let reads = (1..=seen[0].length).map(Fault::ResetAfterReading);
+    let answers = [Fault::Reset(Vec::new()), Fault::Close(Vec::new())];
+    for fault in reads.chain(answers) {
+        server.now(Fault::AnswerThen(good(), Box::new(fault.clone())));
+        let channel = keeping(&server).await;
+        let (first, _) = send_one(&channel, &server).await;
+        assert_eq!(class(&first), "accepted");
+        // Whatever came again would be taken.
+        server.now(Fault::Answer(good()));
+        let before = server.connections();
+        let (outcome, seen) = send_one(&channel, &server).await;
+        assert_eq!(class(&outcome), "unknown", "{fault:?}: {outcome:?}");
+        assert!(seen.len() <= 1, "{fault:?}: {seen:?}");
+        assert_eq!(server.connections(), before, "{fault:?}");
+    }
+}
+
+/// A gateway closes a connection that rests, just when it is to be used again: what was taken is said to
+/// be taken, and nothing leaves twice.
+#[tokio::test]
+async fn a_resting_connection_that_is_closed_never_makes_two_of_one() {
+    let good = || answer(200, "", "");
+    for closes in [
+        Fault::Close(good()),
+        Fault::AnswerThen(good(), Box::new(Fault::ResetAfterReading(0))),
+    ] {
+        let server = HttpFault::start(closes.clone()).await;
+        let channel = keeping(&server).await;
+        let mut accepted = 0;
+        for _ in 0..rounds(200, 2_000) {
+            let (outcome, seen) = send_one(&channel, &server).await;
+            let allowed = match class(&outcome) {
+                "accepted" => 1..=1,
+                "unknown" => 0..=1,
+                _ => 0..=0,
+            };
+            let came = seen.len();
+            assert!(
+                allowed.contains(&came),
+                "{closes:?}, {came} came: {outcome:?}"
+            );
+            accepted += came;
+        }
+        assert!(accepted > 0, "{closes:?}");
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Reset(Vec<u8>),
     /// Sends these bytes of an answer, and then nothing more.
     Hang(Vec<u8>),
+    /// Answers, and does the other thing with the next request on the same connection, come what may.
+    AnswerThen(Vec<u8>, Box<Fault>),
     /// Reads so many bytes of the request, and resets the connection.
     ResetAfterReading(usize),
 }
@@ -112,9 +114,10 @@ impl HttpFault {
 }
 
 async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut next) = (Vec::new(), None);
     loop {
-        let fault = shared.lock().unwrap().fault.clone();
+        let fault = next.take();
+        let fault = fault.unwrap_or_else(|| shared.lock().unwrap().fault.clone());
         if let Fault::ResetAfterReading(limit) = fault {
             while bytes.len() < limit && stream.read_buf(&mut bytes).await? > 0 {}
             return stream.set_zero_linger();
@@ -131,6 +134,10 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) -> std::io::Re
         shared.lock().unwrap().seen.push(seen);
         match fault {
             Fault::Answer(answer) => stream.write_all(&answer).await?,
+            Fault::AnswerThen(answer, then) => {
+                stream.write_all(&answer).await?;
+                next = Some(*then);
+            }
             Fault::Close(answer) => return stream.write_all(&answer).await,
             Fault::Reset(answer) => {
                 stream.write_all(&answer).await?;
