@@ -110,6 +110,36 @@ fn help_teaches_every_verb() {
     insta::assert_snapshot!(all);
 }
 
+/// The store is made by whoever comes first, the daemon or this verb; only looking makes nothing.
+#[tokio::test]
+async fn a_store_is_migrated_once_and_only_when_meant() {
+    let house = House::build().await;
+    let said = |arguments: &[&str]| {
+        let output = house.run(arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        unwrapped(&stdout(&output))
+    };
+    for _ in 0..2 {
+        let would = said(&["db", "migrate", "--dry-run"]);
+        let expected = "The schema is of version 0; `varsel db migrate` makes it version 1.\n";
+        assert_eq!(would, expected);
+        assert!(!house.path("store.db").exists(), "it was only looked at");
+    }
+    let done = said(&["db", "migrate"]);
+    let expected = "The schema was of version 0 and is now of version 1.\n";
+    assert_eq!(done, expected);
+    assert_eq!(said(&["db", "verify"]), "The store is whole.\n");
+    for again in [&["db", "migrate"][..], &["db", "migrate", "--dry-run"]] {
+        let nothing =
+            "The schema is of version 1, as this program has it. Nothing is to be done.\n";
+        assert_eq!(said(again), nothing);
+    }
+    let json: Value = serde_json::from_str(&said(&["db", "migrate", "--json"])).unwrap();
+    let expected = serde_json::json!({ "found": 1, "newest": 1, "migrated": false });
+    assert_eq!(json, expected);
+    house.take_the_baseline();
+}
+
 #[test]
 fn a_wrong_command_line_ends_with_2() {
     for wrong in [

@@ -12,6 +12,10 @@ use crate::support::postgres::database;
 
 const PEOPLE: u32 = 5;
 
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 /// What a verb prints on both streams, after it ended with this code.
 fn said(daemon: &Daemon, arguments: &[&str], code: i32) -> String {
     let output = daemon.verb(arguments);
@@ -40,8 +44,14 @@ async fn a_store_moves_and_its_file_is_the_past() {
     daemon.signal("TERM");
     assert!(daemon.wait().success());
     said(&daemon, &["db", "verify"], 0);
-    let copied = said(&daemon, &copy, 0);
+    let done = daemon.verb(&copy);
+    let (copied, progress) = (text(&done.stdout), text(&done.stderr));
+    assert_eq!(done.status.code(), Some(0), "{progress}");
     assert!(copied.contains("counts and contents agree"), "{copied}");
+    // Where no bar can be drawn, lines say how far it is; the last one, that it is all.
+    let rows = copied.split(' ').nth(1).unwrap();
+    let all = format!("{rows} of {rows} rows");
+    assert_eq!(progress.lines().last(), Some(all.as_str()), "{progress}");
     let again = said(&daemon, &copy, 78);
     assert!(
         again.contains("a copy has locked this file before"),

@@ -7,9 +7,10 @@ use varsel::clock::Mono;
 use varsel::domain::message::{Channel, MessageState};
 use varsel::domain::rate::Rate;
 use varsel::store::model::Model;
-use varsel::store::{ClaimAsk, Outbox, Store};
+use varsel::store::{Access, ClaimAsk, Outbox, Store};
 
 use super::fixtures::*;
+use crate::support::postgres::database;
 
 laws! {
     a_claim_takes_no_more_than_there_are_tokens,
@@ -112,15 +113,28 @@ async fn each_gateway_has_tokens_of_its_own<S: Store>(store: S) {
 }
 
 async fn two_nodes_together_never_pass_the_rate<S: Store>(store: S) {
+    two_never_pass_the_rate(store.clone(), store).await;
+}
+
+/// Two processes share nothing but the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs tests/servers/fetch"]
+async fn two_nodes_with_a_database_each_never_pass_the_rate() {
+    let db = database().await;
+    let (first, second) = (db.open(Access::Daemon).await, db.open(Access::Daemon).await);
+    two_never_pass_the_rate(first, second).await;
+}
+
+async fn two_never_pass_the_rate<S: Store>(one: S, other: S) {
     const ROUNDS: usize = 25;
     let rate = Rate {
         per_second: 40,
         burst: 5,
     };
-    cancel(&store, 99).await;
+    cancel(&one, 99).await;
     let began = Mono::now();
-    let node = |name: &str, nonce| {
-        let (store, ask) = (store.clone(), rated(rate));
+    let node = |store: S, name: &str, nonce| {
+        let ask = rated(rate);
         let ask = ClaimAsk {
             node: name.to_owned(),
             nonce,
@@ -139,8 +153,8 @@ async fn two_nodes_together_never_pass_the_rate<S: Store>(store: S) {
             claimed
         }
     };
-    let first = tokio::spawn(node("node-a", 1000));
-    let second = tokio::spawn(node("node-b", 2000));
+    let first = tokio::spawn(node(one, "node-a", 1000));
+    let second = tokio::spawn(node(other, "node-b", 2000));
     let sum = first.await.unwrap() + second.await.unwrap();
     let most = 5 + refilled(rate, began);
     assert!((5..=most).contains(&sum), "{sum} of at most {most}");
