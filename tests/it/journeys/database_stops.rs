@@ -17,18 +17,22 @@ async fn a_database_that_stops_again_and_again_loses_nobody() {
     campaign.configure(|node| node.hurry(2, "4s"));
     campaign.start_all().await;
     let stops = rounds(3, 25);
+    let mut held = 0;
     for _ in 0..stops {
         campaign.gateway.behave(Behaviour::Accept);
         let count = campaign.gateway.taken().len() + campaign.rng.random_range(1..24);
         campaign.change(CHANGES).await;
         campaign.gateway.wait_for(count).await;
+        held += campaign.books().await.in_flight();
         server.stop_at_once();
         server.start_again();
         for node in &mut campaign.nodes {
             node.until_ready().await;
         }
     }
-    let (books, sum) = campaign.end(&format!("{stops} stops of PostgreSQL")).await;
+    let what = format!("{stops} stops of PostgreSQL, {held} claims in the air");
+    let (books, sum) = campaign.end(&what).await;
+    assert!(held > 0, "every stop found idle nodes");
     println!(
         "{} leases ended without an outcome; {sum}",
         books.leases_ended

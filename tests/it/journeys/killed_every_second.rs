@@ -33,7 +33,7 @@ async fn cancel_and_kill(more: &str, what: &str) -> (Sum, BTreeMap<String, usize
     });
     campaign.start_all().await;
     campaign.gateway.behave(Behaviour::TakeInTime(ANSWER));
-    let kills = under_load(&mut campaign, people).await;
+    let (kills, cancelled_in) = under_load(&mut campaign, people).await;
     for node in &mut campaign.nodes {
         node.until_ready().await;
     }
@@ -44,15 +44,21 @@ async fn cancel_and_kill(more: &str, what: &str) -> (Sum, BTreeMap<String, usize
         *times.entry(sms.to).or_default() += 1;
     }
     assert_eq!(sum.people, people as usize);
+    // The rate was lived, and so were the kills: each found a node with its hands full.
+    let seconds = people / PER_SECOND;
+    let longest = Duration::from_secs(u64::from(seconds)) * 2;
+    assert!(cancelled_in <= longest, "cancelled in {cancelled_in:?}");
+    assert!(kills >= seconds / 4, "{kills} kills in {seconds} seconds");
+    assert!(books.leases_ended > 0, "nothing was in the air");
     (sum, times)
 }
 
 /// Everybody is cancelled, so many a second, and at the end of each second one node is killed.
-/// Returns how many kills it came to.
-async fn under_load(campaign: &mut Campaign, people: u32) -> u32 {
+/// Returns how many kills it came to, and within what time everybody was cancelled.
+async fn under_load(campaign: &mut Campaign, people: u32) -> (u32, Duration) {
     let parts = PER_SECOND / AT_ONCE;
     let begun = Mono::now();
-    let mut kills = 0;
+    let (mut kills, mut cancelled_in) = (0, Duration::ZERO);
     for part in 0..(people / AT_ONCE + SECONDS_MORE * parts) {
         let due = Duration::from_secs(1) / parts * part;
         Clock::system()
@@ -61,12 +67,13 @@ async fn under_load(campaign: &mut Campaign, people: u32) -> u32 {
         let first = part * AT_ONCE;
         if first < people {
             campaign.cancel(first..first + AT_ONCE).await;
+            cancelled_in = begun.elapsed();
         }
         if (part + 1).is_multiple_of(parts) {
             kills += u32::from(kill_one(campaign, kills).await);
         }
     }
-    kills
+    (kills, cancelled_in)
 }
 
 /// Kills the node whose turn it is, and starts it again. One that has nothing in its hands in this life

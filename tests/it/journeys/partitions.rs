@@ -80,4 +80,9 @@ async fn links_that_fail_again_and_again_lose_nobody() {
     let disowned: usize = campaign.nodes.iter().map(disowned).sum();
     let ended = books.leases_ended;
     println!("{ended} leases ended without an outcome, {disowned} claims were disowned");
+    // A few failures may miss every lease; that the links failed the nodes feel in any case.
+    let felt = |node: &Daemon| node.log().matches("tried again").count();
+    let felt: usize = campaign.nodes.iter().map(felt).sum();
+    assert!(felt > 0, "no failure was felt");
+    assert!(ended > 0 || failures < 50, "no lease ended");
 }

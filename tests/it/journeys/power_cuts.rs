@@ -48,4 +48,5 @@ async fn a_power_that_goes_again_and_again_loses_nobody() {
     campaign.start_all().await;
     let what = format!("{cuts} power cuts, {in_the_air} claims in the air");
     campaign.end(&what).await;
+    assert!(in_the_air > 0, "every cut found an idle node");
 }

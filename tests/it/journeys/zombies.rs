@@ -54,4 +54,5 @@ async fn a_node_that_comes_back_from_a_pause_sends_nothing_more() {
     let what = format!("{stops} zombies, {held} claims held when they stopped");
     let (_, sum) = campaign.end(&what).await;
     assert!(sum.marked > 0, "no zombie held anything: {sum}");
+    assert!(sum.unknown <= held, "{held} were held: {sum}");
 }
