@@ -160,12 +160,16 @@ async fn a_check_names_the_agencys_own_numbers_shared_ones_and_those_typed_to_fi
         ('C1', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', NULL, 'OWN', 'nb'),
         ('C2', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 40 00 00 67', NULL, 'nb'),
         ('C3', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 40 00 00 67', NULL, 'nb'),
-        ('C4', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 99 99 99 99', NULL, 'nb')";
+        ('C4', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', '+47 99 99 99 99', NULL, 'nb'),
+        ('C5', 'booked', '2099-03-24T10:20:00Z', 'gronland', 'passport', 'LINE', NULL, 'nb')";
     let directory = model_case();
     let own = directory
         .offices
         .values()
         .find_map(|office| office.email.clone());
+    let mut lines = directory.offices.values();
+    let line = lines.find_map(|office| office.passport_line.as_ref());
+    let rows = rows.replace("LINE", &line.unwrap().phone);
     write(&house, &rows.replace("OWN", &own.unwrap())).await;
     let said = json(&house, &["source", "check", "oslo"]);
     let suspicious = said["sources"][0]["suspicious"].as_array().unwrap();
@@ -181,6 +185,8 @@ async fn a_check_names_the_agencys_own_numbers_shared_ones_and_those_typed_to_fi
     for expected in [("own", 1), ("shared", 2), ("dummy", 1)] {
         assert!(named.contains(&expected), "{expected:?}: {said}");
     }
+    let own = named.iter().filter(|(why, _)| *why == "own");
+    assert_eq!(own.count(), 2, "an address and a line: {said}");
     assert!(!said.to_string().contains("400000"), "{said}");
 }
 

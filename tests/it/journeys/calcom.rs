@@ -298,6 +298,50 @@ async fn seats_are_told_one_by_one() {
     );
 }
 
+/// The number of a booking is that of whoever booked: a guest is told at an address of their own.
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn a_guest_is_not_told_by_the_bookers_telephone() {
+    let mut calendar = Calendar::with(1).await;
+    calendar
+        .book(50, "2021-04-01 08:00", None, "accepted")
+        .await;
+    let people = [
+        "UPDATE \"Booking\" SET \"smsReminderNumber\" = '+4740700050' WHERE id = 50",
+        "INSERT INTO \"Attendee\" (email, name, \"bookingId\") VALUES ('p50@example.com', 'Kari', 50)",
+        "INSERT INTO \"Attendee\" (email, name, \"bookingId\") VALUES ('guest@example.com', 'Ola', 50)",
+    ];
+    for statement in people {
+        calendar.run(statement).await;
+    }
+    calendar.pass(2).await;
+    calendar.cancel(50, OFFICE).await;
+    calendar.pass(4).await;
+    assert_eq!(calendar.told(), words(&[(50, "Avlyst")]));
+    let mails = calendar.world.mail.taken();
+    let to: Vec<_> = mails.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(to, ["guest@example.com"]);
+}
+
+/// Some releases do not write down who cancelled.
+#[tokio::test]
+#[ignore = "needs tests/servers/fetch"]
+async fn who_cancelled_is_not_guessed() {
+    let mut calendar = Calendar::with(2).await;
+    calendar.cancel(1, OFFICE).await;
+    calendar
+        .run("UPDATE \"Booking\" SET status = 'cancelled' WHERE id = 2")
+        .await;
+    calendar.pass(4).await;
+    let asks = |to: &str| {
+        let taken = calendar.world.sms.taken();
+        let sms = taken.iter().find(|sms| sms.to == to).unwrap();
+        sms.text.contains("Avbestilte du selv?")
+    };
+    assert!(!asks("+4740700001"));
+    assert!(asks("+4740700002"));
+}
+
 #[tokio::test]
 #[ignore = "needs tests/servers/fetch"]
 async fn a_recurring_cancel_touches_the_cancelled_again_and_tells_nobody_twice() {

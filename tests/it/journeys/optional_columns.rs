@@ -8,7 +8,7 @@ use varsel::domain::why_phoned::WhyPhoned;
 use varsel::store::Desk;
 
 use crate::support::gateway::Behaviour;
-use crate::support::world::{Booking, World, passport};
+use crate::support::world::{Booking, World, passport, residence};
 
 /// A world whose source says this of booking `b1` too; `b2` is an ordinary one.
 async fn saying(columns: &str) -> World {
@@ -218,6 +218,24 @@ async fn an_interpreter_is_told_beside_the_applicant_and_a_role_is_kept() {
         .map(|notice| notice.role.clone())
         .collect();
     assert_eq!(roles, [Role::Representative, Role::Interpreter]);
+}
+
+/// Whoever cannot submit online for technical reasons is given the information line, not the way online.
+#[tokio::test]
+async fn whoever_cannot_submit_online_is_given_the_information_line() {
+    for (obstacle, online) in [("0", true), ("1", false)] {
+        let columns = format!("{obstacle} AS obstacle");
+        let mut world = saying_of(&columns, &residence("b1")).await;
+        cancelled(&mut world).await;
+        let mails = world.mail.taken();
+        let text = mails[0].text();
+        assert_eq!(
+            text.contains("For technical reasons your application"),
+            !online,
+            "{text}"
+        );
+        assert_eq!(text.contains("1. "), online, "{text}");
+    }
 }
 
 #[tokio::test]

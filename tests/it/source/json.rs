@@ -288,6 +288,40 @@ async fn whatever_is_not_a_whole_list_changes_nobodys_state() {
     }
 }
 
+/// A list whose second page is named by its first; of the second page `next` says what follows.
+async fn chained(next: &'static str) -> SocketAddr {
+    let pages = move |Query(query): Query<std::collections::BTreeMap<String, String>>| async move {
+        axum::Json(match query.get("cursor") {
+            None => json!({ "data": [item("A1")], "total": 2, "next": "?cursor=two" }),
+            Some(_) => json!({ "data": [item("A2")], "total": 2, "next": next }),
+        })
+    };
+    let router = Router::new().fallback(pages);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+#[tokio::test]
+async fn pages_are_followed_by_the_address_that_each_names_and_never_in_a_circle() {
+    let more = "[source.json.paging]\nnext = \"/next\"\ntotal = \"/total\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "hemmelig\n").unwrap();
+    let at = |address: SocketAddr| format!("http://{address}");
+
+    let mut source = open(&folder, &at(chained("").await), more).await.unwrap();
+    let rows = snapshot(&mut source).await.rows;
+    let keys: Vec<_> = rows.iter().map(|row| row.key.0.as_str()).collect();
+    assert_eq!(keys, ["A1", "A2"]);
+
+    let mut source = open(&folder, &at(chained("?cursor=two").await), more)
+        .await
+        .unwrap();
+    let said = source.snapshot(floor()).await.unwrap_err().to_string();
+    assert!(said.contains("its pages run in a circle"), "{said}");
+}
+
 #[tokio::test]
 async fn the_token_never_leaves_for_another_server() {
     let other = HttpFault::start(Fault::Answer(answer(200, "", "{\"data\": []}"))).await;

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use varsel::domain::brake::Canary;
 use varsel::domain::message::{Channel, MessageState};
 use varsel::domain::outcome::Outcome;
-use varsel::store::{ActError, Batch, BatchId, Deed, ReportState, SeenBatch, Store};
+use varsel::store::{ActError, Batch, BatchId, Deed, NewNotice, ReportState, SeenBatch, Store};
 
 use super::fixtures::*;
 
@@ -39,7 +39,7 @@ async fn batch<S: Store>(store: &S, id: BatchId) -> Option<Batch> {
 /// A held batch whose first people were let go; what is written anew for them is recorded.
 async fn first_out<S: Store>(store: &S) -> BatchId {
     baseline(store, PEOPLE).await;
-    let notices = (1..=PEOPLE).map(|n| (n, notice(n))).collect();
+    let notices = (1..=PEOPLE).map(|n| (n, urgent(n))).collect();
     let id = cancel_with(store, notices, brake(PEOPLE))
         .await
         .batch
@@ -51,13 +51,21 @@ async fn first_out<S: Store>(store: &S) -> BatchId {
     id
 }
 
+/// Of the last booking the message is due first: who is earliest is a matter of deadlines, not of keys.
+fn urgent(n: u32) -> NewNotice {
+    NewNotice {
+        due_by: notice(PEOPLE + 1 - n).due_by,
+        ..notice(n)
+    }
+}
+
 /// Writes anew what is being released, as upkeep does; how many bookings that were.
 async fn write_anew<S: Store>(store: &S) -> usize {
     let released = store.released(page(100)).await.unwrap();
     let count = released.len();
     for known in released {
         let n = known.appointment.key.0[1..].parse().unwrap();
-        let mut entry = again(&known, vec![notice(n)]);
+        let mut entry = again(&known, vec![urgent(n)]);
         entry.release = true;
         store.record(record(vec![entry])).await.unwrap();
     }
@@ -77,7 +85,7 @@ async fn hand_over<S: Store>(store: &S, outcome: fn() -> Outcome) -> usize {
 async fn the_earliest_go_first_and_the_rest_stays_held<S: Store>(store: S) {
     let id = first_out(&store).await;
     for n in 1..=PEOPLE {
-        let expected = if n <= FIRST {
+        let expected = if n > PEOPLE - FIRST {
             MessageState::Ready
         } else {
             MessageState::Held
