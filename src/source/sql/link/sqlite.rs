@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Params};
+use rusqlite::{Connection, OpenFlags, Params};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
@@ -272,11 +272,9 @@ impl Link for Lite {
 
 /// Says what SQLite says; its own error 1 means that the query does not fit the database.
 fn explain(named: &Named, error: &rusqlite::Error) -> SourceError {
-    let fault = error.sqlite_error();
-    let misfit =
-        fault.is_some_and(|fault| fault.code == ErrorCode::Unknown && fault.extended_code == 1);
-    match misfit {
-        true => named.misfit(format!("the query does not fit the database: {error}")),
-        false => named.unavailable(error.to_string()),
+    match error.sqlite_error().map(|fault| fault.extended_code) {
+        Some(1) => named.misfit(format!("the query does not fit the database: {error}")),
+        Some(code) => named.unavailable(format!("SQLite says \"{error}\" (code {code})")),
+        None => named.unavailable(error.to_string()),
     }
 }
