@@ -37,8 +37,8 @@ const TROUBLES: [Trouble; 5] = [
     },
     Trouble {
         name: "migrated",
-        breaks: "UPDATE bookings SET status = 'cancelled'; ALTER TABLE bookings RENAME COLUMN status TO state",
-        mends: "ALTER TABLE bookings RENAME COLUMN state TO status; UPDATE bookings SET status = 'booked'",
+        breaks: "BEGIN; UPDATE bookings SET status = 'cancelled'; ALTER TABLE bookings RENAME COLUMN status TO state; COMMIT",
+        mends: "BEGIN; ALTER TABLE bookings RENAME COLUMN state TO status; UPDATE bookings SET status = 'booked'; COMMIT",
         says: "no such column",
     },
     Trouble {
