@@ -84,7 +84,7 @@ pub struct Intake<S, L> {
     listed: BTreeSet<BookingKey>,
     /// What rows that are past stand in for.
     earlier: BTreeMap<BookingKey, Option<BookingKey>>,
-    /// Complete looks in a row by a mapping that is not recorded yet.
+    /// Looks in a row by a mapping that is not recorded yet, each complete and written down.
     remapped_looks: u8,
 }
 
@@ -181,6 +181,10 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
             return Ok(IntakeStep::default());
         }
         let step = self.look(now).await;
+        if step.is_err() {
+            // What was not recorded is missing for the first time again.
+            self.remapped_looks = 0;
+        }
         let again = step.as_ref().map_or(true, |s| {
             !self.settling.is_empty()
                 || !s.recorded.conflicts.is_empty()
@@ -360,7 +364,9 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
                 recorded = self.write(flows).await?;
             }
         }
-        let settled = self.is_settled(&poll, read.all_seen, diff.newly_absent.is_empty());
+        // A source that is silent since a complete look shows the same once more.
+        let looked = read.all_seen || self.remapped_looks > 0;
+        let settled = looked && self.is_settled(diff.newly_absent.is_empty());
         let record = Record {
             snapshot: Some(self.last),
             mapping: settled.then(|| self.source.mapping()).flatten(),
@@ -373,6 +379,7 @@ impl<S: Source, L: Ledger + Clone + 'static> Intake<S, L> {
         };
         sabotage::point("intake.before_record");
         recorded.add(self.write(record).await?);
+        self.count_remapped(&poll, looked);
         sabotage::point("intake.after_record");
         Ok(IntakeStep { recorded, faults })
     }

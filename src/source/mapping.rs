@@ -22,7 +22,7 @@ use crate::domain::language::Language;
 use crate::domain::links::{Linked, Who};
 
 pub(super) use self::filling::Filling;
-use self::optional::{invited, truth};
+use self::optional::{choose_by, invited, truth};
 
 mod filling;
 mod optional;
@@ -122,6 +122,7 @@ impl Mapping {
         let meaning = self.meaning(raw).map_err(|fault| faults.push(told(fault)));
         let language = self.language(raw).map_err(|fault| faults.push(told(fault)));
         faults.extend(invited(raw).err().map(told));
+        faults.extend(choose_by(raw).err().map(told));
         let standing = match meaning {
             Ok(Meaning::Cancelled) => Standing::Cancelled,
             Ok(Meaning::Ignore) => return Ok((Meaning::Ignore, None)),

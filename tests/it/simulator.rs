@@ -40,9 +40,15 @@ fn number(name: &str) -> Option<u64> {
     )
 }
 
+/// Moves that only a gateway brings about which contradicts itself, since what may be out is not called failed; the simulated
+/// ones do not. `store_contract::reports` and `store_contract::sending` live them.
+const ELSEWHERE: &[&str] = &[
+    "failed -> accepted (accepted)",
+    "failed -> delivered (reported_delivered)",
+];
+
 /// Moves that the lots bring about too rarely to be asked for in an ordinary run. A long one has them all.
 const TOO_RARE: &[&str] = &[
-    "failed -> delivered (reported_delivered)",
     "suppressed -> delivered (reported_delivered)",
     "unconfirmed -> undelivered (reported_undelivered)",
     "expired -> delivered (tick_off)",
@@ -151,7 +157,7 @@ fn random_lives_keep_every_law() {
     }
     let asked = |name: &&String| {
         let name = name.as_str();
-        seeds >= LONG || !TOO_RARE.contains(&name)
+        !ELSEWHERE.contains(&name) && (seeds >= LONG || !TOO_RARE.contains(&name))
     };
     assert_eq!(missing.iter().find(asked), None, "no life came there");
     for word in ASKED_FOR {

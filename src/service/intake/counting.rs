@@ -69,14 +69,16 @@ impl<S: Source, L: Ledger> Intake<S, L> {
 
     /// Whether nothing that this look found missing can still be the doing of a new mapping: what it hides
     /// was missing from the first look on.
-    pub(super) fn is_settled(&mut self, poll: &Poll, all_seen: bool, all_there: bool) -> bool {
-        if poll.remapped.is_none() {
-            self.remapped_looks = 0;
-        } else if all_seen {
-            self.remapped_looks = self.remapped_looks.saturating_add(1);
-        }
-        let long_enough = self.remapped_looks >= ABSENT_BEFORE_GONE;
-        all_seen && (all_there || long_enough)
+    pub(super) fn is_settled(&self, all_there: bool) -> bool {
+        all_there || self.remapped_looks.saturating_add(1) >= ABSENT_BEFORE_GONE
+    }
+
+    /// Counts a look by a mapping that was not recorded before, once all that it found is.
+    pub(super) fn count_remapped(&mut self, poll: &Poll, looked: bool) {
+        self.remapped_looks = match poll.remapped {
+            None => 0,
+            Some(_) => self.remapped_looks.saturating_add(looked.into()),
+        };
     }
 
     /// Takes out what has to wait still. It is not recorded, so the next look finds it again.

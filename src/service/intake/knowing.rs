@@ -97,5 +97,6 @@ impl<S: Source, L: Ledger> Intake<S, L> {
         self.source.forget();
         self.known = None;
         self.unsettled = true;
+        self.remapped_looks = 0;
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use super::Mapping;
-use super::optional::invited;
+use super::optional::{choose_by, invited};
 use super::sieve::Sieve;
 use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::links::Linked;
@@ -145,7 +145,8 @@ impl Filling<'_> {
         let told = |fault: Fault| faults.push(fault.of(&key));
         let language = self.mapping.language(raw).map_err(told);
         let language = language.unwrap_or_default();
-        faults.extend(invited(raw).err().map(|fault| fault.of(&key)));
+        let beside = [invited(raw).err(), choose_by(raw).err()];
+        faults.extend(beside.into_iter().flatten().map(|fault| fault.of(&key)));
         match self.mapping.appointment(&key, raw, standing, language) {
             Ok(row) if self.floor.is_some_and(|floor| row.state.start < floor) => {}
             Ok(row) if !speaks_of_others && faults.is_empty() && self.recognises(&row) => {

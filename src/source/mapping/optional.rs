@@ -37,8 +37,8 @@ impl Mapping {
             canceller_unknown: cancelled && raw.text(Column::ChangedBy)? == "unknown",
             listed: false,
             born: born(raw)?,
-            choose_by: choose_by(raw)?.filter(|_| cancelled),
-            // What is wrong with it is told beside the row, which does not depend on it.
+            // What is wrong with these is told beside the row, which does not depend on them.
+            choose_by: choose_by(raw).unwrap_or_default().filter(|_| cancelled),
             invited: invited(raw).unwrap_or_default(),
         })
     }
@@ -120,7 +120,7 @@ fn born(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
 }
 
 /// The day by which the office asks the person to choose a new time.
-fn choose_by(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
+pub(super) fn choose_by(raw: &Raw) -> Result<Option<NaiveDate>, Fault> {
     let Some(text) = raw.given(Column::ChooseBy)? else {
         return Ok(None);
     };

@@ -16,8 +16,8 @@ pub(super) struct AlarmRow {
 }
 
 impl AlarmRow {
-    /// What is wrong now. Whoever knows of it knows of no more than there was.
-    fn see(&mut self, concern: &Concern) {
+    /// What is wrong now. Whoever knows of it knows of no more than was told of last, or than there is.
+    fn see(&mut self, concern: &Concern, now: DateTime<Utc>) {
         let Alarm {
             concern: old,
             acknowledged,
@@ -27,7 +27,7 @@ impl AlarmRow {
             *acknowledged = None;
         }
         old.text.clone_from(&concern.text);
-        if acknowledged.is_none() {
+        if concern.amount < old.amount || self.tell_at <= now {
             old.amount = concern.amount;
         }
     }
@@ -43,7 +43,7 @@ impl State {
                     && row.alarm.node == node
             };
             if let Some(row) = self.alarms.iter_mut().find(same) {
-                row.see(concern);
+                row.see(concern, sighting.now);
                 continue;
             }
             self.next_alarm += 1;

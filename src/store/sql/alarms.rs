@@ -12,13 +12,14 @@ use crate::store::alarms::Sighting;
 use crate::store::rows::HistoryRow;
 use crate::store::{Act, ActError, Acted, StoreResult};
 
-/// The amount of an alarm that somebody has acknowledged is the one that they know of.
+/// The amount of an alarm is the one that was told of last, or less where there is less by now: who acknowledges it knows of
+/// no more. One that is due is given out in the same transaction.
 const RAISE: &str = "
 INSERT INTO alarm (kind, subject, node, text, amount, since, tell_at)
 SELECT {text 0}, {text 1}, {text 2}, {text 3}, {int 4}, $2, $2 FROM {rows 1} WHERE true
 ON CONFLICT (kind, subject, node) WHERE ended_at IS NULL DO UPDATE SET text = excluded.text,
-  amount = CASE WHEN alarm.acked_at IS NULL OR excluded.amount > alarm.amount
-                THEN excluded.amount ELSE alarm.amount END,
+  amount = CASE WHEN excluded.amount < alarm.amount THEN excluded.amount
+                WHEN alarm.tell_at <= $2 THEN excluded.amount ELSE alarm.amount END,
   acked_at = CASE WHEN excluded.amount > alarm.amount THEN NULL ELSE alarm.acked_at END,
   acked_by = CASE WHEN excluded.amount > alarm.amount THEN NULL ELSE alarm.acked_by END
   WHERE alarm.text <> excluded.text OR alarm.amount <> excluded.amount";

@@ -74,3 +74,32 @@ async fn a_busy_source_does_not_stay_held_for_ever() {
     assert_eq!(world.tally().await.held, 2);
     assert_eq!(world.sms.taken().len(), 3);
 }
+
+/// What was not written down in one look is missing for the first time in the next.
+#[tokio::test]
+async fn a_look_that_was_not_written_down_settles_nothing() {
+    let mut world = five().await;
+    world
+        .map_otherwise(|settings| settings.query += " WHERE id > 'b1'")
+        .await;
+    world.look_in_vain().await;
+    polls(&mut world, 4).await;
+    assert!(world.sms.taken().is_empty(), "{:?}", world.sms.taken());
+    assert_eq!(world.tally().await.held, 1);
+}
+
+/// A silent source shows the same once more, and what changes afterwards is a change.
+#[tokio::test]
+async fn a_silent_source_comes_to_rest_too() {
+    let mut world = five().await;
+    world
+        .map_otherwise(|settings| settings.query += " WHERE id > 'b1'")
+        .await;
+    for _ in 0..3 {
+        world.look().await;
+    }
+    assert_eq!(world.tally().await.held, 1);
+    world.set("b2", "status", "cancelled").await;
+    polls(&mut world, 1).await;
+    assert_eq!(world.sms.taken().len(), 1);
+}

@@ -220,6 +220,18 @@ async fn an_interpreter_is_told_beside_the_applicant_and_a_role_is_kept() {
     assert_eq!(roles, [Role::Representative, Role::Interpreter]);
 }
 
+/// The text is whole without the day, and a person must not come in vain for the sake of it.
+#[tokio::test]
+async fn a_day_that_is_none_is_told_beside_the_cancellation() {
+    let mut world = saying("'soon' AS choose_by").await;
+    world.set("b1", "status", "cancelled").await;
+    let step = world.look().await;
+    let faults: Vec<_> = step.faults.iter().map(|f| f.column.as_str()).collect();
+    assert_eq!(faults, ["choose_by"]);
+    world.send().await;
+    assert_eq!(world.sms.taken().len(), 1);
+}
+
 /// Whoever cannot submit online for technical reasons is given the information line, not the way online.
 #[tokio::test]
 async fn whoever_cannot_submit_online_is_given_the_information_line() {
@@ -284,7 +296,6 @@ async fn what_is_not_understood_keeps_the_old_state_and_is_not_repeated() {
         "'maybe' AS protected",
         "'perhaps' AS obstacle",
         "'mother' AS role",
-        "'soon' AS choose_by",
     ] {
         let mut world = saying(columns).await;
         world.set("b1", "status", "cancelled").await;

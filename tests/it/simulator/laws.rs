@@ -122,9 +122,14 @@ impl Laws {
         }
         let resolved = moved.event == "retry"
             || (moved.event == "hold" && message.reason == Some(Reason::Unknown));
-        // An outcome that the node itself saw as unknown may leave its lease behind, never its end.
+        // An outcome that the node itself saw as unknown may leave its lease behind, never its end. What was refused or not
+        // sent is not in the air.
+        let attempts = message.attempts.iter();
+        let in_the_air = attempts.filter(|(_, word)| !matches!(word, Some("refused" | "not_sent")));
+        let ends = in_the_air.filter_map(|(a, _)| Some(happened.claims.get(a)?.until));
+        let last = ends.max().unwrap_or(Duration::ZERO);
         if resolved {
-            self.law(until + QUARANTINE <= happened.time, || {
+            self.law(last + QUARANTINE <= happened.time, || {
                 format!("quarantine: message {id} was resolved before its time")
             });
         }

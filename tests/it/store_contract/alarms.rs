@@ -14,6 +14,7 @@ laws! {
     an_acknowledged_alarm_is_silent_until_it_comes_again,
     an_acknowledgement_covers_no_more_than_there_was,
     what_grows_is_told_no_oftener,
+    who_acknowledges_knows_what_was_told,
     a_node_ends_only_what_it_sees,
     only_alarms_that_stand_are_acknowledged,
     who_is_untold_counts_by_how_near_the_deadline_is,
@@ -108,13 +109,26 @@ async fn an_acknowledgement_covers_no_more_than_there_was<S: Store>(store: S) {
     assert_eq!(seen, [(given[0].id, 401)]);
     assert_eq!((grown[0].told, &grown[0].acknowledged), (2, &None));
     assert_eq!(grown[0].concern.text, "401 people");
-    // Fewer, and then as many as they know of: nothing new.
+    // When most were phoned, those who come after them are others.
     known("second", 180, 200).await;
     let standing = store.alarms().await.unwrap();
     assert_eq!(standing[0].concern.text, "200 people");
-    assert_eq!(raise(&store, sighting("a", 240, to_phone(401))).await, []);
-    let grown = raise(&store, sighting("a", 300, to_phone(402))).await;
+    assert_eq!(raise(&store, sighting("a", 240, to_phone(200))).await, []);
+    let grown = raise(&store, sighting("a", 300, to_phone(201))).await;
     assert_eq!((grown.len(), grown[0].told), (1, 3));
+}
+
+/// Somebody answers what they were told, and not what has come since.
+async fn who_acknowledges_knows_what_was_told<S: Store>(store: S) {
+    let given = raise(&store, sighting("a", 0, to_phone(1))).await;
+    let again = now() + TimeDelta::minutes(15);
+    store.alarms_told(&[given[0].id], again).await.unwrap();
+    assert_eq!(raise(&store, sighting("a", 10, to_phone(400))).await, []);
+    let ack = act("ack", Deed::AckAlarm(given[0].id));
+    store.act(&ack).await.unwrap();
+    assert_eq!(raise(&store, sighting("a", 11, to_phone(400))).await, []);
+    let grown = raise(&store, sighting("a", 15, to_phone(400))).await;
+    assert_eq!((grown.len(), grown[0].told), (1, 2));
 }
 
 /// However fast a list grows, it is told no oftener than one of which nobody knows.

@@ -21,6 +21,7 @@ laws! {
     a_report_of_another_claim_is_not_believed,
     a_parked_report_is_let_go_in_the_end,
     the_same_report_twice_is_one,
+    what_was_refused_and_arrived_is_delivered,
     any_order_of_contradictions_ends_in_the_delivery,
     a_failure_of_an_unknown_ends_it,
     a_report_may_still_improve_what_was_unconfirmed,
@@ -266,6 +267,17 @@ async fn the_same_report_twice_is_one<S: Store>(store: S) {
         .iter()
         .filter(|l| l.event == "reported_delivered");
     assert_eq!(told.count(), 1, "a repeated report leaves one line");
+}
+
+/// A gateway that refuses a message and delivers it all the same is believed in what it did.
+async fn what_was_refused_and_arrived_is_delivered<S: Store>(store: S) {
+    cancel(&store, 1).await;
+    let claim = claim_one(&store, &ask(Channel::Sms)).await;
+    assert!(settle_one(&store, &claim, refused()).await);
+    assert_eq!(state(&store, 1).await, MessageState::Failed);
+    let effect = reported(&store, &claim, ReportState::Delivered).await;
+    assert_eq!(effect, ReportEffect::Applied);
+    assert_eq!(state(&store, 1).await, MessageState::Delivered);
 }
 
 async fn any_order_of_contradictions_ends_in_the_delivery<S: Store>(store: S) {

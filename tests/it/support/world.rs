@@ -367,6 +367,19 @@ impl World {
         self.intake.step(self.now).await.unwrap()
     }
 
+    /// Looks while the store takes nothing down.
+    pub async fn look_in_vain(&mut self) {
+        let path = self.folder.path().join("varsel.db");
+        let options = SqliteConnectOptions::new().filename(path);
+        let mut store = options.connect().await.unwrap();
+        let full = "CREATE TRIGGER full BEFORE UPDATE OF snapshot_at ON source
+            BEGIN SELECT RAISE(ABORT, 'it is full'); END";
+        sqlx::raw_sql(full).execute(&mut store).await.unwrap();
+        self.intake.step(self.now).await.unwrap_err();
+        let emptied = "DROP TRIGGER full";
+        sqlx::raw_sql(emptied).execute(&mut store).await.unwrap();
+    }
+
     pub async fn tend(&mut self) -> UpkeepStep {
         self.dial.set(self.now);
         self.upkeep.step(self.now).await.unwrap()
