@@ -120,9 +120,12 @@ impl Mapping {
         let mut faults = Vec::new();
         faults.extend(Self::linked(raw, &key).err().map(told));
         let meaning = self.meaning(raw).map_err(|fault| faults.push(told(fault)));
-        let language = self.language(raw).map_err(|fault| faults.push(told(fault)));
+        let language = self
+            .language(raw, Column::Language)
+            .map_err(|fault| faults.push(told(fault)));
         faults.extend(invited(raw).err().map(told));
         faults.extend(choose_by(raw).err().map(told));
+        faults.extend(self.guardians_languages(raw).map(told));
         let standing = match meaning {
             Ok(Meaning::Cancelled) => Standing::Cancelled,
             Ok(Meaning::Ignore) => return Ok((Meaning::Ignore, None)),
@@ -152,7 +155,7 @@ impl Mapping {
             }),
             Column::Office => self.office(&raw).ok().map(|(id, _)| id.0),
             Column::Service => self.service(&raw).ok().map(|id| id.0),
-            Column::Language => self.language(&raw).ok().map(|language| {
+            Column::Language => self.language(&raw, Column::Language).ok().map(|language| {
                 language.map_or("the office's language".to_owned(), |l| l.tag().to_owned())
             }),
             Column::Tz if word.is_empty() => Some("the source's or the office's zone".to_owned()),
@@ -235,16 +238,20 @@ impl Mapping {
         }
     }
 
-    fn language(&self, raw: &Raw) -> Result<Option<Language>, Fault> {
-        let Some(word) = raw.given(Column::Language)? else {
+    /// The language that a column names.
+    fn language(&self, raw: &Raw, column: Column) -> Result<Option<Language>, Fault> {
+        let Some(word) = raw.given(column)? else {
             return Ok(None);
         };
         if let Some(language) = self.words.languages.get(word) {
             return Ok(Some(*language));
         }
         Language::from_str(word).map(Some).map_err(|_| {
-            let remedy = "is not mapped: the office's language is used until it is";
-            Fault::new(Column::Language, format!("{} {remedy}", shown(word)))
+            let remedy = match column {
+                Column::Language => "is not mapped: the office's language is used until it is",
+                _ => "is not mapped: the row's language is used until it is",
+            };
+            Fault::new(column, format!("{} {remedy}", shown(word)))
         })
     }
 

@@ -30,6 +30,8 @@ pub(super) enum Column {
     GuardianEmail,
     Guardian2Phone,
     Guardian2Email,
+    GuardianLanguage,
+    Guardian2Language,
     InterpreterPhone,
     InterpreterEmail,
     CalendarUid,
@@ -37,7 +39,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 28] = [
         Self::Id,
         Self::Status,
         Self::Start,
@@ -60,6 +62,8 @@ impl Column {
         Self::GuardianEmail,
         Self::Guardian2Phone,
         Self::Guardian2Email,
+        Self::GuardianLanguage,
+        Self::Guardian2Language,
         Self::InterpreterPhone,
         Self::InterpreterEmail,
         Self::CalendarUid,
@@ -93,6 +97,8 @@ impl Column {
             Self::GuardianEmail => "guardian_email",
             Self::Guardian2Phone => "guardian2_phone",
             Self::Guardian2Email => "guardian2_email",
+            Self::GuardianLanguage => "guardian_language",
+            Self::Guardian2Language => "guardian2_language",
             Self::InterpreterPhone => "interpreter_phone",
             Self::InterpreterEmail => "interpreter_email",
             Self::CalendarUid => "calendar_uid",

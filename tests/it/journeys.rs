@@ -40,6 +40,7 @@ mod invitation;
 mod kill_nine;
 mod killed_every_second;
 mod ladder;
+mod listed_over_http;
 mod lists;
 mod moved;
 mod moved_to_postgres;

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use crate::sandbox::model_case;
-use crate::support::house::{House, code, stderr, stdout};
+use crate::support::house::{HOUSE, House, code, stderr, stdout};
 
 /// A moment of working hours, long before the bookings of these tests.
 const AT: [&str; 2] = ["--at", "2099-02-02T12:00"];
@@ -110,6 +110,13 @@ async fn a_plan_names_channels_parts_and_the_end_and_says_no_when_it_is_too_late
     assert_eq!(plan["people"].as_array().unwrap().len(), 5);
     assert_eq!(plan["channels"][0]["channel"], "sms");
     assert!(plan["channels"][0]["parts"].as_u64().unwrap() >= 2);
+    // The gateway's own rate says the same without a word on the command line.
+    let key = "secret_files = { key = \"key\" }";
+    let paced = HOUSE.replace(key, &format!("{key}\nrate_per_second = 1"));
+    house.write("varsel.toml", &paced);
+    let output = house.run(&[&["plan", "--json"][..], &late[..2]].concat());
+    let plan: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((code(&output), &plan["late"]), (1, &1.into()), "{plan}");
 }
 
 #[tokio::test]

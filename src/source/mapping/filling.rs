@@ -12,7 +12,7 @@ use crate::domain::appointment::{Appointment, BookingKey, Standing};
 use crate::domain::links::Linked;
 use crate::domain::marks::{Marks, Place};
 use crate::source::crowd::{self, Crowd};
-use crate::source::row::{Fault, Glimpse, Raw};
+use crate::source::row::{Column, Fault, Glimpse, Raw};
 use crate::source::{Meaning, Snapshot, SourceError};
 
 impl Mapping {
@@ -143,10 +143,12 @@ impl Filling<'_> {
         // What the row can be used without is told beside it.
         let mut faults = Vec::new();
         let told = |fault: Fault| faults.push(fault.of(&key));
-        let language = self.mapping.language(raw).map_err(told);
+        let language = self.mapping.language(raw, Column::Language).map_err(told);
         let language = language.unwrap_or_default();
         let beside = [invited(raw).err(), choose_by(raw).err()];
-        faults.extend(beside.into_iter().flatten().map(|fault| fault.of(&key)));
+        let beside = beside.into_iter().flatten();
+        let beside = beside.chain(self.mapping.guardians_languages(raw));
+        faults.extend(beside.map(|fault| fault.of(&key)));
         match self.mapping.appointment(&key, raw, standing, language) {
             Ok(row) if self.floor.is_some_and(|floor| row.state.start < floor) => {}
             Ok(row) if !speaks_of_others && faults.is_empty() && self.recognises(&row) => {

@@ -20,10 +20,27 @@ const ADULT_AGE: u32 = 18;
 /// No birthday is earlier.
 const FIRST_YEAR: i32 = 1900;
 
-/// The guardians of a minor, each with where they are reached.
-const GUARDIANS: [(&str, Column, Column); 2] = [
-    ("1", Column::GuardianPhone, Column::GuardianEmail),
-    ("2", Column::Guardian2Phone, Column::Guardian2Email),
+/// A guardian of a minor: by which key we know them, where they are reached, and in which language.
+struct Guardian {
+    key: &'static str,
+    phone: Column,
+    email: Column,
+    language: Column,
+}
+
+const GUARDIANS: [Guardian; 2] = [
+    Guardian {
+        key: "1",
+        phone: Column::GuardianPhone,
+        email: Column::GuardianEmail,
+        language: Column::GuardianLanguage,
+    },
+    Guardian {
+        key: "2",
+        phone: Column::Guardian2Phone,
+        email: Column::Guardian2Email,
+        language: Column::Guardian2Language,
+    },
 ];
 
 impl Mapping {
@@ -61,9 +78,11 @@ impl Mapping {
         let day = start.with_timezone(&office.zone).date_naive();
         let is_adult = born(raw)?
             .is_some_and(|born| day.years_since(born).is_some_and(|age| age >= ADULT_AGE));
-        let guardians = GUARDIANS.into_iter().map(|(key, phone, email)| {
-            let role = Role::Guardian(key.to_owned());
-            of(role, phone, email, language)
+        let guardians = GUARDIANS.into_iter().map(|guardian| {
+            let role = Role::Guardian(guardian.key.to_owned());
+            // What is wrong with it is told beside the row.
+            let own = self.language(raw, guardian.language).unwrap_or_default();
+            of(role, guardian.phone, guardian.email, own.or(language))
         });
         let mut people: Vec<Recipient> = guardians
             .filter(|guardian| !is_adult && reached(guardian))
@@ -78,6 +97,12 @@ impl Mapping {
             people.push(interpreter);
         }
         Ok(people)
+    }
+
+    /// What is wrong with the languages of guardians.
+    pub(super) fn guardians_languages(&self, raw: &Raw) -> impl Iterator<Item = Fault> {
+        let read = |guardian: Guardian| self.language(raw, guardian.language).err();
+        GUARDIANS.into_iter().filter_map(read)
     }
 
     fn contact(&self, raw: &Raw, office: &Office, phone: Column, email: Column) -> Contact {

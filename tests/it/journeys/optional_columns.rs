@@ -116,6 +116,28 @@ async fn each_guardian_of_a_minor_is_told_for_themself() {
     assert_eq!(world.tally().await.people(), 3);
 }
 
+/// Two parents may not have a language in common.
+#[tokio::test]
+async fn each_guardian_is_told_in_a_language_of_their_own() {
+    let mut world = saying(
+        "'2014-05-01' AS born, '40 00 00 07' AS guardian_phone, '40 00 00 08' AS guardian2_phone,
+         'en' AS guardian_language, 'fluent' AS guardian2_language",
+    )
+    .await;
+    for id in ["b1", "b2"] {
+        world.set(id, "status", "cancelled").await;
+    }
+    let step = world.look().await;
+    let faults: Vec<_> = step.faults.iter().map(|f| f.column.as_str()).collect();
+    assert_eq!(faults, ["guardian2_language"], "and the row's is used");
+    world.send().await;
+    for (to, first) in [("+4740000007", "Cancelled:"), ("+4740000008", "Avlyst:")] {
+        let taken = world.sms.taken();
+        let sms = taken.iter().find(|sms| sms.to == to).unwrap();
+        assert!(sms.text.starts_with(first), "{}", sms.text);
+    }
+}
+
 #[tokio::test]
 async fn guardians_with_one_telephone_get_one_message_and_both_are_told() {
     let mut world = saying(

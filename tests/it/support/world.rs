@@ -367,6 +367,12 @@ impl World {
         self.intake.step(self.now).await.unwrap()
     }
 
+    /// Looks at a source that may not answer.
+    pub async fn look_or_not(&mut self) -> Option<IntakeStep> {
+        self.dial.set(self.now);
+        self.intake.step(self.now).await.ok()
+    }
+
     /// Looks while the store takes nothing down.
     pub async fn look_in_vain(&mut self) {
         let path = self.folder.path().join("varsel.db");
